@@ -1,0 +1,72 @@
+# make run: the agent on 127.0.0.1:3000. make test: all tests. Needs Python 3.11 or newer and make, nothing else.
+# Another interpreter: make test PYTHON=python3.13 VENV=.venv-3.13
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --require-hashes --requirement
+ROUNDS ?= 5
+
+.PHONY: help run install dev test check bench lock clean
+
+help:
+	@sed -n 's/^#: //p' Makefile
+
+#: make run      install what is needed and serve on 127.0.0.1:3000
+run: install
+	$(BIN)/execwire serve
+
+#: make install  create $(VENV) with $(VENV)/bin/execwire
+install: $(VENV)/.installed
+
+#: make test     install what tests need and run them all
+test: dev
+	$(BIN)/python -m pytest
+
+#: make check    formatting, lint, types, import contracts, coverage gate
+check: dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest --quiet
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+#: make bench    measure against the yardsticks of benchmarks/ (ROUNDS=5)
+bench: install
+	$(BIN)/python benchmarks/bench.py --rounds $(ROUNDS)
+
+#: make lock     renew requirements/*.txt from pyproject.toml (needs uv)
+lock:
+	uv pip compile --upgrade --universal --generate-hashes --no-annotate --no-header --python-version 3.11 \
+		pyproject.toml --output-file requirements/run.txt
+	uv pip compile --upgrade --universal --generate-hashes --no-annotate --no-header --python-version 3.11 \
+		--group build --output-file requirements/build.txt
+	uv pip compile --upgrade --universal --generate-hashes --no-annotate --no-header --python-version 3.11 \
+		--group dev --constraint requirements/run.txt --output-file requirements/dev.txt
+
+#: make clean    remove what these targets have made
+clean:
+	rm -rf .venv .venv-* build dist .coverage .coverage.* .hypothesis .pytest_cache .mypy_cache .ruff_cache \
+		.import_linter_cache
+	find src tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+dev: $(VENV)/.dev
+
+$(VENV)/.installed: pyproject.toml requirements/run.txt requirements/build.txt | $(VENV)/bin/python
+	$(PIP) requirements/run.txt --requirement requirements/build.txt
+	$(BIN)/python -m pip --quiet --disable-pip-version-check install --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m compileall -q src
+	touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.installed
+	$(PIP) requirements/dev.txt
+	touch $@
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "make: $(PYTHON) is older than 3.11 or missing; name another one with PYTHON=..." >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)

@@ -1,0 +1,7 @@
+#!/usr/bin/env python3
+"""Measure the agent beside its yardsticks, and print the figures; see README.md in this folder."""
+
+from harness.command_line import main
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,19 @@
+"""What the agent is meant to reach, in one place. Printed beside the figures, never asserted.
+
+Ratios only: they hold on any machine, absolute figures on one. The floor leaves out what an agent has to do, so that
+what is said against it is how far away is still well.
+"""
+
+TARGETS: dict[tuple[str, str], str] = {
+    ("1 connection", "tasks_per_s"): "go >= 1.00",
+    ("8 connections", "tasks_per_s"): "go >= 1.00",
+    ("64 connections", "tasks_per_s"): "go >= 1.00",
+    ("1 connection", "own_cpu_us"): "go <= 1.00",
+    ("8 connections", "own_cpu_us"): "go <= 1.00",
+    ("64 connections", "own_cpu_us"): "go <= 1.00",
+    ("output", "text_mb_per_s"): "go >= 1.00",
+    ("output", "peak_above_idle_mb"): "go <= 1.00",
+    ("parallel", "seconds"): "go <= 1.00",
+    ("parallel", "plateau_kib_per_task"): "go <= 1.00",
+}
+"""By case and figure: parity with plain Go."""

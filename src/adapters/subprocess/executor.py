@@ -1,0 +1,132 @@
+"""The TaskExecutor that runs real processes of this machine."""
+
+import asyncio
+import os
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any, Self
+
+from ...domain.outcome import Execution, NotStarted
+from ...domain.output import NO_OUTPUT
+from ...domain.ports import Clock
+from ...domain.task import TaskRequest
+from .leader import Exits
+from .process import Handling, Process
+from .spawn import BUSY, Spawned, Spawner
+from .spool import Spool
+from .watch import Watch
+
+BUSY_RETRY_SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
+
+
+@dataclass(frozen=True, slots=True)
+class SubprocessSettings:
+    """What an operator decides of processes: bytes, and seconds for `linger`; a `max_output` of None is no limit.
+
+    `descriptor_limit` is RLIMIT_NOFILE, soft and hard, as tasks get it.
+    """
+
+    descriptor_limit: tuple[int, int]
+    linger: float
+    max_output: int | None
+    max_spool: int
+    max_held: int
+    spool_dir: str
+
+
+class SubprocessExecutor:
+    """Runs commands by posix_spawn(3); works between entering and leaving `async with`, on one event loop."""
+
+    def __init__(self, settings: SubprocessSettings, clock: Clock) -> None:
+        """Open nothing yet."""
+        self._settings = settings
+        self._clock = clock
+        self._running: set[asyncio.Task[object]] = set()
+
+    async def __aenter__(self) -> Self:
+        """Open what tasks share."""
+        settings = self._settings
+        watch = Watch()
+        self._handling = Handling(
+            clock=self._clock,
+            watch=watch,
+            exits=Exits(watch),
+            spool=Spool(settings.spool_dir, settings.max_spool, settings.max_held),
+            linger=settings.linger,
+            max_output=settings.max_output,
+        )
+        self._spawner = Spawner(settings.descriptor_limit)
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Kill what still runs and close what tasks shared."""
+        while self._running:
+            for task in self._running:
+                task.cancel()
+            await asyncio.wait(self._running)
+        self._spawner.close()
+        self._handling.exits.close()
+        self._handling.spool.close()
+        self._handling.watch.close()
+
+    async def execute(self, request: TaskRequest) -> Execution:
+        """Run the command to its end, as TaskExecutor says."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 -- narrows the type; a coroutine of asyncio runs in a task
+        self._running.add(task)
+        try:
+            return await self._execute(request)
+        finally:
+            self._running.discard(task)
+
+    async def _execute(self, request: TaskRequest) -> Execution:
+        process = await self._start(request)
+        if isinstance(process, NotStarted):
+            return Execution(process, NO_OUTPUT, self._clock.monotonic_seconds())
+        try:
+            await process.over
+        except asyncio.CancelledError:
+            await _see_through(process.end())
+            process.collect()[1].close()
+            raise
+        interrupted = False if process.at_rest else await _see_through(process.end())
+        outcome, output = process.collect()
+        if interrupted:
+            output.close()
+            raise asyncio.CancelledError
+        return Execution(outcome, output, process.leader.ended_at or self._clock.monotonic_seconds())
+
+    async def _start(self, request: TaskRequest) -> Process | NotStarted:
+        spawned = self._spawner.spawn(request.command)
+        for seconds in BUSY_RETRY_SECONDS:
+            if spawned is not BUSY:
+                break
+            await asyncio.sleep(seconds)
+            spawned = self._spawner.spawn(request.command)
+        if isinstance(spawned, NotStarted):
+            return spawned
+        timeout = None if request.timeout_ms is None else request.timeout_ms / 1000
+        try:
+            return Process(spawned, timeout, self._handling)
+        except OSError as error:
+            return _undo(spawned, error)
+
+
+def _undo(spawned: Spawned, error: OSError) -> NotStarted:
+    os.killpg(spawned.pid, 9)
+    os.waitpid(spawned.pid, 0)
+    os.close(spawned.stdout)
+    return NotStarted(f"cannot watch the process: {error.strerror}")
+
+
+async def _see_through(ending: Coroutine[Any, Any, None]) -> bool:
+    """Await `ending` to its end even if cancelled meanwhile; return whether that was so."""
+    task = asyncio.ensure_future(ending)
+    interrupted = False
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError:
+            interrupted = True
+    task.result()
+    return interrupted

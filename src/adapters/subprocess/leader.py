@@ -1,0 +1,116 @@
+"""The first process of a task: whether it has ended, killing its group, reaping it, in the only safe order."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Callable
+
+from ...domain.ports import Clock
+from .watch import Watch
+
+YOUNG_SECONDS = 0.04
+
+
+class Leader:
+    """A child of the agent that leads a process group.
+
+    From its end to `reap` it is a zombie, so its pid and its group are still ours and may be signalled; afterwards
+    they may belong to anybody.
+    """
+
+    def __init__(self, pid: int, clock: Clock) -> None:
+        """Take charge of a child that nobody else waits for."""
+        self.pid = pid
+        self._clock = clock
+        # Monotonic seconds at which it was seen to have ended.
+        self.ended_at: float | None = None
+        self.reaped = False
+
+    def has_ended(self) -> bool:
+        """Look, without reaping, whether it has ended; once true, always true."""
+        if self.ended_at is None and os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+            self.ended_at = self._clock.monotonic_seconds()
+        return self.ended_at is not None
+
+    def kill_group(self) -> None:
+        """Send SIGKILL to the group, unless the leader has been reaped."""
+        if not self.reaped:
+            # EPERM: every member runs as somebody else, such as sudo(8). ESRCH: nobody is there.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+
+    def reap(self) -> int:
+        """Collect the zombie; return its exit code as subprocess gives it, -n after signal n."""
+        _, status, _ = os.wait4(self.pid, 0)
+        self.reaped = True
+        return os.waitstatus_to_exitcode(status)
+
+
+class Exits:
+    """Tells when leaders have ended, with a pidfd (pidfd_open(2)) for each that gets old enough to need one.
+
+    Most tasks end within milliseconds, and the end-of-file of their stdout shows it: opening, watching and closing a
+    pidfd for those too costs a tenth of the agent's time for a task.
+    """
+
+    def __init__(self, watch: Watch) -> None:
+        """Watch pidfds through `watch`."""
+        self._watch = watch
+        self._loop = asyncio.get_running_loop()
+        self._callbacks: dict[Leader, Callable[[], None]] = {}
+        self._pidfds: dict[Leader, int] = {}
+        self._young: list[Leader] = []
+        self._older: list[Leader] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    def follow(self, leader: Leader, callback: Callable[[], None]) -> None:
+        """Call back once when the leader has ended, YOUNG_SECONDS late at most, unless it is forgotten before."""
+        self._callbacks[leader] = callback
+        self._young.append(leader)
+        if self._timer is None:
+            self._timer = self._loop.call_later(YOUNG_SECONDS / 2, self._age)
+
+    def forget(self, leader: Leader) -> None:
+        """Call back no more."""
+        self._callbacks.pop(leader, None)
+        pidfd = self._pidfds.pop(leader, None)
+        if pidfd is not None:
+            self._watch.remove(pidfd)
+            os.close(pidfd)
+
+    def hasten(self, leader: Leader) -> None:
+        """Call back the moment the leader ends, or at the next tick where no descriptor is to be had."""
+        if leader in self._pidfds or leader not in self._callbacks:
+            return
+        try:
+            pidfd = os.pidfd_open(leader.pid)
+        except OSError:
+            self._older.append(leader)
+            return
+        try:
+            self._watch.add(pidfd, lambda: self._look(leader))
+        except OSError:
+            os.close(pidfd)
+            self._older.append(leader)
+            return
+        self._pidfds[leader] = pidfd
+
+    def close(self) -> None:
+        """Stop the timer."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _age(self) -> None:
+        grown, self._older, self._young = self._older, self._young, []
+        for leader in grown:
+            self._look(leader)
+            self.hasten(leader)
+        rest = self._older or self._young
+        self._timer = self._loop.call_later(YOUNG_SECONDS / 2, self._age) if rest else None
+
+    def _look(self, leader: Leader) -> None:
+        callback = self._callbacks.get(leader)
+        if callback is not None and leader.has_ended():
+            self.forget(leader)
+            callback()

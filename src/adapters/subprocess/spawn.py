@@ -1,0 +1,113 @@
+"""Starts a command with nothing of the agent about it: own session, own stdout, default signals, its own limits."""
+
+import errno
+import os
+import resource
+import signal
+from dataclasses import dataclass
+
+from ...domain.outcome import NotStarted
+from .lookup import explain, find_executable
+
+
+@dataclass(frozen=True, slots=True)
+class Spawned:
+    """A process that leads a session and a group of its own, and the reading end of its stdout, not blocking."""
+
+    pid: int
+    stdout: int
+
+
+BUSY = NotStarted("cannot start: Text file busy")
+"""ETXTBSY: somebody still has the file open for writing. It is over in a moment, so it is worth another attempt."""
+
+
+def raise_descriptor_limit() -> tuple[int, int]:
+    """Raise the soft limit of open files to the hard one; return what it was, for tasks (getrlimit(2))."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
+    return before
+
+
+def shield_descriptors() -> None:
+    """Let no task inherit what the agent was started with: fill 0, 1 and 2, close the others at exec.
+
+    Python opens everything close-on-exec by itself (PEP 446); what a service manager or a shell left open is not.
+    """
+    for standard in (0, 1, 2):
+        try:
+            os.fstat(standard)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+    for name in os.listdir("/proc/self/fd"):
+        descriptor = int(name)
+        if descriptor > 2:  # noqa: PLR2004 -- the standard ones are 0, 1 and 2
+            try:
+                os.set_inheritable(descriptor, False)
+            except OSError:
+                continue  # the descriptor of the listing itself, closed by now
+
+
+class Spawner:
+    """Spawns with what is the same for all tasks: the agent's environment, /dev/null, limits, signals."""
+
+    def __init__(self, descriptor_limit: tuple[int, int]) -> None:
+        """Read the environment and the signals as they are now; `descriptor_limit` is what tasks get of RLIMIT_NOFILE.
+
+        Encoding the environment once saves 40 us a task.
+        """
+        self._environment = dict(os.environb)
+        self._search_path = self._environment.get(b"PATH") or os.defpath.encode()
+        self._null = os.open(os.devnull, os.O_RDWR)
+        # posix_spawn(3) resets what is caught, and by itself leaves ignored what is ignored: SIGPIPE, for one, by Python.
+        self._ignored = [n for n in signal.valid_signals() if signal.getsignal(n) is signal.SIG_IGN]
+        self._task_limit = descriptor_limit
+        self._own_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    def spawn(self, command: tuple[str, ...]) -> Spawned | NotStarted:
+        """Start `command`; its stdin is at end-of-file, its stderr discarded. Returns BUSY on ETXTBSY."""
+        path = command[0].encode()
+        try:
+            path = find_executable(path, self._search_path)
+            reading, writing = os.pipe2(os.O_CLOEXEC)
+        except OSError as error:
+            return NotStarted(explain(error, path))
+        try:
+            os.set_blocking(reading, False)
+            pid = self._posix_spawn(path, [argument.encode() for argument in command], writing)
+        except OSError as error:
+            os.close(reading)
+            return BUSY if error.errno == errno.ETXTBSY else NotStarted(explain(error, path))
+        finally:
+            os.close(writing)
+        return Spawned(pid, reading)
+
+    def close(self) -> None:
+        """Close what is shared by all tasks."""
+        os.close(self._null)
+
+    def _posix_spawn(self, path: bytes, arguments: list[bytes], stdout: int) -> int:
+        actions = [
+            (os.POSIX_SPAWN_DUP2, self._null, 0),
+            (os.POSIX_SPAWN_DUP2, stdout, 1),
+            (os.POSIX_SPAWN_DUP2, self._null, 2),
+        ]
+        if self._task_limit == self._own_limit:
+            return self._spawn_now(path, arguments, actions)
+        # A child inherits the limits of the moment, and posix_spawn cannot set them.
+        resource.setrlimit(resource.RLIMIT_NOFILE, self._task_limit)
+        try:
+            return self._spawn_now(path, arguments, actions)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, self._own_limit)
+
+    def _spawn_now(self, path: bytes, arguments: list[bytes], actions: list[tuple[int, int, int]]) -> int:
+        return os.posix_spawn(
+            path,
+            arguments,
+            self._environment,
+            file_actions=actions,
+            setsid=True,
+            setsigmask=(),
+            setsigdef=self._ignored,
+        )

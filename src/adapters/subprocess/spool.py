@@ -1,0 +1,158 @@
+"""Where output is kept that is too much for memory: unlinked files, within a budget, off the event loop."""
+
+import asyncio
+import os
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from enum import Enum, auto
+from typing import BinaryIO, TypeVar
+
+from ...domain.output import CHUNK_BYTES
+
+T = TypeVar("T")
+
+READ_BYTES = 64 * 1024
+THREADS = 4
+
+
+class Stop(Enum):
+    """Why moving bytes stopped."""
+
+    EMPTY = auto()
+    """The pipe holds nothing now."""
+    CLOSED = auto()
+    """End-of-file: nobody can write to it any more."""
+    ENOUGH = auto()
+    """All that was asked for was moved; there may be more."""
+
+
+class Budget:
+    """So many bytes for all tasks together; used from the event loop only."""
+
+    def __init__(self, total: int) -> None:
+        """Start with `total` bytes free."""
+        self.free = total
+
+    def claim(self, wanted: int) -> int:
+        """Take up to `wanted` bytes; return how many that were."""
+        granted = min(wanted, self.free)
+        self.free -= granted
+        return granted
+
+    def release(self, count: int) -> None:
+        """Give bytes back."""
+        self.free += count
+
+
+class MemoryOutput:
+    """Output that stayed in memory, on the budget of it."""
+
+    __slots__ = ("_budget", "held")
+
+    def __init__(self, held: bytes, budget: Budget) -> None:
+        """Own bytes for which `budget` was asked."""
+        self.held = held
+        self._budget = budget
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are."""
+        return len(self.held)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the bytes, 256 KiB at a time."""
+        for start in range(0, len(self.held), CHUNK_BYTES):
+            yield self.held[start : start + CHUNK_BYTES]
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self._budget.release(len(self.held))
+        self.held = b""
+
+
+class SpooledOutput:
+    """Output in an unlinked file of its own; read back by the spool's threads."""
+
+    __slots__ = ("_file", "_read", "_spool", "size")
+
+    def __init__(self, file: BinaryIO, size: int, spool: "Spool") -> None:
+        """Own `file`, of which the first `size` bytes are the output."""
+        self._file = file
+        self._spool = spool
+        self._read: Future[bytes] | None = None
+        self.size = size
+
+    @property
+    def held(self) -> None:
+        """None: it is not in memory."""
+        return
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the bytes, 256 KiB at a time; raises OSError where the file cannot be read back."""
+        offset = 0
+        while offset < self.size:
+            self._read = self._spool.submit(os.pread, self._file.fileno(), min(CHUNK_BYTES, self.size - offset), offset)
+            chunk = await asyncio.wrap_future(self._read)
+            if not chunk:
+                message = f"the spool file ends at {offset} of {self.size} bytes"
+                raise OSError(message)
+            offset += len(chunk)
+            yield chunk
+
+    def close(self) -> None:
+        """Free the disk space, as soon as no thread reads it any more."""
+        self._spool.disk.release(self.size)
+        self.size = 0
+        if self._read is None or self._read.done():
+            self._file.close()
+        else:
+            self._read.add_done_callback(lambda _: self._file.close())
+
+
+class Spool:
+    """Makes spool files and moves bytes into them. A slow disk holds up the tasks that spool, and nobody else."""
+
+    def __init__(self, directory: str, max_bytes: int, max_held: int) -> None:
+        """Keep up to `max_bytes` in files under `directory`, and up to `max_held` in memory before it comes to that."""
+        self.directory = directory
+        self.disk = Budget(max_bytes)
+        self.memory = Budget(max_held)
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="spool")
+
+    def open(self) -> BinaryIO:
+        """Return a new file without a name, which is gone when it is closed, however that comes; raises OSError."""
+        return tempfile.TemporaryFile(dir=self.directory, buffering=0)  # type: ignore[return-value]
+
+    def submit(self, function: Callable[..., T], *arguments: object) -> Future[T]:
+        """Run a blocking call in one of the spool's threads."""
+        return self._threads.submit(function, *arguments)
+
+    def close(self) -> None:
+        """End the threads, once they have done what was asked of them."""
+        self._threads.shutdown()
+
+
+def move(source: int, target: int, count: int) -> tuple[int, Stop]:
+    """Move up to `count` bytes from a non-blocking pipe to a file; return how many, and why it stopped.
+
+    Raises OSError where the file takes no more. Blocks on the disk, never on the pipe.
+    """
+    moved = 0
+    while moved < count:
+        try:
+            data = os.read(source, min(READ_BYTES, count - moved))
+        except BlockingIOError:
+            return moved, Stop.EMPTY
+        if not data:
+            return moved, Stop.CLOSED
+        write_all(target, data)
+        moved += len(data)
+    return moved, Stop.ENOUGH
+
+
+def write_all(target: int, data: bytes) -> None:
+    """Write all of `data` to a file, however many calls it takes; raises OSError."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(target, view) :]

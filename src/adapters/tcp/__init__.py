@@ -1,0 +1,1 @@
+"""The inbound adapter: PROTOCOL.md's lines over TCP."""

@@ -1,0 +1,118 @@
+"""What one client has in flight: which requests, under which ids, and in which order their results leave."""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+
+import structlog
+
+from ...domain.output import NO_OUTPUT
+from ...domain.ports import Clock, TaskIntake
+from ...domain.task import NO_EXIT_CODE, TaskRequest, TaskResult
+from .outbox import Exchange, Outbox
+from .wire import Incoming, InvalidRequest, RequestId
+
+
+@dataclass(frozen=True, slots=True)
+class InFlightLimits:
+    """How many requests one client may have in flight, and how many bytes their lines may have together."""
+
+    requests: int
+    request_bytes: int
+
+
+class Exchanges:
+    """Starts each request at once; its result goes to the outbox in its turn, or as soon as it is there under an id."""
+
+    def __init__(self, intake: TaskIntake, clock: Clock, limits: InFlightLimits) -> None:
+        """Start with nothing in flight; `outbox` has to be set before the first request."""
+        self._intake = intake
+        self._clock = clock
+        self._limits = limits
+        self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+        # Requests without an id whose results have not been passed on, oldest first.
+        self._in_order: deque[Exchange] = deque()
+        self._ids: set[RequestId] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        # Taken and not yet sent, and the bytes of their lines.
+        self._count = 0
+        self._bytes = 0
+        # The client is gone; results go nowhere.
+        self._closed = False
+        self.outbox: Outbox | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Whether everything that was taken has been answered."""
+        return self._count == 0
+
+    @property
+    def full(self) -> bool:
+        """Whether this client has to wait before it may ask for more."""
+        return self._count >= self._limits.requests or self._bytes >= self._limits.request_bytes
+
+    def take(self, incoming: Incoming | InvalidRequest, request_bytes: int) -> None:
+        """Run what was asked for, or say what is wrong with it."""
+        if isinstance(incoming, InvalidRequest):
+            self.refuse(f"invalid request: {incoming.reason}", incoming.id, request_bytes)
+        elif incoming.id in self._ids:
+            reason = "invalid request: The id is in flight on this connection - at `$.id`"
+            self.refuse(reason, incoming.id, request_bytes)
+        else:
+            exchange = self._open(incoming.id, request_bytes)
+            if incoming.id is not None:
+                self._ids.add(incoming.id)
+            task = asyncio.get_running_loop().create_task(self._serve(exchange, incoming.request))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def refuse(self, error: str, request_id: RequestId | None = None, request_bytes: int = 0) -> None:
+        """Answer a request that is not run at all."""
+        exchange = self._open(request_id, request_bytes)
+        self._pass_on(exchange, self._result_without_a_run((), error))
+
+    def sent(self, exchange: Exchange) -> None:
+        """Forget an exchange that the outbox has handed over."""
+        self._count -= 1
+        self._bytes -= exchange.request_bytes
+
+    def close(self) -> None:
+        """Kill what runs for this client and drop what it was to be told."""
+        self._closed = True
+        for task in self._tasks:
+            task.cancel()
+        for exchange in self._in_order:
+            if exchange.result is not None:
+                exchange.result.output.close()
+        self._in_order.clear()
+
+    def _open(self, request_id: RequestId | None, request_bytes: int) -> Exchange:
+        exchange = Exchange(request_id, request_bytes)
+        self._count += 1
+        self._bytes += request_bytes
+        if request_id is None:
+            self._in_order.append(exchange)
+        return exchange
+
+    async def _serve(self, exchange: Exchange, request: TaskRequest) -> None:
+        try:
+            result = await self._intake.run(request)
+        except Exception:  # noqa: BLE001 -- the last line of defence: a defect must not leave its client waiting
+            self._log.exception("a task failed inside the agent", command=request.command)
+            result = self._result_without_a_run(request.command, "internal error of the agent; its log says more")
+        if exchange.id is not None:
+            self._ids.discard(exchange.id)
+        self._pass_on(exchange, result)
+
+    def _pass_on(self, exchange: Exchange, result: TaskResult) -> None:
+        if self._closed or self.outbox is None:
+            result.output.close()
+            return
+        exchange.result = result
+        if exchange.id is not None:
+            self.outbox.put(exchange)
+        while self._in_order and self._in_order[0].result is not None:
+            self.outbox.put(self._in_order.popleft())
+
+    def _result_without_a_run(self, command: tuple[str, ...], error: str) -> TaskResult:
+        return TaskResult(command, int(self._clock.unix_seconds()), 0.0, NO_EXIT_CODE, NO_OUTPUT, error)

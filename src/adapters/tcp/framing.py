@@ -1,0 +1,77 @@
+"""Bytes into lines: bounded, and deaf to what was never meant for this port. Knows nothing of JSON."""
+
+from enum import Enum, auto
+
+FOREIGN_STARTS = tuple(
+    f"{method} ".encode()
+    for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "PRI")
+) + (b"\x16\x03",)
+"""How HTTP requests (RFC 9110; `PRI` opens HTTP/2) and TLS records begin; no JSON object does."""
+
+
+class Oddity(Enum):
+    """What a line can be instead of one that is worth reading."""
+
+    TOO_LONG = auto()
+    """Over the limit. Its bytes are dropped as they come, up to the next newline."""
+    FOREIGN = auto()
+    """The beginning of HTTP or TLS. A web page can send this much; nothing after it may be executed."""
+
+
+class LineFramer:
+    """Cuts a stream of bytes into lines of at most `max_line` bytes, the newline not counted.
+
+    Holds at most one partial line besides what was fed and not yet taken.
+    """
+
+    def __init__(self, max_line: int) -> None:
+        """Start at the beginning of a line."""
+        self._max_line = max_line
+        self._buffer = bytearray()
+        # Up to where the buffer is known to hold no newline, so that a line that comes in small pieces is not searched
+        # from its start for each of them.
+        self._searched = 0
+        # In the middle of a line that was given up as too long.
+        self._skipping = False
+
+    def feed(self, data: bytes) -> None:
+        """Take in what arrived."""
+        self._buffer += data
+
+    def next_line(self) -> bytes | Oddity | None:
+        """Return the next whole line without its newline, or what is wrong with it, or None until more is fed."""
+        buffer = self._buffer
+        if not self._skipping and buffer.startswith(FOREIGN_STARTS):
+            return Oddity.FOREIGN
+        end = buffer.find(b"\n", self._searched)
+        if end < 0:
+            return self._partial()
+        self._searched = 0
+        if self._skipping:
+            self._skipping = False
+            del buffer[: end + 1]
+            return self.next_line()
+        line = Oddity.TOO_LONG if end > self._max_line else bytes(buffer[:end])
+        del buffer[: end + 1]
+        return line
+
+    @property
+    def partial(self) -> bytes:
+        """What stands after the last newline."""
+        return b"" if self._skipping else bytes(self._buffer)
+
+    def clear(self) -> None:
+        """Forget what has not been taken: nobody will ask for it."""
+        self._buffer.clear()
+        self._searched = 0
+
+    def _partial(self) -> Oddity | None:
+        over = len(self._buffer) > self._max_line
+        if not (over or self._skipping):
+            self._searched = len(self._buffer)
+            return None
+        self.clear()
+        if self._skipping:
+            return None
+        self._skipping = True
+        return Oddity.TOO_LONG

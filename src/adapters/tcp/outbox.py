@@ -1,0 +1,102 @@
+"""Results on their way to one client: written in the order in which they are put, only as fast as it reads."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from ...domain.task import TaskResult
+from .wire import ESCAPE_BYTES, RequestId, encode_result, stream_result
+
+WRITE_BUFFER_BYTES = 256 * 1024
+"""What may wait in the transport for a slow client before results wait in their own place instead."""
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request of a client and, once there is one, its result."""
+
+    id: RequestId | None
+    """Under which the result is sent as soon as it is there; without one, it waits for those before it."""
+    request_bytes: int
+    """The length of the line, which is about the memory that the request takes."""
+    result: TaskResult | None = None
+
+
+class Outbox:
+    """Sends results through a transport and tells its owner, by `on_sent`, when one has been handed over.
+
+    Owns the results that were put and closes their outputs, delivered or not.
+    """
+
+    def __init__(self, transport: asyncio.Transport, on_sent: Callable[[Exchange], None]) -> None:
+        """Write to `transport`, whose protocol passes its pause and resume on."""
+        transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
+        self._transport = transport
+        self._on_sent = on_sent
+        # Ended, but not yet handed to the transport.
+        self._waiting: deque[Exchange] = deque()
+        # Streams one large result; nothing else is written meanwhile.
+        self._delivery: asyncio.Task[None] | None = None
+        # Set while the transport has had enough.
+        self._resumed: asyncio.Future[None] | None = None
+
+    def put(self, exchange: Exchange) -> None:
+        """Send an exchange that has its result, after those that were put before."""
+        self._waiting.append(exchange)
+        self._send()
+
+    def pause(self) -> None:
+        """Write no more: the client does not keep up."""
+        if self._resumed is None:
+            self._resumed = asyncio.get_running_loop().create_future()
+
+    def resume(self) -> None:
+        """Write on."""
+        if self._resumed is not None:
+            self._resumed.set_result(None)
+            self._resumed = None
+        self._send()
+
+    def close(self) -> None:
+        """Drop everything: the client is gone."""
+        if self._delivery is not None:
+            self._delivery.cancel()
+        while self._waiting:
+            _close_output(self._waiting.popleft())
+
+    def _send(self) -> None:
+        while self._waiting and self._delivery is None and self._resumed is None:
+            exchange = self._waiting.popleft()
+            result = exchange.result
+            if result is None:
+                continue
+            held = result.output.held
+            if held is None or len(held) > ESCAPE_BYTES:
+                self._delivery = asyncio.get_running_loop().create_task(self._deliver(exchange, result))
+                break
+            self._transport.write(encode_result(result, held, exchange.id))
+            result.output.close()
+            self._on_sent(exchange)
+
+    async def _deliver(self, exchange: Exchange, result: TaskResult) -> None:
+        try:
+            async with aclosing(stream_result(result, exchange.id)) as pieces:
+                async for piece in pieces:
+                    if self._resumed is not None:
+                        await self._resumed
+                    self._transport.write(piece)
+        except OSError:
+            # The spool could not be read back. Half a result cannot be mended on the wire: cut the line short.
+            self._transport.abort()
+        finally:
+            result.output.close()
+            self._delivery = None
+        self._on_sent(exchange)
+        self._send()
+
+
+def _close_output(exchange: Exchange) -> None:
+    if exchange.result is not None:
+        exchange.result.output.close()

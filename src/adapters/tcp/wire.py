@@ -1,0 +1,128 @@
+"""PROTOCOL's JSON to domain values and back; the wire's own types do not leave this module."""
+
+import codecs
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from ...domain.task import InvalidTaskError, TaskRequest, TaskResult
+
+RequestId = str | int
+
+MAX_ID_CHARACTERS = 128
+ESCAPE_BYTES = 64 * 1024
+"""Escaped at a time: msgspec keeps 900 MB/s up to here and drops to a third of that at 256 KiB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A request that can be run, and the id under which it wants its result."""
+
+    request: TaskRequest
+    id: RequestId | None
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidRequest:
+    """A line that cannot be run. `is_object` tells whether it was whole JSON at all: a client that died in the
+    middle of a line has not sent a request.
+    """
+
+    reason: str
+    id: RequestId | None = None
+    is_object: bool = False
+
+
+class _Request(msgspec.Struct, frozen=True, gc=False):
+    command: tuple[str, ...]
+    timeout: float | None = None
+    id: str | int | None = None
+
+
+class _Result(msgspec.Struct, frozen=True, gc=False):
+    command: tuple[str, ...]
+    executed_at: int
+    duration_ms: float
+    exit_code: int
+    output: str
+    error: str
+
+
+class _ResultWithId(_Result, frozen=True, gc=False):
+    id: str | int
+
+
+_decoder: Final[msgspec.json.Decoder[_Request]] = msgspec.json.Decoder(_Request)
+_encode = msgspec.json.Encoder().encode
+
+
+def decode_request(line: bytes) -> Incoming | InvalidRequest:
+    """Read one line; whatever bytes it holds, the answer is a value."""
+    try:
+        parsed = _decoder.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return _explain(line, str(error))
+    if parsed.id is not None and not _is_id(parsed.id):
+        return InvalidRequest(f"Expected 1 to {MAX_ID_CHARACTERS} characters without NUL - at `$.id`", is_object=True)
+    try:
+        # A timeout of 0 is none, as in PROTOCOL.
+        return Incoming(TaskRequest(parsed.command, parsed.timeout or None), parsed.id)
+    except InvalidTaskError as error:
+        return InvalidRequest(f"{error.reason} - at `$.{error.field}`", parsed.id, is_object=True)
+
+
+def encode_result(result: TaskResult, output: bytes, request_id: RequestId | None) -> bytes:
+    """Return the whole line, newline included, for a result whose output is at hand and not large."""
+    return _line(result, output.decode("utf-8", "replace"), request_id)
+
+
+async def stream_result(result: TaskResult, request_id: RequestId | None) -> AsyncIterator[bytes]:
+    """Yield the line in pieces, so that neither the output nor its escaped form is ever one object."""
+    # In JSON a quote within a string is escaped, so the first of these is the key itself.
+    head, key, tail = _line(result, "", request_id).partition(b',"output":"')
+    yield head + key
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    async for chunk in result.output.chunks():
+        for start in range(0, len(chunk), ESCAPE_BYTES):
+            yield _encode(decoder.decode(chunk[start : start + ESCAPE_BYTES]))[1:-1]
+    yield _encode(decoder.decode(b"", final=True))[1:-1] + tail
+
+
+def _line(result: TaskResult, output: str, request_id: RequestId | None) -> bytes:
+    milliseconds = round(result.duration_ms, 3)
+    fields = (result.command, result.executed_at, milliseconds, result.exit_code, output, result.error)
+    wire = _Result(*fields) if request_id is None else _ResultWithId(*fields, request_id)
+    return _encode(wire) + b"\n"
+
+
+def _is_id(value: object) -> bool:
+    if isinstance(value, str):
+        return 1 <= len(value) <= MAX_ID_CHARACTERS and "\0" not in value
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _explain(line: bytes, reason: str) -> InvalidRequest:
+    # msgspec stops at the first fault; a second, lenient reading finds the id to answer under.
+    try:
+        value: object = json.loads(line)
+    except (ValueError, RecursionError):
+        return InvalidRequest(reason)
+    if not isinstance(value, dict):
+        return InvalidRequest(_with_path(reason))
+    found: object = value.get("id")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    request_id = found if isinstance(found, str | int) and _is_encodable_id(found) else None
+    return InvalidRequest(_with_path(reason), request_id, is_object=True)
+
+
+def _is_encodable_id(value: RequestId) -> bool:
+    return _is_id(value) and not (isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value))
+
+
+def _with_path(reason: str) -> str:
+    if reason.startswith("Input data was truncated"):
+        # The line is whole: what msgspec takes for a cut-off escape is half of a surrogate pair.
+        return "A lone surrogate is not text"
+    return reason if "`$" in reason else f"{reason} - at `$`"

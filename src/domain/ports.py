@@ -1,0 +1,52 @@
+"""The ports: what the use case needs of the world, and what the world may ask of the use case."""
+
+from typing import Protocol
+
+from .outcome import Execution
+from .task import TaskRequest, TaskResult
+
+
+class Clock(Protocol):
+    """Where every time stamp comes from, so that tests decide what time it is."""
+
+    def unix_seconds(self) -> float:
+        """Wall-clock time, seconds since 1970; may jump."""
+        ...
+
+    def monotonic_seconds(self) -> float:
+        """Seconds since some fixed moment; never goes back, whatever is done to the wall clock."""
+        ...
+
+
+class TaskExecutor(Protocol):
+    """Runs commands on this machine."""
+
+    async def execute(self, request: TaskRequest) -> Execution:
+        """Run the command and say how it ended; every way of ending, failure to start included, is a value.
+
+        Covers `timeout_ms` from the moment the process is started. The caller owns the output that is returned.
+        Calls run in parallel and do not know each other. Cancelling this coroutine must leave nothing of the task
+        running, open or on disk when CancelledError comes out. Any other exception means that the agent is broken.
+        """
+        ...
+
+
+class TaskRunner(Protocol):
+    """The use case as callers see it: a request in, a result out."""
+
+    async def run(self, request: TaskRequest) -> TaskResult:
+        """Run one task; the caller owns the result's output. Cancelling means the same as for TaskExecutor."""
+        ...
+
+
+class TaskIntake(TaskRunner, Protocol):
+    """A TaskRunner that can be full; an inbound adapter reads on only while it has room."""
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a further request would be run or queued; one that comes all the same waits its turn too."""
+        ...
+
+    async def room(self) -> None:
+        """Return once there is room, at once if there is."""
+        ...
