@@ -43,7 +43,9 @@ class Client:
             yield Hold(process, port)
 
     @contextmanager
-    def _started(self, options: list[str], port: int, command: Sequence[str]) -> Generator[subprocess.Popen[str], None, None]:
+    def _started(
+        self, options: list[str], port: int, command: Sequence[str]
+    ) -> Generator[subprocess.Popen[str], None, None]:
         arguments = [str(self.program), *options, str(port), *command]
         with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             try:

@@ -62,5 +62,5 @@ def forget_peak(pid: int) -> None:
 
 
 def proportional_bytes(pid: int) -> int:
-    """Read Pss: resident memory in which a page shared by n processes counts 1/n, so that sums over processes are true."""
+    """Read Pss: resident memory in which a page that n processes share counts 1/n, so that sums are true."""
     return _kib_field(Path(f"/proc/{pid}/smaps_rollup"), "Pss")

@@ -8,6 +8,7 @@ from .servers import ServerSpec
 from .targets import TARGETS
 
 _NONE = "-"
+_SMALL_RATIO = 0.1
 
 
 def render(section: Section, samples: Sequence[Sample], servers: Sequence[ServerSpec]) -> str:
@@ -44,11 +45,16 @@ def _median(values: Iterable[float], digits: int) -> str:
 
 
 def _ratio(left: dict[int, float], right: dict[int, float]) -> str:
-    """Take the median of the rounds' own ratios, and their range: what slows the machine for a round hits both sides."""
+    """Take the median of the rounds' own ratios, and their range: what slows a round hits both sides."""
     ratios = [left[number] / right[number] for number in left if right[number] > 0]
     if not ratios:
         return _NONE  # a figure below what the kernel can tell from nothing
-    return f"**{statistics.median(ratios):.2f}** ({min(ratios):.2f}-{max(ratios):.2f})"
+    return f"**{_short(statistics.median(ratios))}** ({_short(min(ratios))}-{_short(max(ratios))})"
+
+
+def _short(ratio: float) -> str:
+    """Round so that a thousandth does not read as nothing."""
+    return f"{ratio:.2f}" if ratio >= _SMALL_RATIO else f"{ratio:.1g}"
 
 
 def _warnings(samples: Iterable[Sample]) -> list[str]:

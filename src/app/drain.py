@@ -36,14 +36,11 @@ class Drain:
             return await self._executor.execute(request)
         except asyncio.CancelledError:
             # As asyncio.timeout() does: take back our own request to cancel, and only ours.
-            if task not in self._killed or task.uncancel() > 0:
+            if not self._was_killed(task) or task.uncancel() > 0:
                 raise
             return Execution(KILLED, NO_OUTPUT, self._clock.monotonic_seconds())
         finally:
-            self._running.discard(task)
-            self._killed.discard(task)
-            if self._stopping and not self._running:
-                self._idle.set()
+            self._forget(task)
 
     async def drain(self, seconds: float) -> int:
         """Start nothing more, wait up to `seconds` for what runs, kill the rest; return how many that were."""
@@ -58,6 +55,15 @@ class Drain:
             await self._idle.wait()
             return killed
         return 0
+
+    def _forget(self, task: asyncio.Task[object]) -> None:
+        self._running.discard(task)
+        self._killed.discard(task)
+        if self._stopping and not self._running:
+            self._idle.set()
+
+    def _was_killed(self, task: asyncio.Task[object]) -> bool:
+        return task in self._killed
 
     def kill(self) -> int:
         """Kill what runs, now; return how many tasks that ends."""

@@ -28,7 +28,7 @@ class RunTask:
         """Take the two ports it stands on."""
         self._executor = executor
         self._clock = clock
-        self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+        self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger().bind()
 
     async def run(self, request: TaskRequest) -> TaskResult:
         """Run the request to its end; the caller owns the result's output."""

@@ -24,6 +24,24 @@ class Capture:
     be kept. Then `on_end` is called, once.
     """
 
+    __slots__ = (
+        "_file",
+        "_finishing",
+        "_limit",
+        "_on_end",
+        "_pieces",
+        "_pipe",
+        "_size",
+        "_spool",
+        "_spooling",
+        "_stirred",
+        "_watch",
+        "_watched",
+        "closed",
+        "failure",
+        "overflowed",
+    )
+
     def __init__(self, pipe: int, watch: Watch, spool: Spool, limit: int | None, on_end: Callable[[], None]) -> None:
         """Own `pipe`, a non-blocking reading end, and read it at once; keep at most `limit` bytes (None: all of it).
 
@@ -138,9 +156,7 @@ class Capture:
             return self._probe()
         moved = 0
         try:
-            moved, stop = await asyncio.wrap_future(
-                self._spool.submit(move, self._pipe, self._file.fileno(), granted)
-            )
+            moved, stop = await asyncio.wrap_future(self._spool.submit(move, self._pipe, self._file.fileno(), granted))
         finally:
             self._spool.disk.release(granted - moved)
             self._size += moved

@@ -41,7 +41,8 @@ class SubprocessExecutor:
         """Open nothing yet."""
         self._settings = settings
         self._clock = clock
-        self._running: set[asyncio.Task[object]] = set()
+        self._running: set[Process] = set()
+        self._none_left = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         """Open what tasks share."""
@@ -60,10 +61,11 @@ class SubprocessExecutor:
 
     async def __aexit__(self, *exc_info: object) -> None:
         """Kill what still runs and close what tasks shared."""
+        for process in self._running:
+            process.leader.kill_group()
         while self._running:
-            for task in self._running:
-                task.cancel()
-            await asyncio.wait(self._running)
+            self._none_left.clear()
+            await self._none_left.wait()
         self._spawner.close()
         self._handling.exits.close()
         self._handling.spool.close()
@@ -71,43 +73,40 @@ class SubprocessExecutor:
 
     async def execute(self, request: TaskRequest) -> Execution:
         """Run the command to its end, as TaskExecutor says."""
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 -- narrows the type; a coroutine of asyncio runs in a task
-        self._running.add(task)
-        try:
-            return await self._execute(request)
-        finally:
-            self._running.discard(task)
-
-    async def _execute(self, request: TaskRequest) -> Execution:
-        process = await self._start(request)
+        spawned = self._spawner.spawn(request.command)
+        if spawned is BUSY:
+            spawned = await self._spawn_again(request)
+        process = spawned if isinstance(spawned, NotStarted) else self._process(spawned, request.timeout_ms)
         if isinstance(process, NotStarted):
             return Execution(process, NO_OUTPUT, self._clock.monotonic_seconds())
+        self._running.add(process)
+        interrupted = False
         try:
             await process.over
         except asyncio.CancelledError:
-            await _see_through(process.end())
-            process.collect()[1].close()
-            raise
-        interrupted = False if process.at_rest else await _see_through(process.end())
+            interrupted = True
+        if not process.at_rest:
+            interrupted |= await _see_through(process.end())
         outcome, output = process.collect()
+        self._running.discard(process)
+        if not self._running:
+            self._none_left.set()
         if interrupted:
             output.close()
             raise asyncio.CancelledError
         return Execution(outcome, output, process.leader.ended_at or self._clock.monotonic_seconds())
 
-    async def _start(self, request: TaskRequest) -> Process | NotStarted:
-        spawned = self._spawner.spawn(request.command)
+    async def _spawn_again(self, request: TaskRequest) -> Spawned | NotStarted:
         for seconds in BUSY_RETRY_SECONDS:
-            if spawned is not BUSY:
-                break
             await asyncio.sleep(seconds)
             spawned = self._spawner.spawn(request.command)
-        if isinstance(spawned, NotStarted):
-            return spawned
-        timeout = None if request.timeout_ms is None else request.timeout_ms / 1000
+            if spawned is not BUSY:
+                return spawned
+        return BUSY
+
+    def _process(self, spawned: Spawned, timeout_ms: float | None) -> Process | NotStarted:
         try:
-            return Process(spawned, timeout, self._handling)
+            return Process(spawned, None if timeout_ms is None else timeout_ms / 1000, self._handling)
         except OSError as error:
             return _undo(spawned, error)
 

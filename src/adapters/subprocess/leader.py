@@ -19,6 +19,8 @@ class Leader:
     they may belong to anybody.
     """
 
+    __slots__ = ("_clock", "ended_at", "pid", "reaped")
+
     def __init__(self, pid: int, clock: Clock) -> None:
         """Take charge of a child that nobody else waits for."""
         self.pid = pid

@@ -35,6 +35,8 @@ class Process:
     at the deadline, or when the output cannot be kept. Its value is the verdict where that is the agent's, else None.
     """
 
+    __slots__ = ("_capture", "_deadline", "_exit", "_handling", "_linger", "_loop", "leader", "over")
+
     def __init__(self, spawned: Spawned, timeout: float | None, handling: Handling) -> None:
         """Take charge of what was spawned; `timeout` in seconds. Raises OSError, having taken nothing."""
         loop = asyncio.get_running_loop()

@@ -122,7 +122,7 @@ class Spool:
 
     def open(self) -> BinaryIO:
         """Return a new file without a name, which is gone when it is closed, however that comes; raises OSError."""
-        return tempfile.TemporaryFile(dir=self.directory, buffering=0)  # type: ignore[return-value]
+        return tempfile.TemporaryFile(dir=self.directory, buffering=0)
 
     def submit(self, function: Callable[..., T], *arguments: object) -> Future[T]:
         """Run a blocking call in one of the spool's threads."""

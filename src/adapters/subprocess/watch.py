@@ -31,8 +31,9 @@ class Watch:
         self._callbacks[descriptor] = callback
 
     def remove(self, descriptor: int) -> None:
-        """Watch it no longer. Always before closing it: a child that has not finished exec holds a copy of it, and
-        with that copy the kernel would keep on reporting.
+        """Watch it no longer; always before closing it.
+
+        A child that has not finished exec holds a copy of it, and through that the kernel would keep on reporting.
         """
         del self._callbacks[descriptor]
         self._epoll.unregister(descriptor)

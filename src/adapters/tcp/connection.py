@@ -14,6 +14,8 @@ from .outbox import Exchange, Outbox
 from .peers import Peers, Presence
 from .wire import Incoming, decode_request
 
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+
 PEER_CHECK_SECONDS = 0.5
 CLOSE_SECONDS = 1.0
 """How long a client that was told the end may take to close its side. Closing at once, with bytes of its unread, would
@@ -42,7 +44,6 @@ class Connection(asyncio.Protocol):
         self._max_line = surroundings.max_line
         self._framer = LineFramer(surroundings.max_line)
         self._exchanges = Exchanges(surroundings.intake, surroundings.clock, surroundings.in_flight)
-        self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
         # Reading is paused: this client has enough in flight, or the agent has.
         self._paused = False
         # Lines are being taken; what is sent meanwhile needs no second round of it.
@@ -73,7 +74,7 @@ class Connection(asyncio.Protocol):
         if self._check is not None:
             self._check.cancel()
         if not self._exchanges.empty:
-            self._log.info("client gone before its answers; its tasks are killed", error=str(exc or ""))
+            _log.info("client gone before its answers; its tasks are killed", error=str(exc or ""))
         self._exchanges.close()
         self._outbox.close()
         self._on_lost(self)
@@ -142,7 +143,7 @@ class Connection(asyncio.Protocol):
             self._leaving = True
             self._framer.clear()
             self._exchanges.refuse("refused: this port takes newline-terminated JSON, neither HTTP nor TLS")
-        elif isinstance(line, bytes) and line.strip():
+        elif line.strip():
             self._exchanges.take(decode_request(line), len(line))
 
     def _take_last(self, line: bytes) -> None:

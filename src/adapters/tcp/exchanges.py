@@ -12,6 +12,8 @@ from ...domain.task import NO_EXIT_CODE, TaskRequest, TaskResult
 from .outbox import Exchange, Outbox
 from .wire import Incoming, InvalidRequest, RequestId
 
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+
 
 @dataclass(frozen=True, slots=True)
 class InFlightLimits:
@@ -24,16 +26,28 @@ class InFlightLimits:
 class Exchanges:
     """Starts each request at once; its result goes to the outbox in its turn, or as soon as it is there under an id."""
 
+    __slots__ = (
+        "_bytes",
+        "_clock",
+        "_closed",
+        "_count",
+        "_ids",
+        "_in_order",
+        "_intake",
+        "_limits",
+        "_running",
+        "outbox",
+    )
+
     def __init__(self, intake: TaskIntake, clock: Clock, limits: InFlightLimits) -> None:
         """Start with nothing in flight; `outbox` has to be set before the first request."""
         self._intake = intake
         self._clock = clock
         self._limits = limits
-        self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
         # Requests without an id whose results have not been passed on, oldest first.
         self._in_order: deque[Exchange] = deque()
         self._ids: set[RequestId] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._running: set[Exchange] = set()
         # Taken and not yet sent, and the bytes of their lines.
         self._count = 0
         self._bytes = 0
@@ -62,9 +76,8 @@ class Exchanges:
             exchange = self._open(incoming.id, request_bytes)
             if incoming.id is not None:
                 self._ids.add(incoming.id)
-            task = asyncio.get_running_loop().create_task(self._serve(exchange, incoming.request))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            exchange.task = asyncio.get_running_loop().create_task(self._serve(exchange, incoming.request))
+            self._running.add(exchange)
 
     def refuse(self, error: str, request_id: RequestId | None = None, request_bytes: int = 0) -> None:
         """Answer a request that is not run at all."""
@@ -79,8 +92,9 @@ class Exchanges:
     def close(self) -> None:
         """Kill what runs for this client and drop what it was to be told."""
         self._closed = True
-        for task in self._tasks:
-            task.cancel()
+        for exchange in self._running:
+            if exchange.task is not None:
+                exchange.task.cancel()
         for exchange in self._in_order:
             if exchange.result is not None:
                 exchange.result.output.close()
@@ -98,8 +112,11 @@ class Exchanges:
         try:
             result = await self._intake.run(request)
         except Exception:  # noqa: BLE001 -- the last line of defence: a defect must not leave its client waiting
-            self._log.exception("a task failed inside the agent", command=request.command)
+            _log.exception("a task failed inside the agent", command=request.command)
             result = self._result_without_a_run(request.command, "internal error of the agent; its log says more")
+        finally:
+            self._running.discard(exchange)
+            exchange.task = None
         if exchange.id is not None:
             self._ids.discard(exchange.id)
         self._pass_on(exchange, result)

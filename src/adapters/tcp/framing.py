@@ -2,10 +2,8 @@
 
 from enum import Enum, auto
 
-FOREIGN_STARTS = tuple(
-    f"{method} ".encode()
-    for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "PRI")
-) + (b"\x16\x03",)
+_METHODS = b"GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH PRI"
+FOREIGN_STARTS = (*(method + b" " for method in _METHODS.split()), b"\x16\x03")
 """How HTTP requests (RFC 9110; `PRI` opens HTTP/2) and TLS records begin; no JSON object does."""
 
 
@@ -23,6 +21,8 @@ class LineFramer:
 
     Holds at most one partial line besides what was fed and not yet taken.
     """
+
+    __slots__ = ("_buffer", "_max_line", "_searched", "_skipping")
 
     def __init__(self, max_line: int) -> None:
         """Start at the beginning of a line."""

@@ -13,7 +13,7 @@ WRITE_BUFFER_BYTES = 256 * 1024
 """What may wait in the transport for a slow client before results wait in their own place instead."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Exchange:
     """One request of a client and, once there is one, its result."""
 
@@ -22,6 +22,8 @@ class Exchange:
     request_bytes: int
     """The length of the line, which is about the memory that the request takes."""
     result: TaskResult | None = None
+    task: asyncio.Task[None] | None = None
+    """Runs it, while it runs."""
 
 
 class Outbox:
@@ -29,6 +31,8 @@ class Outbox:
 
     Owns the results that were put and closes their outputs, delivered or not.
     """
+
+    __slots__ = ("_delivery", "_on_sent", "_resumed", "_transport", "_waiting")
 
     def __init__(self, transport: asyncio.Transport, on_sent: Callable[[Exchange], None]) -> None:
         """Write to `transport`, whose protocol passes its pause and resume on."""

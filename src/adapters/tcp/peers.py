@@ -6,6 +6,7 @@ import struct
 from enum import Enum, auto
 from ipaddress import ip_address
 
+_NETLINK_SOCK_DIAG = 4
 _SOCK_DIAG_BY_FAMILY = 20
 _NLM_F_REQUEST = 1
 _NLMSG_ERROR = 2
@@ -33,20 +34,20 @@ class Peers:
     """Exact `sock_diag(7)` queries over one netlink socket: about 10 us each, unprivileged, no table scan."""
 
     def __init__(self) -> None:
-        """Open the netlink socket; where that is not allowed every peer is UNKNOWN."""
-        try:
-            self._netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 4)
-        except OSError:
-            self._netlink = None
+        """Open nothing before the first question."""
+        self._netlink: socket.socket | None = None
 
     def presence(self, ours: tuple[str, int], theirs: tuple[str, int]) -> Presence:
         """Look up the socket whose local address is `theirs` and whose peer is `ours`."""
-        if self._netlink is None or not _same_host(ours[0], theirs[0]):
+        if not _same_host(ours[0], theirs[0]):
             return Presence.UNKNOWN
         try:
+            if self._netlink is None:
+                self._netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG)
             self._netlink.send(_query(theirs, ours), socket.MSG_DONTWAIT)
             reply = self._netlink.recv(_REPLY_BYTES, socket.MSG_DONTWAIT)
         except OSError:
+            # Not allowed here, or no descriptor left: nobody is taken for gone on no evidence.
             return Presence.UNKNOWN
         return _read(reply)
 
@@ -78,5 +79,3 @@ def _read(reply: bytes) -> Presence:
         return Presence.GONE if -code == errno.ENOENT else Presence.UNKNOWN
     inode: int = _MESSAGE.unpack_from(reply, _HEADER.size)[-1]
     return Presence.PRESENT if inode else Presence.GONE
-
-

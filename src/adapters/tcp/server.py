@@ -4,9 +4,17 @@ import asyncio
 import socket
 from typing import Self
 
+import structlog
+
 from .connection import Connection, Surroundings
 
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+
 BACKLOG = 1024
+ACCEPTS_AT_ONCE = 64
+"""Accepted at one wake-up, so that a burst of clients is not served one at a time behind the first ones' tasks."""
+ACCEPT_PAUSE_SECONDS = 0.1
+"""How long nobody is accepted when the system has no descriptor or memory for one; clients wait in the backlog."""
 
 
 def open_listener(host: str, port: int) -> socket.socket:
@@ -40,16 +48,20 @@ class TcpServer:
         self._listener = listener
         self._surroundings = surroundings
         self._connections: set[Connection] = set()
-        self._empty = asyncio.Event()
+        self._openings: set[asyncio.Task[None]] = set()
+        self._none_left = asyncio.Event()
+        self._leaving = False
+        self._pause: asyncio.TimerHandle | None = None
 
     async def __aenter__(self) -> Self:
         """Accept; the listener takes clients from here on."""
-        self._server = await asyncio.get_running_loop().create_server(self._accept, sock=self._listener, backlog=BACKLOG)
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._listener.fileno(), self._accept)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        """Close every connection, answered or not, and see their tasks killed."""
-        self._server.close()
+        """Close every connection, answered or not; their tasks are cancelled with that."""
+        self._stop_accepting()
         for connection in tuple(self._connections):
             connection.abort()
         await self._closed()
@@ -57,7 +69,7 @@ class TcpServer:
 
     def leave(self) -> None:
         """Accept nobody, take no further requests; connections close as they have been answered."""
-        self._server.close()
+        self._stop_accepting()
         for connection in tuple(self._connections):
             connection.leave()
 
@@ -70,19 +82,50 @@ class TcpServer:
             return len(self._connections)
         return 0
 
-    def _accept(self) -> Connection:
+    def _stop_accepting(self) -> None:
+        self._leaving = True
+        self._loop.remove_reader(self._listener.fileno())
+        if self._pause is not None:
+            self._pause.cancel()
+
+    def _accept(self) -> None:
+        for _ in range(ACCEPTS_AT_ONCE):
+            try:
+                client, _ = self._listener.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                _log.warning("cannot accept a client", reason=error.strerror, connections=len(self._connections))
+                self._loop.remove_reader(self._listener.fileno())
+                self._pause = self._loop.call_later(
+                    ACCEPT_PAUSE_SECONDS, self._loop.add_reader, self._listener.fileno(), self._accept
+                )
+                return
+            opening = self._loop.create_task(self._open(client))
+            self._openings.add(opening)
+            opening.add_done_callback(self._openings.discard)
+
+    async def _open(self, client: socket.socket) -> None:
         connection = Connection(self._surroundings, self._lost)
         self._connections.add(connection)
-        return connection
+        try:
+            client.setblocking(False)  # noqa: FBT003 -- its only form
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await self._loop.connect_accepted_socket(lambda: connection, client)
+        except OSError as error:
+            _log.debug("client gone before it was served", reason=error.strerror)
+            client.close()
+            self._lost(connection)
+            return
+        if self._leaving:
+            connection.leave()
 
     def _lost(self, connection: Connection) -> None:
         self._connections.discard(connection)
         if not self._connections:
-            self._empty.set()
+            self._none_left.set()
 
     async def _closed(self) -> None:
         while self._connections:
-            self._empty.clear()
-            await self._empty.wait()
-
-
+            self._none_left.clear()
+            await self._none_left.wait()

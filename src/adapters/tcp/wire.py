@@ -2,7 +2,7 @@
 
 import codecs
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,8 +27,10 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class InvalidRequest:
-    """A line that cannot be run. `is_object` tells whether it was whole JSON at all: a client that died in the
-    middle of a line has not sent a request.
+    """A line that cannot be run.
+
+    `is_object` tells whether it was a whole JSON object at all: a client that died in the middle of a line has not
+    sent a request.
     """
 
     reason: str
@@ -79,7 +81,7 @@ def encode_result(result: TaskResult, output: bytes, request_id: RequestId | Non
     return _line(result, output.decode("utf-8", "replace"), request_id)
 
 
-async def stream_result(result: TaskResult, request_id: RequestId | None) -> AsyncIterator[bytes]:
+async def stream_result(result: TaskResult, request_id: RequestId | None) -> AsyncGenerator[bytes, None]:
     """Yield the line in pieces, so that neither the output nor its escaped form is ever one object."""
     # In JSON a quote within a string is escaped, so the first of these is the key itself.
     head, key, tail = _line(result, "", request_id).partition(b',"output":"')

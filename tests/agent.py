@@ -1,0 +1,128 @@
+"""A real agent on a free port, and a client for it."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+
+START_SECONDS = 20.0
+ANSWER_SECONDS = 60.0
+
+
+class Agent:
+    """An `execwire serve` process; its log is in `log`."""
+
+    def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
+        self.process = process
+        self.log = log
+        self.port = 0
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def log_text(self) -> str:
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    async def wait_until_listening(self) -> None:
+        async with asyncio.timeout(START_SECONDS):
+            while True:
+                match = re.search(r"listening on \S*?:(\d+)", self.log_text())
+                if match:
+                    self.port = int(match[1])
+                    return
+                assert self.process.returncode is None, self.log_text()
+                await asyncio.sleep(0.01)
+
+    async def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal and return the exit status."""
+        if self.process.returncode is None:
+            self.process.send_signal(number)
+        async with asyncio.timeout(START_SECONDS):
+            return await self.process.wait()
+
+    async def connect(self) -> "Client":
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=64 * 1024 * 1024)
+        return Client(reader, writer)
+
+    async def run(self, *command: str, **fields: object) -> dict[str, Any]:
+        """Run one task on a connection of its own."""
+        async with await self.connect() as client:
+            return await client.ask(command=list(command), **fields)
+
+
+class Client:
+    """One connection, newline-terminated JSON both ways."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self.writer.close()
+        try:
+            await self.writer.wait_closed()
+        except ConnectionError:
+            pass
+
+    async def send(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def request(self, **fields: object) -> None:
+        await self.send(json.dumps(fields).encode() + b"\n")
+
+    async def result(self) -> dict[str, Any]:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            line = await self.reader.readuntil(b"\n")
+        result: dict[str, Any] = json.loads(line)
+        return result
+
+    async def ask(self, **fields: object) -> dict[str, Any]:
+        await self.request(**fields)
+        return await self.result()
+
+    async def at_end(self) -> bytes:
+        """Read until the agent closes; return what came."""
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return await self.reader.read()
+
+
+@asynccontextmanager
+async def running_agent(*options: str, environment: dict[str, str] | None = None) -> AsyncIterator[Agent]:
+    """Start an agent with these options; see it end, whatever the test does."""
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "log"
+        with log.open("wb") as stderr:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "execwire", "serve", "--port", "0", *options,
+                stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=stderr,
+                env={**os.environ, **(environment or {})},
+            )  # fmt: skip
+        agent = Agent(process, log)
+        try:
+            await agent.wait_until_listening()
+            yield agent
+        finally:
+            if process.returncode is None:
+                process.send_signal(signal.SIGTERM)
+                process.send_signal(signal.SIGTERM)
+                try:
+                    async with asyncio.timeout(START_SECONDS):
+                        await process.wait()
+                except TimeoutError:
+                    process.kill()
+                    await process.wait()
+                    pytest.fail(f"the agent did not stop: {agent.log_text()}")

@@ -1,0 +1,30 @@
+"""What every test gets: a loop in which nothing may be lost."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+
+@pytest.fixture(autouse=True)
+def _quiet_logs() -> Iterator[None]:
+    with structlog.testing.capture_logs():
+        yield
+
+
+@pytest.fixture
+async def lost() -> AsyncIterator[list[dict[str, Any]]]:
+    """What the loop could only report to its exception handler; it must be nothing."""
+    reports: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reports.append(context))
+    yield reports
+    assert reports == []
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_lost(request: pytest.FixtureRequest) -> None:
+    # Only where the test runs in a loop at all.
+    if request.node.get_closest_marker("asyncio") is not None:
+        request.getfixturevalue("lost")

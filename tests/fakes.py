@@ -1,0 +1,88 @@
+"""The ports, faked: named after them, programmable, and without a process, a socket or a clock."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from execwire.domain.outcome import Execution, Exited, Outcome, TimedOut
+from execwire.domain.output import HeldOutput
+from execwire.domain.ports import Clock
+from execwire.domain.task import TaskRequest, TaskResult
+
+
+@dataclass
+class FakeClock:
+    """A Clock that stands still until a test moves it."""
+
+    unix: float = 1_700_000_000.0
+    monotonic: float = 1000.0
+
+    def unix_seconds(self) -> float:
+        return self.unix
+
+    def monotonic_seconds(self) -> float:
+        return self.monotonic
+
+    def advance(self, seconds: float) -> None:
+        self.unix += seconds
+        self.monotonic += seconds
+
+
+@dataclass
+class FakeTaskExecutor:
+    """A TaskExecutor whose commands are words of its own: see `execute`."""
+
+    clock: Clock
+    running: set[str] = field(default_factory=set)
+    started: list[TaskRequest] = field(default_factory=list)
+    outcome: Outcome = field(default_factory=lambda: Exited(0))
+    output: bytes = b""
+    released: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def execute(self, request: TaskRequest) -> Execution:
+        """End at once with `outcome` and `output`; the command `wait` ends when `released`, or at its timeout."""
+        self.started.append(request)
+        if request.command[0] != "wait":
+            return self._end(self.outcome)
+        name = " ".join(request.command)
+        self.running.add(name)
+        try:
+            timeout = None if request.timeout_ms is None else request.timeout_ms / 1000
+            async with asyncio.timeout(timeout):
+                await self.released.wait()
+        except TimeoutError:
+            return self._end(TimedOut())
+        finally:
+            self.running.discard(name)
+        return self._end(self.outcome)
+
+    def _end(self, outcome: Outcome) -> Execution:
+        return Execution(outcome, HeldOutput(self.output), self.clock.monotonic_seconds())
+
+
+@dataclass
+class FakeTaskIntake:
+    """A TaskIntake that answers with what `answer` returns, and has room for as long as a test says so."""
+
+    answer: Callable[[TaskRequest], TaskResult]
+    has_room: bool = True
+    taken: list[TaskRequest] = field(default_factory=list)
+    gates: dict[str, asyncio.Event] = field(default_factory=dict)
+    cancelled: list[TaskRequest] = field(default_factory=list)
+    roomy: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def room(self) -> None:
+        if not self.has_room:
+            await self.roomy.wait()
+
+    async def run(self, request: TaskRequest) -> TaskResult:
+        """Answer at once, or, for a command whose first word is in `gates`, once that event is set."""
+        self.taken.append(request)
+        gate = self.gates.get(request.command[0])
+        try:
+            if gate is not None:
+                await gate.wait()
+        except asyncio.CancelledError:
+            self.cancelled.append(request)
+            raise
+        return self.answer(request)
