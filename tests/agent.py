@@ -1,6 +1,7 @@
 """A real agent on a free port, and a client for it."""
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -72,10 +73,8 @@ class Client:
 
     async def __aexit__(self, *exc_info: object) -> None:
         self.writer.close()
-        try:
+        with contextlib.suppress(ConnectionError):
             await self.writer.wait_closed()
-        except ConnectionError:
-            pass
 
     async def send(self, data: bytes) -> None:
         self.writer.write(data)

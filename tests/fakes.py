@@ -33,8 +33,8 @@ class FakeTaskExecutor:
     """A TaskExecutor whose commands are words of its own: see `execute`."""
 
     clock: Clock
-    running: set[str] = field(default_factory=set)
-    started: list[TaskRequest] = field(default_factory=list)
+    running: set[str] = field(default_factory=set[str])
+    started: list[TaskRequest] = field(default_factory=list[TaskRequest])
     outcome: Outcome = field(default_factory=lambda: Exited(0))
     output: bytes = b""
     released: asyncio.Event = field(default_factory=asyncio.Event)
@@ -66,9 +66,9 @@ class FakeTaskIntake:
 
     answer: Callable[[TaskRequest], TaskResult]
     has_room: bool = True
-    taken: list[TaskRequest] = field(default_factory=list)
-    gates: dict[str, asyncio.Event] = field(default_factory=dict)
-    cancelled: list[TaskRequest] = field(default_factory=list)
+    taken: list[TaskRequest] = field(default_factory=list[TaskRequest])
+    gates: dict[str, asyncio.Event] = field(default_factory=dict[str, asyncio.Event])
+    cancelled: list[TaskRequest] = field(default_factory=list[TaskRequest])
     roomy: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def room(self) -> None:
