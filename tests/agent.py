@@ -8,7 +8,7 @@ import re
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -100,7 +100,7 @@ class Client:
 
 
 @asynccontextmanager
-async def running_agent(*options: str, environment: dict[str, str] | None = None) -> AsyncIterator[Agent]:
+async def running_agent(*options: str, environment: dict[str, str] | None = None) -> AsyncGenerator[Agent]:
     """Start an agent with these options; see it end, whatever the test does."""
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
