@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from execwire.domain.outcome import Execution, Exited, Outcome, TimedOut
+from execwire.domain.outcome import Execution, Exited, NotStarted, Outcome, Signalled, TimedOut
 from execwire.domain.output import HeldOutput
 from execwire.domain.ports import Clock
 from execwire.domain.task import TaskRequest, TaskResult
@@ -40,10 +40,33 @@ class FakeTaskExecutor:
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def execute(self, request: TaskRequest) -> Execution:
-        """End at once with `outcome` and `output`; the command `wait` ends when `released`, or at its timeout."""
+        """End at once with `outcome` and `output`; the command `wait` ends when `released`, or at its timeout.
+
+        Commands that say themselves how they end: `exit STATUS`, `die NUMBER NAME`, `say TEXT`, `say-much BYTES`,
+        `missing`; `say-and-wait TEXT` is `wait` with an output of its own.
+        """
         self.started.append(request)
-        if request.command[0] != "wait":
-            return self._end(self.outcome)
+        outcome, output = self.outcome, self.output
+        match request.command:
+            case ("exit", status):
+                outcome, output = Exited(int(status)), b""
+            case ("die", number, name):
+                outcome, output = Signalled(int(number), name), b""
+            case ("say", text):
+                outcome, output = Exited(0), text.encode()
+            case ("say-much", count):
+                outcome, output = Exited(0), bytes(int(count))
+            case ("missing",):
+                outcome, output = NotStarted("cannot start missing: there is nothing of that name"), b""
+            case ("wait", *_):
+                outcome = await self._wait(request)
+            case ("say-and-wait", text, *_):
+                outcome, output = await self._wait(request), text.encode()
+            case _:
+                pass
+        return Execution(outcome, HeldOutput(output), self.clock.monotonic_seconds())
+
+    async def _wait(self, request: TaskRequest) -> Outcome:
         name = " ".join(request.command)
         self.running.add(name)
         try:
@@ -51,13 +74,10 @@ class FakeTaskExecutor:
             async with asyncio.timeout(timeout):
                 await self.released.wait()
         except TimeoutError:
-            return self._end(TimedOut())
+            return TimedOut()
         finally:
             self.running.discard(name)
-        return self._end(self.outcome)
-
-    def _end(self, outcome: Outcome) -> Execution:
-        return Execution(outcome, HeldOutput(self.output), self.clock.monotonic_seconds())
+        return self.outcome
 
 
 @dataclass

@@ -1,0 +1,145 @@
+import os
+import re
+import select
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from execwire.adapters.stderr import MAX_WAITING, StderrWriter
+
+BOUND_SECONDS = 20.0
+LAST = "the last line\n"
+
+
+@dataclass
+class Pipe:
+    """A pipe, whose writing end is what the agent has for standard error."""
+
+    reading: int
+    writing: int
+    reading_is_open: bool = True
+
+    def fill(self) -> int:
+        """Write until it takes no more; return how many bytes that were."""
+        os.set_blocking(self.writing, False)
+        count = 0
+        try:
+            while True:
+                count += os.write(self.writing, b".")
+        except BlockingIOError:
+            os.set_blocking(self.writing, True)
+            return count
+
+    def read_until(self, ending: bytes) -> bytes:
+        text = bytearray()
+        while not text.endswith(ending):
+            ready, _, _ = select.select([self.reading], [], [], BOUND_SECONDS)
+            assert ready, f"it did not come to that: {bytes(text[-100:])!r}"
+            text += os.read(self.reading, 65536)
+        return bytes(text)
+
+    def stop_reading(self) -> None:
+        if self.reading_is_open:
+            os.close(self.reading)
+            self.reading_is_open = False
+
+
+@pytest.fixture
+def pipe() -> Iterator[Pipe]:
+    pipe = Pipe(*os.pipe())
+    yield pipe
+    # A writer that is blocked in the pipe gets its EPIPE from this, and ends.
+    pipe.stop_reading()
+    os.close(pipe.writing)
+
+
+@pytest.fixture
+def writer(pipe: Pipe) -> Iterator[StderrWriter]:
+    others = set(threading.enumerate())
+    writer = StderrWriter(pipe.writing)
+    yield writer
+    pipe.stop_reading()
+    writer.close()
+    for thread in set(threading.enumerate()) - others:
+        # Before the descriptor is closed and its number given to somebody else.
+        thread.join(BOUND_SECONDS)
+        assert not thread.is_alive()
+
+
+def test_lines_come_out_whole_and_in_order(pipe: Pipe, writer: StderrWriter) -> None:
+    lines = [f"line {number} ü\n" for number in range(500)]
+    assert [writer.write(line) for line in lines] == [len(line) for line in lines]
+    writer.flush()
+    writer.write(LAST)
+    assert pipe.read_until(LAST.encode()).decode() == "".join([*lines, LAST])
+
+
+def test_closing_gives_what_waits_the_time_to_get_out(pipe: Pipe, writer: StderrWriter) -> None:
+    writer.write("one\n")
+    writer.write(LAST)
+    writer.close()
+    os.set_blocking(pipe.reading, False)
+    assert os.read(pipe.reading, 100) == f"one\n{LAST}".encode()
+
+
+def test_closing_a_writer_that_never_wrote_does_nothing(pipe: Pipe, writer: StderrWriter) -> None:
+    writer.close()
+    os.set_blocking(pipe.reading, False)
+    with pytest.raises(BlockingIOError):
+        os.read(pipe.reading, 1)
+
+
+def test_a_full_pipe_never_blocks_the_writer_and_what_it_costs_is_counted_and_said(
+    pipe: Pipe, writer: StderrWriter
+) -> None:
+    # Hazard 29.
+    filling = pipe.fill()
+    written = 2 * MAX_WAITING
+    started = time.monotonic()
+    for number in range(written):
+        writer.write(f"line {number}\n")
+    assert time.monotonic() - started < BOUND_SECONDS
+
+    # Somebody reads again. Three lines that are out are three that no longer wait, so there is room for the next.
+    text = b""
+    while text.count(b"\n") < 3:
+        text += pipe.read_until(b"\n")
+    writer.write(LAST)
+    text = (text + pipe.read_until(LAST.encode()))[filling:]
+    kept = [int(number) for number in re.findall(r"^line (\d+)$", text.decode(), re.MULTILINE)]
+    dropped = [int(count) for count in re.findall(r"^\((\d+) lines of log dropped: ", text.decode(), re.MULTILINE)]
+    assert kept == sorted(kept)
+    assert len(kept) >= MAX_WAITING
+    assert dropped
+    assert len(kept) + sum(dropped) == written
+
+
+def test_closing_does_not_wait_for_a_pipe_that_nobody_reads(pipe: Pipe, writer: StderrWriter) -> None:
+    pipe.fill()
+    writer.write("lost\n")
+    started = time.monotonic()
+    writer.close()
+    assert time.monotonic() - started < BOUND_SECONDS
+
+
+def test_a_closed_pipe_is_nobody_to_tell_and_no_error(pipe: Pipe, writer: StderrWriter) -> None:
+    pipe.stop_reading()
+    assert [writer.write("lost\n") for _ in range(3 * MAX_WAITING)] == [5] * 3 * MAX_WAITING
+    writer.close()
+
+
+def test_a_descriptor_that_somebody_made_non_blocking_still_gets_every_byte(pipe: Pipe, writer: StderrWriter) -> None:
+    filling = pipe.fill()
+    os.set_blocking(pipe.writing, False)
+    line = "x" * 200_000 + "\n"
+    writer.write(line)
+    writer.write(LAST)
+    assert pipe.read_until(LAST.encode())[filling:].decode() == line + LAST
+
+
+def test_text_that_utf8_cannot_carry_is_written_all_the_same(pipe: Pipe, writer: StderrWriter) -> None:
+    writer.write("a\udc80b\n")
+    assert pipe.read_until(b"\n") == b"a?b\n"

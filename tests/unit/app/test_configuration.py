@@ -1,0 +1,99 @@
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from execwire.app.configuration import read_settings
+from execwire.app.settings import Settings
+
+Write = Callable[[str], Path]
+
+NOTHING: Mapping[str, str] = {}
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def write_file(text: str) -> Path:
+        path = tmp_path / "execwire.toml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write_file
+
+
+def test_without_any_source_everything_is_as_by_default() -> None:
+    assert read_settings(None, NOTHING, NOTHING) == Settings()
+
+
+def test_each_source_wins_over_the_one_before(write: Write) -> None:
+    config = write("port = 1\nmax_running = 1\nmax_queued = 1\n")
+    environment = {"EXECWIRE_MAX_RUNNING": "2", "EXECWIRE_MAX_QUEUED": "2"}
+    settings = read_settings(config, environment, {"max_queued": "3"})
+    assert settings == Settings(port=1, max_running=2, max_queued=3)
+
+
+def test_the_environment_names_the_file_where_the_command_line_does_not(write: Write, tmp_path: Path) -> None:
+    named = {"EXECWIRE_CONFIG": str(write("port = 1"))}
+    other = tmp_path / "other.toml"
+    other.write_text("port = 2")
+    assert read_settings(None, named, NOTHING).port == 1
+    assert read_settings(other, named, NOTHING).port == 2
+
+
+def test_an_empty_name_of_a_file_is_none() -> None:
+    assert read_settings(None, {"EXECWIRE_CONFIG": ""}, NOTHING) == Settings()
+
+
+def test_what_belongs_to_other_programs_is_left_alone() -> None:
+    environment = {"PATH": "/bin", "PORT": "1", "EXECWIREX": "1", "MY_EXECWIRE_PORT": "1", "execwire_port": "1"}
+    assert read_settings(None, environment, NOTHING) == Settings()
+
+
+def test_every_setting_can_come_from_every_source(write: Write) -> None:
+    changed = Settings(
+        host="::1", port=1, max_running=2, max_queued=3, max_in_flight=4, max_line=5, max_output=6, max_spool=7,
+        max_held=8, spool_dir="/x", linger_ms=9.5, drain_seconds=10.5, log_level="debug",
+    )  # fmt: skip
+    values = dataclasses.asdict(changed)
+    defaults = dataclasses.asdict(Settings())
+    assert all(values[name] != defaults[name] for name in defaults)
+    toml = "\n".join(f"{name} = {value!r}" for name, value in values.items())
+    texts = {name: str(value) for name, value in values.items()}
+    environment = {f"EXECWIRE_{name.upper()}": text for name, text in texts.items()}
+    assert read_settings(write(toml), NOTHING, NOTHING) == changed
+    assert read_settings(None, environment, NOTHING) == changed
+    assert read_settings(None, NOTHING, texts) == changed
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("0", 0),
+        ("65536", 65536),
+        ("64KiB", 64 * 1024),
+        ("64kib", 64 * 1024),
+        ("64 KiB", 64 * 1024),
+        ("1MiB", 1024**2),
+        ("2GiB", 2 * 1024**3),
+        ("2G", 2 * 1024**3),
+        ("7B", 7),
+    ],
+)
+def test_sizes_take_a_unit_wherever_they_are_text(write: Write, text: str, size: int) -> None:
+    expected = Settings(max_output=size)
+    assert read_settings(write(f"max_output = '{text}'"), NOTHING, NOTHING) == expected
+    assert read_settings(None, {"EXECWIRE_MAX_OUTPUT": text}, NOTHING) == expected
+    assert read_settings(None, NOTHING, {"max_output": text}) == expected
+
+
+@pytest.mark.parametrize("name", ["max_line", "max_output", "max_spool", "max_held"])
+def test_every_number_of_bytes_is_a_size(name: str) -> None:
+    settings = read_settings(None, NOTHING, {name: "3MiB"})
+    assert dataclasses.asdict(settings)[name] == 3 * 1024**2
+
+
+def test_a_span_may_be_written_without_a_decimal_point(write: Write) -> None:
+    assert read_settings(write("drain_seconds = 3"), NOTHING, {"linger_ms": "5"}) == Settings(
+        drain_seconds=3.0, linger_ms=5.0
+    )

@@ -1,0 +1,35 @@
+import pytest
+
+from execwire.domain.output import CHUNK_BYTES, NO_OUTPUT, CapturedOutput, HeldOutput
+
+
+async def chunks_of(output: CapturedOutput) -> list[bytes]:
+    return [chunk async for chunk in output.chunks()]
+
+
+# Hazard 20: one byte under, at and over.
+@pytest.mark.parametrize("size", [1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 3 * CHUNK_BYTES + 7])
+async def test_all_bytes_come_in_order_in_small_pieces_of_which_none_is_empty(size: int) -> None:
+    data = (bytes(range(256)) * (size // 256 + 1))[:size]
+    output = HeldOutput(data)
+    chunks = await chunks_of(output)
+    assert output.size == size
+    assert output.held == data
+    assert b"".join(chunks) == data
+    assert all(0 < len(chunk) <= CHUNK_BYTES for chunk in chunks)
+
+
+async def test_output_can_be_read_from_the_start_again() -> None:
+    output = HeldOutput(b"abc")
+    assert await chunks_of(output) == await chunks_of(output) == [b"abc"]
+
+
+async def test_no_output_is_nothing_at_all() -> None:
+    assert (NO_OUTPUT.size, NO_OUTPUT.held) == (0, b"")
+    assert await chunks_of(NO_OUTPUT) == []
+
+
+async def test_closing_twice_is_harmless_and_no_output_is_there_for_the_next_one() -> None:
+    NO_OUTPUT.close()
+    NO_OUTPUT.close()
+    assert await chunks_of(NO_OUTPUT) == []
