@@ -8,17 +8,23 @@ import tempfile
 from pathlib import Path
 from typing import NoReturn
 
+import structlog
+
 from .. import __version__
-from ..adapters.stderr import StderrWriter
+from ..adapters.stderr import StderrNow, StderrWriter
 from ..adapters.subprocess.spawn import raise_descriptor_limit, shield_descriptors
-from ..adapters.tcp.server import open_listener
+from ..adapters.tcp.listener import address_of, is_loopback, open_listener, open_unix_listener
 from .configuration import ConfigurationError, describe, read_settings
 from .container import Container
 from .logs import configure_logging
 from .serve import run
-from .settings import Settings
+from .settings import Settings, share
+from .supervisor import Supervisor
+from .users import allowed_users
 
 USAGE_ERROR = 2
+STOP_MARGIN_SECONDS = 10.0
+"""What stopping may take beyond the drain: killing, and answering clients that read slowly."""
 
 _EPILOG = """\
 Every setting can also stand in the TOML file (by the same name, with _ for -) and in the environment
@@ -42,27 +48,53 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         settings = read_settings(config, os.environ, options)
         _check_spool(settings.spool_dir)
+        allowed_users(settings.allow_user)
     except ConfigurationError as error:
         _fail(str(error))
     serve(settings)
 
 
-def serve(settings: Settings) -> None:
-    """Run the agent until it is told to stop."""
+def serve(settings: Settings) -> NoReturn:
+    """Run the agent until it is told to stop; exits with its status."""
     descriptor_limit = raise_descriptor_limit()
-    writer = StderrWriter()
-    configure_logging(settings.log_level, writer, terminal=sys.stderr.isatty())
-    with _listen(settings) as listener:
-        run(Container(settings=settings, listener=listener, descriptor_limit=descriptor_limit))
-    writer.close()
+    terminal = sys.stderr.isatty()
+    configure_logging(settings.log_level, StderrNow(), terminal=terminal)
+    listeners = _listen(settings)
+
+    def work(orders: int, ready: int) -> int:
+        writer = StderrWriter()
+        configure_logging(settings.log_level, writer, terminal=terminal)
+        container = Container(settings=share(settings), listeners=listeners, descriptor_limit=descriptor_limit)
+        run(container, orders, ready)
+        writer.close()
+        return 0
+
+    def announce() -> None:
+        addresses = [address_of(listener) for listener in listeners]
+        structlog.get_logger().info(f"listening on {' and '.join(addresses)}", workers=settings.workers)
+
+    supervisor = Supervisor(settings.workers, work, settings.drain_seconds + STOP_MARGIN_SECONDS)
+    status = supervisor.run(announce)
+    if settings.unix:
+        Path(settings.unix).unlink(missing_ok=True)
+    sys.exit(status)
 
 
-def _listen(settings: Settings) -> socket.socket:
+def _listen(settings: Settings) -> tuple[socket.socket, ...]:
+    where = f"{settings.host}:{settings.port}"
     try:
-        return open_listener(settings.host, settings.port)
+        if not (settings.insecure_bind or is_loopback(settings.host)):
+            _fail(
+                f"will not listen on {where}, where other hosts could send commands in the clear; listen on 127.0.0.1"
+                " and let clients in through a tunnel (ssh -L, or TLS by stunnel), or insist with --insecure-bind"
+            )
+        listeners = [open_listener(settings.host, settings.port)]
+        if settings.unix:
+            where = settings.unix
+            listeners.append(open_unix_listener(Path(settings.unix)))
     except OSError as error:
-        where = f"{settings.host}:{settings.port}"
-        _fail(f"cannot listen on {where}: {error.strerror}; free it, or choose another with --host and --port")
+        _fail(f"cannot listen on {where}: {error.strerror}; free it, or choose another with --host, --port or --unix")
+    return tuple(listeners)
 
 
 def _check_spool(directory: str) -> None:
@@ -92,8 +124,18 @@ def _parser() -> argparse.ArgumentParser:
     serve_parser.add_argument("--config", type=Path, metavar="FILE", help="read settings from this TOML file")
     for name, text, default in describe():
         option = f"--{name.replace('_', '-')}"
-        serve_parser.add_argument(option, metavar=name.rsplit("_", 1)[-1].upper(), help=f"{text} (default {default})")
+        if isinstance(default, bool):
+            serve_parser.add_argument(option, action="store_const", const="true", help=text)
+        elif isinstance(default, tuple):
+            serve_parser.add_argument(option, action="append", metavar=_metavar(name), help=text)
+        else:
+            shown = f"{text} (default {default})" if default != "" else text
+            serve_parser.add_argument(option, metavar=_metavar(name), help=shown)
     return parser
+
+
+def _metavar(name: str) -> str:
+    return name.rsplit("_", 1)[-1].upper()
 
 
 def _fail(message: str) -> NoReturn:

@@ -24,7 +24,9 @@ class ConfigurationError(Exception):
     """A setting that cannot be used; its text names where it stands and what to do."""
 
 
-def read_settings(config: Path | None, environment: Mapping[str, str], options: Mapping[str, str]) -> Settings:
+def read_settings(
+    config: Path | None, environment: Mapping[str, str], options: Mapping[str, str | list[str]]
+) -> Settings:
     """Merge the four sources; raises ConfigurationError.
 
     `options` is the command line, by setting name. Without `config`, EXECWIRE_CONFIG may name the file.
@@ -38,8 +40,8 @@ def read_settings(config: Path | None, environment: Mapping[str, str], options: 
         if variable.startswith(ENVIRONMENT_PREFIX) and variable != CONFIG_VARIABLE:
             name = _known(variable.removeprefix(ENVIRONMENT_PREFIX).lower(), variable, ENVIRONMENT_PREFIX, str.upper)
             values[name] = _convert(name, text, variable)
-    for name, text in options.items():
-        values[name] = _convert(name, text, f"--{name.replace('_', '-')}")
+    for name, given in options.items():
+        values[name] = _convert(name, given, f"--{name.replace('_', '-')}")
     return Settings(**values)  # type: ignore[arg-type]  # each was converted to its field's type above
 
 
@@ -69,6 +71,8 @@ def _convert(name: str, value: object, where: str) -> object:
     strict = not isinstance(value, str)
     if kind is Size and isinstance(value, str):
         value = _bytes(value)
+    elif typing.get_origin(kind) is tuple and isinstance(value, str):
+        value = [word for word in value.split(",") if word]
     try:
         return msgspec.convert(value, kind, strict=strict)
     except msgspec.ValidationError as error:
