@@ -106,7 +106,8 @@ class SpooledOutput:
         self._spool.disk.release(self.size)
         self.size = 0
         if self._read is None or self._read.done():
-            self._file.close()
+            # Freeing a gigabyte takes the kernel a while.
+            self._spool.submit(self._file.close)
         else:
             self._read.add_done_callback(lambda _: self._file.close())
 
