@@ -65,8 +65,13 @@ def serve(settings: Settings) -> NoReturn:
         writer = StderrWriter()
         configure_logging(settings.log_level, writer, terminal=terminal)
         container = Container(settings=share(settings), listeners=listeners, descriptor_limit=descriptor_limit)
-        run(container, orders, ready)
-        writer.close()
+        try:
+            run(container, orders, ready)
+        except Exception:  # noqa: BLE001 -- told by the log, which cannot block, instead of by a traceback, which can
+            structlog.get_logger().exception("the worker failed")
+            return 1
+        finally:
+            writer.close()
         return 0
 
     def announce() -> None:

@@ -4,6 +4,7 @@ It does nothing else, so that little can end it. Orders go to a worker through a
 supervisor has died; the signals of a terminal or a service manager, which reach all processes, are obeyed here alone.
 """
 
+import contextlib
 import os
 import selectors
 import signal
@@ -26,6 +27,7 @@ YOUNG_SECONDS = 1.0
 MAX_YOUNG_DEATHS = 5
 """So many workers in a row that died right after their start are no accident."""
 BACKOFF_SECONDS = 0.05
+RETRY_SECONDS = 1.0
 SWEEP_SECONDS = 2.0
 WALK_PAUSE_SECONDS = 0.005
 TICK_SECONDS = 0.5
@@ -83,25 +85,29 @@ class Supervisor:
         now = time.monotonic()
         if self._stop_at is None:
             while len(self._workers) < self._count and now >= self._start_at:
-                self._start()
+                self._try_to_start()
         elif now >= self._stop_at + self._stop_seconds:
             for pid in self._workers:
                 _log.error("a worker does not stop; killed", pid=pid)
                 os.kill(pid, signal.SIGKILL)
             self._stop_at = now
 
+    def _try_to_start(self) -> None:
+        # A stop that comes in the middle of it waits until there is a worker to be told.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+        try:
+            self._start()
+        except OSError as error:
+            _log.error("cannot start a worker; trying again", reason=error.strerror)
+            self._start_at = time.monotonic() + RETRY_SECONDS
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+
     def _start(self) -> None:
-        orders, give = os.pipe()
-        ready, tell = os.pipe()
+        (orders, give), (ready, tell) = os.pipe(), os.pipe()
         pid = os.fork()
         if pid == 0:
-            for worker in self._workers.values():
-                os.close(worker.orders)  # or this one would keep its siblings from seeing the supervisor's end
-            os.close(give)
-            os.close(ready)
-            self._selector.close()
-            for number in STOP_SIGNALS:
-                signal.signal(number, signal.SIG_IGN)
+            self._become_worker(give, ready)
             sys.exit(self._work(orders, tell))
         os.close(orders)
         os.close(tell)
@@ -110,6 +116,15 @@ class Supervisor:
         self._descent.enrol(pid, 0)
         self._selector.register(worker.pidfd, selectors.EVENT_READ, lambda: self._bury(worker))
         self._selector.register(ready, selectors.EVENT_READ, lambda: self._ready(ready))
+
+    def _become_worker(self, *not_ours: int) -> None:
+        for number in STOP_SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+        # A worker that held its siblings' orders would keep them from seeing the supervisor's end.
+        for descriptor in (*not_ours, *(worker.orders for worker in self._workers.values())):
+            os.close(descriptor)
+        self._selector.close()
 
     def _ready(self, ready: int) -> None:
         accepting = bool(os.read(ready, 1))
@@ -165,4 +180,5 @@ class Supervisor:
         self._stop_at = self._stop_at or time.monotonic()
         _log.info("stopping", reason=reason, now=order is HURRY)
         for worker in self._workers.values():
-            os.write(worker.orders, order)
+            with contextlib.suppress(BrokenPipeError):  # it has just died
+                os.write(worker.orders, order)

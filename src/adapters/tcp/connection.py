@@ -89,10 +89,10 @@ class Connection(asyncio.Protocol):
             self._take_lines()
 
     def eof_received(self) -> bool:
-        """Keep the connection open (true) while something that was asked for before is not answered."""
+        """Keep the connection open (true) while something that was asked for before is not taken or not answered."""
         self._at_eof = True
         self._take_lines()
-        if self._exchanges.empty:
+        if self._exchanges.empty and not self._paused:
             return False
         self._liveness.check()
         return True
