@@ -51,9 +51,7 @@ class StderrWriter:
         if self._lines.qsize() >= MAX_WAITING:
             self._dropped += 1
         else:
-            if self._dropped:
-                self._lines.put(f"({self._dropped} lines of log dropped: standard error is not being read)\n".encode())
-                self._dropped = 0
+            self._tell_dropped()
             self._lines.put(text.encode("utf-8", "replace"))
         return len(text)
 
@@ -62,8 +60,14 @@ class StderrWriter:
 
     def close(self) -> None:
         """Give what waits FLUSH_SECONDS to get out."""
+        self._tell_dropped()
         self._lines.put(None)
         self._thread.join(FLUSH_SECONDS)
+
+    def _tell_dropped(self) -> None:
+        if self._dropped:
+            self._lines.put(f"({self._dropped} lines of log dropped: standard error is not being read)\n".encode())
+            self._dropped = 0
 
     def _run(self) -> None:
         while (line := self._lines.get()) is not None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from .settings import Settings, Size
+from .settings import PositiveSize, Settings, Size
 
 ENVIRONMENT_PREFIX = "EXECWIRE_"
 CONFIG_VARIABLE = "EXECWIRE_CONFIG"
@@ -69,15 +69,20 @@ def _known(name: str, where: str, prefix: str, spell: typing.Callable[[str], str
 def _convert(name: str, value: object, where: str) -> object:
     kind = _TYPES[name]
     strict = not isinstance(value, str)
-    if kind is Size and isinstance(value, str):
-        value = _bytes(value)
-    elif typing.get_origin(kind) is tuple and isinstance(value, str):
-        value = [word for word in value.split(",") if word]
     try:
+        if isinstance(value, str):
+            value = _read_text(value, kind)
         return msgspec.convert(value, kind, strict=strict)
-    except msgspec.ValidationError as error:
-        message = f"{where} is {value!r}: {error}"
-        raise ConfigurationError(message) from error
+    except (msgspec.ValidationError, ValueError) as error:
+        raise ConfigurationError(f"{where} is {value!r}: {error}") from error
+
+
+def _read_text(text: str, kind: object) -> object:
+    if kind in (Size, PositiveSize):
+        return _bytes(text)
+    if typing.get_origin(kind) is tuple:
+        return [word for word in text.split(",") if word]
+    return text
 
 
 def _bytes(text: str) -> object:

@@ -8,7 +8,9 @@ from msgspec import Meta
 MIB = 1024 * 1024
 
 Count = Annotated[int, Meta(ge=1)]
-Size = Annotated[int, Meta(ge=0)]
+Limit = Annotated[int, Meta(ge=0)]
+Size = Annotated[int, Meta(ge=0, description="bytes")]
+PositiveSize = Annotated[int, Meta(ge=1, description="bytes")]
 """Bytes; wherever it is written as text, with a unit if wanted: `64KiB`, `1MiB`, `2GiB`."""
 Span = Annotated[float, Meta(ge=0)]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -32,9 +34,9 @@ class Settings:
     max_connections: Count = _setting(4096, "clients at once; further ones are refused")
     workers: Count = _setting(1, "processes that serve; limits are totals, divided among them")
     max_running: Count = _setting(4096, "tasks that run at once; further ones wait in a queue")
-    max_queued: Size = _setting(16384, "tasks that may wait; past that the agent stops reading from clients")
+    max_queued: Limit = _setting(16384, "tasks that may wait; past that the agent stops reading from clients")
     max_in_flight: Count = _setting(1024, "requests that one connection may have in flight before it is not read")
-    max_line: Count = _setting(MIB, "bytes of one request line")
+    max_line: PositiveSize = _setting(MIB, "bytes of one request line")
     line_seconds: Span = _setting(30.0, "seconds in which a request line that has begun must be complete")
     max_output: Size = _setting(1024 * MIB, "bytes of output of one task, past which it is killed; 0 for no limit")
     max_spool: Size = _setting(10 * 1024 * MIB, "bytes of output on disk in all, past which the task that writes ends")

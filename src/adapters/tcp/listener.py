@@ -14,10 +14,8 @@ OWNER_ONLY = 0o600
 
 def open_listener(host: str, port: int) -> socket.socket:
     """Bind and listen on `host` (a name or an address) and `port` (0 takes a free one); raises OSError."""
-    family, kind, protocol, _, address = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
-    listener = socket.socket(family, kind | socket.SOCK_NONBLOCK, protocol)
+    family, address = _resolve(host, port)[0]
+    listener = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
         # Without it, the address stays taken for a minute after a restart.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -37,10 +35,17 @@ def address_of(listener: socket.socket) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def _resolve(host: str, port: int) -> list[tuple[socket.AddressFamily, tuple[object, ...]]]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except UnicodeError as error:
+        raise OSError(errno.EINVAL, "it is not the name of a host") from error
+    return [(family, address) for family, _, _, _, address in found]
+
+
 def is_loopback(host: str) -> bool:
     """Tell whether all that `host` (a name or an address) resolves to is this machine's own; raises OSError."""
-    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    return all(ip_address(str(address[0]).partition("%")[0]).is_loopback for *_, address in found)
+    return all(ip_address(str(address[0]).partition("%")[0]).is_loopback for _, address in _resolve(host, 0))
 
 
 def open_unix_listener(path: Path) -> socket.socket:
