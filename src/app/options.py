@@ -26,6 +26,9 @@ killed; every request that was accepted is answered. A second signal kills what 
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser whose errors are one line that says what to do next."""
 
+    below: tuple["Parser", ...] = ()
+    """The parsers of its subcommands."""
+
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, naming the nearest option where one is not known, and exit."""
         unknown = re.match(r"unrecognized arguments: (--[^\s=]+)", message)
@@ -37,10 +40,7 @@ class Parser(argparse.ArgumentParser):
     def _options(self) -> list[str]:
         # argparse reports what no subcommand knew to the parser above it.
         known = [option for action in self._actions for option in action.option_strings]
-        for action in self._actions:
-            if isinstance(action.choices, dict):
-                known += [option for below in action.choices.values() for option in below._options()]  # noqa: SLF001
-        return known
+        return known + [option for parser in self.below for option in parser._options()]  # noqa: SLF001 -- its own kind
 
 
 def parser() -> Parser:
@@ -70,6 +70,7 @@ def parser() -> Parser:
         else:
             shown = f"{text} (default {default})" if default != "" else text
             serve_parser.add_argument(option, metavar=_metavar(name), help=shown)
+    top.below = (serve_parser,)
     return top
 
 
