@@ -15,6 +15,8 @@ from typing import Any, Self
 
 import pytest
 
+from proc import children, command_line, is_alive
+
 START_SECONDS = 20.0
 ANSWER_SECONDS = 60.0
 
@@ -30,6 +32,17 @@ class Agent:
     @property
     def pid(self) -> int:
         return self.process.pid
+
+    @property
+    def workers(self) -> list[int]:
+        """The processes that serve: children of the supervisor with its own command line, not what it has adopted."""
+        line = command_line(self.pid)
+        return [pid for pid in children(self.pid) if is_alive(pid) and command_line(pid) == line]
+
+    @property
+    def worker(self) -> int:
+        (pid,) = self.workers
+        return pid
 
     def log_text(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")
@@ -100,13 +113,18 @@ class Client:
 
 
 @asynccontextmanager
-async def running_agent(*options: str, environment: dict[str, str] | None = None) -> AsyncGenerator[Agent]:
-    """Start an agent with these options; see it end, whatever the test does."""
+async def running_agent(
+    *options: str, environment: dict[str, str] | None = None, launcher: tuple[str, ...] = ()
+) -> AsyncGenerator[Agent]:
+    """Start an agent with these options; see it end, whatever the test does.
+
+    `launcher` is a command that changes something about itself and becomes the agent, such as setpriv(1).
+    """
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
         with log.open("wb") as stderr:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "execwire", "serve", "--port", "0", *options,
+                *launcher, sys.executable, "-m", "execwire", "serve", "--port", "0", *options,
                 stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=stderr,
                 env={**os.environ, **(environment or {})},
             )  # fmt: skip

@@ -26,6 +26,14 @@ def zombies(pid: int) -> list[int]:
     return [child for child in children(pid) if not is_alive(child)]
 
 
+def command_line(pid: int) -> bytes:
+    """The arguments of a process, each ended by NUL; nothing if it is gone or a zombie."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
+
+
 def descriptors(pid: int) -> list[str]:
     """What each open descriptor of a process refers to."""
     found: list[str] = []

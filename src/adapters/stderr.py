@@ -1,5 +1,6 @@
 """Log lines to standard error, which may be a full pipe, a closed one or a stopped terminal: nobody waits for it."""
 
+import contextlib
 import os
 import queue
 import select
@@ -9,28 +10,48 @@ MAX_WAITING = 10_000
 FLUSH_SECONDS = 0.5
 
 
+class StderrNow:
+    """A text file for the supervisor's few lines: written at once where that cannot block, else dropped.
+
+    No thread: the supervisor forks, and a fork copies locks that threads hold, but not the threads.
+    """
+
+    def __init__(self, descriptor: int = 2) -> None:
+        """Write to `descriptor`, which stays the caller's."""
+        self._descriptor = descriptor
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLOUT)
+
+    def write(self, text: str) -> int:
+        """Write a line, or drop it."""
+        if any(event & select.POLLOUT for _, event in self._poll.poll(0)):
+            with contextlib.suppress(OSError):
+                # A pipe that polls as writable takes this much without blocking (pipe(7)).
+                os.write(self._descriptor, text.encode("utf-8", "replace")[: select.PIPE_BUF])
+        return len(text)
+
+    def flush(self) -> None:
+        """Do nothing: nothing waits."""
+
+
 class StderrWriter:
     """A text file for loggers: lines wait in memory and a thread writes them; past MAX_WAITING they are dropped."""
 
     def __init__(self, descriptor: int = 2) -> None:
-        """Write to `descriptor`, which stays the caller's; the thread starts with the first line."""
+        """Write to `descriptor`, which stays the caller's."""
         self._descriptor = descriptor
         self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._dropped = 0
-        self._thread: threading.Thread | None = None
+        # A daemon: a write that never returns must not keep the agent from ending.
+        self._thread = threading.Thread(target=self._run, name="stderr", daemon=True)
+        self._thread.start()
 
     def write(self, text: str) -> int:
         """Take a line; returns at once."""
-        if self._thread is None:
-            # A daemon: a write that never returns must not keep the agent from ending.
-            self._thread = threading.Thread(target=self._run, name="stderr", daemon=True)
-            self._thread.start()
         if self._lines.qsize() >= MAX_WAITING:
             self._dropped += 1
         else:
-            if self._dropped:
-                self._lines.put(f"({self._dropped} lines of log dropped: standard error is not being read)\n".encode())
-                self._dropped = 0
+            self._tell_dropped()
             self._lines.put(text.encode("utf-8", "replace"))
         return len(text)
 
@@ -39,9 +60,14 @@ class StderrWriter:
 
     def close(self) -> None:
         """Give what waits FLUSH_SECONDS to get out."""
-        if self._thread is not None:
-            self._lines.put(None)
-            self._thread.join(FLUSH_SECONDS)
+        self._tell_dropped()
+        self._lines.put(None)
+        self._thread.join(FLUSH_SECONDS)
+
+    def _tell_dropped(self) -> None:
+        if self._dropped:
+            self._lines.put(f"({self._dropped} lines of log dropped: standard error is not being read)\n".encode())
+            self._dropped = 0
 
     def _run(self) -> None:
         while (line := self._lines.get()) is not None:

@@ -1,7 +1,7 @@
 """How many tasks run at once and how many may wait: a decorator around a TaskRunner, so that waiting is not stamped."""
 
 import asyncio
-from collections import deque
+from collections import OrderedDict
 
 from ..domain.ports import TaskRunner
 from ..domain.task import TaskRequest, TaskResult
@@ -21,7 +21,7 @@ class Admission:
         self._free = max_running
         # Whose turn comes next. A slot is handed over with its Future's result, and never becomes free in between:
         # a newcomer cannot overtake.
-        self._queue: deque[asyncio.Future[None]] = deque()
+        self._queue: OrderedDict[asyncio.Future[None], None] = OrderedDict()
         self._watchers: list[asyncio.Future[None]] = []
 
     @property
@@ -49,23 +49,27 @@ class Admission:
 
     async def _turn(self) -> None:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue.append(turn)
+        self._queue[turn] = None
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
+            if turn in self._queue:
+                del self._queue[turn]
+                self._tell_watchers()
+            else:
                 # The slot had been handed over before the cancellation arrived.
                 self._pass_on()
             raise
 
     def _pass_on(self) -> None:
-        while self._queue:
-            turn = self._queue.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                break
+        if self._queue:
+            turn, _ = self._queue.popitem(last=False)
+            turn.set_result(None)
         else:
             self._free += 1
+        self._tell_watchers()
+
+    def _tell_watchers(self) -> None:
         if self._watchers and self.has_room:
             watchers, self._watchers = self._watchers, []
             for watcher in watchers:

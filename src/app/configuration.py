@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from .settings import Settings, Size
+from .settings import PositiveSize, Settings, Size
 
 ENVIRONMENT_PREFIX = "EXECWIRE_"
 CONFIG_VARIABLE = "EXECWIRE_CONFIG"
@@ -24,7 +24,9 @@ class ConfigurationError(Exception):
     """A setting that cannot be used; its text names where it stands and what to do."""
 
 
-def read_settings(config: Path | None, environment: Mapping[str, str], options: Mapping[str, str]) -> Settings:
+def read_settings(
+    config: Path | None, environment: Mapping[str, str], options: Mapping[str, str | list[str]]
+) -> Settings:
     """Merge the four sources; raises ConfigurationError.
 
     `options` is the command line, by setting name. Without `config`, EXECWIRE_CONFIG may name the file.
@@ -38,8 +40,8 @@ def read_settings(config: Path | None, environment: Mapping[str, str], options: 
         if variable.startswith(ENVIRONMENT_PREFIX) and variable != CONFIG_VARIABLE:
             name = _known(variable.removeprefix(ENVIRONMENT_PREFIX).lower(), variable, ENVIRONMENT_PREFIX, str.upper)
             values[name] = _convert(name, text, variable)
-    for name, text in options.items():
-        values[name] = _convert(name, text, f"--{name.replace('_', '-')}")
+    for name, given in options.items():
+        values[name] = _convert(name, given, f"--{name.replace('_', '-')}")
     return Settings(**values)  # type: ignore[arg-type]  # each was converted to its field's type above
 
 
@@ -67,13 +69,20 @@ def _known(name: str, where: str, prefix: str, spell: typing.Callable[[str], str
 def _convert(name: str, value: object, where: str) -> object:
     kind = _TYPES[name]
     strict = not isinstance(value, str)
-    if kind is Size and isinstance(value, str):
-        value = _bytes(value)
     try:
+        if isinstance(value, str):
+            value = _read_text(value, kind)
         return msgspec.convert(value, kind, strict=strict)
-    except msgspec.ValidationError as error:
-        message = f"{where} is {value!r}: {error}"
-        raise ConfigurationError(message) from error
+    except (msgspec.ValidationError, ValueError) as error:
+        raise ConfigurationError(f"{where} is {value!r}: {error}") from error
+
+
+def _read_text(text: str, kind: object) -> object:
+    if kind in (Size, PositiveSize):
+        return _bytes(text)
+    if typing.get_origin(kind) is tuple:
+        return [word for word in text.split(",") if word]
+    return text
 
 
 def _bytes(text: str) -> object:

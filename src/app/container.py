@@ -7,22 +7,27 @@ from dependency_injector.providers import Callable, Dependency, Provider, Single
 
 from ..adapters.clock import SystemClock
 from ..adapters.subprocess.executor import SubprocessExecutor, SubprocessSettings
+from ..adapters.subprocess.process import Leftovers
+from ..adapters.tcp.access import Access
 from ..adapters.tcp.connection import Surroundings
-from ..adapters.tcp.exchanges import InFlightLimits
+from ..adapters.tcp.exchanges import InFlight
 from ..adapters.tcp.peers import Peers
-from ..adapters.tcp.server import TcpServer
+from ..adapters.tcp.server import Door, TcpServer
 from ..domain.ports import Clock, TaskExecutor, TaskIntake, TaskRunner
 from .admission import Admission
 from .drain import Drain
 from .run_task import RunTask
 from .settings import MIB, Settings
+from .users import allowed_users
 
 IN_FLIGHT_BYTES = 64 * MIB
+BURST = 64
 
 
 def _subprocess_settings(settings: Settings, descriptor_limit: tuple[int, int]) -> SubprocessSettings:
     return SubprocessSettings(
         descriptor_limit=descriptor_limit,
+        leftovers=Leftovers(settings.leftovers),
         linger=settings.linger_ms / 1000,
         max_output=settings.max_output or None,
         max_spool=settings.max_spool,
@@ -36,15 +41,30 @@ def _admission(runner: TaskRunner, settings: Settings) -> Admission:
 
 
 def _surroundings(settings: Settings, intake: TaskIntake, clock: Clock) -> Surroundings:
-    limits = InFlightLimits(settings.max_in_flight, IN_FLIGHT_BYTES)
-    return Surroundings(intake, clock, Peers(), settings.max_line, limits)
+    return Surroundings(
+        intake=intake,
+        clock=clock,
+        peers=Peers(),
+        max_line=settings.max_line,
+        line_seconds=settings.line_seconds,
+        in_flight=InFlight(settings.max_in_flight, IN_FLIGHT_BYTES, killed_with_client=settings.lost_client == "kill"),
+    )
+
+
+def _door(settings: Settings) -> Door:
+    users = allowed_users(settings.allow_user)
+    return Door(
+        access=Access(users, remote=settings.insecure_bind),
+        max_connections=settings.max_connections,
+        accepts_at_once=BURST if settings.workers == 1 else 1,
+    )
 
 
 class Container(DeclarativeContainer):
     """Builds the agent, opening nothing: whoever takes a part from here opens it with `async with`."""
 
     settings: Provider[Settings] = Dependency(instance_of=Settings, default=Settings())
-    listener: Provider[socket.socket] = Dependency(instance_of=socket.socket)
+    listeners: Provider[tuple[socket.socket, ...]] = Dependency(instance_of=tuple)
     descriptor_limit: Provider[tuple[int, int]] = Dependency(instance_of=tuple)
 
     clock: Provider[Clock] = Singleton(SystemClock)
@@ -54,4 +74,6 @@ class Container(DeclarativeContainer):
     drain: Provider[Drain] = Singleton(Drain, executor, clock)
     runner: Provider[TaskRunner] = Singleton(RunTask, drain, clock)
     intake: Provider[TaskIntake] = Singleton(_admission, runner, settings)
-    server: Provider[TcpServer] = Singleton(TcpServer, listener, Callable(_surroundings, settings, intake, clock))
+    server: Provider[TcpServer] = Singleton(
+        TcpServer, listeners, Callable(_surroundings, settings, intake, clock), Callable(_door, settings)
+    )

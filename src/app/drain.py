@@ -24,6 +24,7 @@ class Drain:
         self._stopping = False
         self._running: set[asyncio.Task[object]] = set()
         self._killed: set[asyncio.Task[object]] = set()
+        self._kills = 0
         self._idle = asyncio.Event()
 
     async def execute(self, request: TaskRequest) -> Execution:
@@ -43,7 +44,7 @@ class Drain:
             self._forget(task)
 
     async def drain(self, seconds: float) -> int:
-        """Start nothing more, wait up to `seconds` for what runs, kill the rest; return how many that were."""
+        """Start nothing more, wait up to `seconds` for what runs, kill the rest; return how many were killed."""
         self._stopping = True
         if not self._running:
             return 0
@@ -51,10 +52,9 @@ class Drain:
             async with asyncio.timeout(seconds):
                 await self._idle.wait()
         except TimeoutError:
-            killed = self.kill()
+            self.kill()
             await self._idle.wait()
-            return killed
-        return 0
+        return self._kills
 
     def _forget(self, task: asyncio.Task[object]) -> None:
         self._running.discard(task)
@@ -67,8 +67,10 @@ class Drain:
 
     def kill(self) -> int:
         """Kill what runs, now; return how many tasks that ends."""
+        # A task that is being killed is not killed again: a second cancellation would be somebody else's.
         rest = self._running - self._killed
         self._killed |= rest
+        self._kills += len(rest)
         for task in rest:
             task.cancel()
         return len(rest)

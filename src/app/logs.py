@@ -5,10 +5,10 @@ from typing import TextIO, cast
 
 import structlog
 
-from ..adapters.stderr import StderrWriter
+from ..adapters.stderr import StderrNow, StderrWriter
 
 
-def configure_logging(level: str, writer: StderrWriter, *, terminal: bool) -> None:
+def configure_logging(level: str, writer: StderrNow | StderrWriter, *, terminal: bool) -> None:
     """Send every log line of at least `level` through `writer`."""
     rendering: list[structlog.typing.Processor] = [
         structlog.processors.format_exc_info,

@@ -2,70 +2,89 @@
 
 import asyncio
 import gc
-import signal
-import socket
+import os
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from typing import Any
+from typing import Any, Self
 
 import structlog
 import uvloop
 
-from ..adapters.tcp.server import address_of
 from .container import Container
+from .supervisor import HURRY
 
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+
 GARBAGE_THRESHOLD = 10_000
 DELIVERY_SECONDS = 5.0
 """How long clients may take, after the last task has ended, to read what they are owed."""
 
 
-def run(container: Container) -> None:
-    """Serve until a stop signal has been obeyed."""
+def run(container: Container, orders: int, ready: int) -> None:
+    """Serve until a stop has been ordered and obeyed; `orders` and `ready` are as Supervisor's `work` takes them."""
     # What is alive now stays alive: no collection has to look at it again. Per task nearly everything goes by itself.
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(container))
+        runner.run(serve(container, Orders(orders), lambda: os.write(ready, b"!")))
 
 
-async def serve(container: Container) -> None:
-    """Serve on the container's listener until a signal; a second one cuts the drain short."""
-    log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+class Orders:
+    """What the supervisor wants: to `stop`, and to `hurry`; its death means both."""
+
+    def __init__(self, descriptor: int) -> None:
+        """Read orders from `descriptor`."""
+        self._descriptor = descriptor
+        self.stop = asyncio.Event()
+        self.hurry = asyncio.Event()
+        self.abandoned = False
+
+    def __enter__(self) -> Self:
+        """Listen."""
+        asyncio.get_running_loop().add_reader(self._descriptor, self._read)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        """Listen no more."""
+        asyncio.get_running_loop().remove_reader(self._descriptor)
+
+    def _read(self) -> None:
+        order = os.read(self._descriptor, 16)
+        self.stop.set()
+        if not order:
+            _log.error("the supervisor has died; stopping, and taking all tasks along")
+            self.abandoned = True
+            asyncio.get_running_loop().remove_reader(self._descriptor)
+        if not order or HURRY in order:
+            self.hurry.set()
+
+
+async def serve(container: Container, orders: Orders, on_accepting: Callable[[], object]) -> None:
+    """Serve on the container's listener until ordered to stop."""
     loop = asyncio.get_running_loop()
-    loop.set_exception_handler(lambda _, context: log.error("unhandled", **_printable(context)))
-    listener: socket.socket = container.listener()
+    loop.set_exception_handler(lambda _, context: _log.error("unhandled", **_printable(context)))
     executor, drain, server = container.executor(), container.drain(), container.server()
-    stop, hurry = asyncio.Event(), asyncio.Event()
-
-    def stop_or_hurry(number: int) -> None:
-        log.info("stopping", signal=signal.Signals(number).name, now=stop.is_set())
-        (hurry if stop.is_set() else stop).set()
-
     async with AsyncExitStack() as stack:
-        for number in STOP_SIGNALS:
-            loop.add_signal_handler(number, stop_or_hurry, number)
-            stack.callback(loop.remove_signal_handler, number)
+        stack.enter_context(orders)
         if isinstance(executor, AbstractAsyncContextManager):
             await stack.enter_async_context(executor)
         await stack.enter_async_context(server)
-        address = address_of(listener)
-        log.info(f"listening on {address}", address=address)  # noqa: G004 -- read by people and by scripts
-        await stop.wait()
+        on_accepting()
+        await orders.stop.wait()
         # First nobody new, so that the number of answers that are owed only falls.
         server.leave()
-        killing = loop.create_task(_kill_when(hurry, drain.kill))
+        hurrying = loop.create_task(_when(orders.hurry, drain.kill))
         killed = await drain.drain(container.settings().drain_seconds)
-        killing.cancel()
+        hurrying.cancel()
         # Then what the ended tasks have to say, while the clients read it.
-        unanswered = await server.answered(DELIVERY_SECONDS)
-        log.info("stopped", killed=killed, unanswered_clients=unanswered)
+        unanswered = await server.answered(0.0 if orders.abandoned else DELIVERY_SECONDS)
+        _log.info("stopped", killed=killed, unanswered_clients=unanswered)
 
 
-async def _kill_when(hurry: asyncio.Event, kill: Callable[[], int]) -> None:
-    await hurry.wait()
-    kill()
+async def _when(event: asyncio.Event, then: Callable[[], object]) -> None:
+    await event.wait()
+    then()
 
 
 def _printable(context: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What an operator can decide, with its defaults and limits: one frozen object, passed down in parts."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
@@ -8,7 +8,9 @@ from msgspec import Meta
 MIB = 1024 * 1024
 
 Count = Annotated[int, Meta(ge=1)]
-Size = Annotated[int, Meta(ge=0)]
+Limit = Annotated[int, Meta(ge=0)]
+Size = Annotated[int, Meta(ge=0, description="bytes")]
+PositiveSize = Annotated[int, Meta(ge=1, description="bytes")]
 """Bytes; wherever it is written as text, with a unit if wanted: `64KiB`, `1MiB`, `2GiB`."""
 Span = Annotated[float, Meta(ge=0)]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -24,14 +26,37 @@ class Settings:
 
     host: str = _setting("127.0.0.1", "address to listen on")
     port: Annotated[int, Meta(ge=0, le=65535)] = _setting(3000, "port to listen on; 0 takes a free one")
+    unix: str = _setting("", "path of a Unix socket to listen on besides, for its owner and root alone")
+    allow_user: tuple[str, ...] = _setting(
+        (), "user who may send requests besides the agent's own and root, a name or number; * for all; repeatable"
+    )
+    insecure_bind: bool = _setting(default=False, text="listen on an address that other hosts can reach, unencrypted")
+    max_connections: Count = _setting(4096, "clients at once; further ones are refused")
+    workers: Count = _setting(1, "processes that serve; limits are totals, divided among them")
     max_running: Count = _setting(4096, "tasks that run at once; further ones wait in a queue")
-    max_queued: Size = _setting(16384, "tasks that may wait; past that the agent stops reading from clients")
+    max_queued: Limit = _setting(16384, "tasks that may wait; past that the agent stops reading from clients")
     max_in_flight: Count = _setting(1024, "requests that one connection may have in flight before it is not read")
-    max_line: Count = _setting(MIB, "bytes of one request line")
+    max_line: PositiveSize = _setting(MIB, "bytes of one request line")
+    line_seconds: Span = _setting(30.0, "seconds in which a request line that has begun must be complete")
     max_output: Size = _setting(1024 * MIB, "bytes of output of one task, past which it is killed; 0 for no limit")
     max_spool: Size = _setting(10 * 1024 * MIB, "bytes of output on disk in all, past which the task that writes ends")
     max_held: Size = _setting(64 * MIB, "bytes of output in memory in all, past which small ones go to disk too")
     spool_dir: str = _setting("/var/tmp", "directory for output that is too large for memory")  # noqa: S108 -- unnamed files
+    lost_client: Literal["kill", "finish"] = _setting(
+        "kill", "tasks of a client that has gone: kill them, or let them finish and drop their results"
+    )
+    leftovers: Literal["kill", "keep", "kill-all"] = _setting(
+        "kill", "what a command leaves running: kill its process group, keep all, or kill-all, daemons too"
+    )
     linger_ms: Span = _setting(200.0, "milliseconds that a background process may hold stdout after its command ended")
     drain_seconds: Span = _setting(10.0, "seconds that running tasks get when the agent is asked to stop")
     log_level: LogLevel = _setting("info", "least severe log lines to write: debug, info, warning or error")
+
+
+def share(settings: Settings) -> Settings:
+    """Return what one of the workers gets: its part of every total, at least 1 of what is at least 1."""
+    parts = {
+        name: -(-getattr(settings, name) // settings.workers)
+        for name in ("max_connections", "max_running", "max_queued", "max_spool", "max_held")
+    }
+    return replace(settings, **parts)

@@ -10,8 +10,9 @@ from ...domain.outcome import Execution, NotStarted
 from ...domain.output import NO_OUTPUT
 from ...domain.ports import Clock
 from ...domain.task import TaskRequest
+from .containment import Containment, become_subreaper
 from .leader import Exits
-from .process import Handling, Process
+from .process import Handling, Leftovers, Process
 from .spawn import BUSY, Spawned, Spawner
 from .spool import Spool
 from .watch import Watch
@@ -27,6 +28,7 @@ class SubprocessSettings:
     """
 
     descriptor_limit: tuple[int, int]
+    leftovers: Leftovers
     linger: float
     max_output: int | None
     max_spool: int
@@ -50,6 +52,8 @@ class SubprocessExecutor:
         watch = Watch()
         self._handling = Handling(
             clock=self._clock,
+            containment=Containment(),
+            leftovers=settings.leftovers,
             watch=watch,
             exits=Exits(watch),
             spool=Spool(settings.spool_dir, settings.max_spool, settings.max_held),
@@ -57,6 +61,7 @@ class SubprocessExecutor:
             max_output=settings.max_output,
         )
         self._spawner = Spawner(settings.descriptor_limit)
+        become_subreaper()
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -66,6 +71,9 @@ class SubprocessExecutor:
         while self._running:
             self._none_left.clear()
             await self._none_left.wait()
+        if self._settings.leftovers is Leftovers.KILL_ALL:
+            await self._handling.containment.end_adopted()
+        await self._handling.containment.close()
         self._spawner.close()
         self._handling.exits.close()
         self._handling.spool.close()
@@ -73,7 +81,7 @@ class SubprocessExecutor:
 
     async def execute(self, request: TaskRequest) -> Execution:
         """Run the command to its end, as TaskExecutor says."""
-        spawned = self._spawner.spawn(request.command)
+        spawned = self._spawner.spawn(request.command, self._handling.containment.new_mark())
         if spawned is BUSY:
             spawned = await self._spawn_again(request)
         process = spawned if isinstance(spawned, NotStarted) else self._process(spawned, request.timeout_ms)
@@ -99,7 +107,7 @@ class SubprocessExecutor:
     async def _spawn_again(self, request: TaskRequest) -> Spawned | NotStarted:
         for seconds in BUSY_RETRY_SECONDS:
             await asyncio.sleep(seconds)
-            spawned = self._spawner.spawn(request.command)
+            spawned = self._spawner.spawn(request.command, self._handling.containment.new_mark())
             if spawned is not BUSY:
                 return spawned
         return BUSY

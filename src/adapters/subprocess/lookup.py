@@ -34,7 +34,7 @@ def explain(error: OSError, executable: bytes) -> str:
     reason = error.strerror or str(error)
     if error.errno == errno.EACCES and path.is_dir():
         reason += " (it is a directory)"
-    elif error.errno == errno.ENOENT and os.path.lexists(executable):
+    elif error.errno == errno.ENOENT and path.exists():
         reason = f"bad interpreter: {_interpreter(path)}: {reason}"
     elif error.errno == errno.ENOEXEC:
         reason += " (neither a program for this machine nor a script that begins with #!)"

@@ -3,11 +3,13 @@
 import asyncio
 import signal
 from dataclasses import dataclass
+from enum import Enum
 
-from ...domain.outcome import Exited, Outcome, OutputLimitExceeded, Refused, Signalled, TimedOut
+from ...domain.outcome import Cancelled, Exited, Outcome, OutputLimitExceeded, Refused, Signalled, TimedOut
 from ...domain.output import NO_OUTPUT, CapturedOutput
 from ...domain.ports import Clock
 from .capture import Capture
+from .containment import Containment
 from .leader import Exits, Leader
 from .spawn import Spawned
 from .spool import Spool
@@ -16,11 +18,24 @@ from .watch import Watch
 MAX_TIMER_SECONDS = 30 * 365 * 24 * 3600.0
 
 
+class Leftovers(Enum):
+    """What becomes of processes that a command leaves behind when it has ended by itself."""
+
+    KEEP = "keep"
+    """Nothing is killed."""
+    KILL = "kill"
+    """Its process group is killed; what has left that on purpose, a daemon, stays."""
+    KILL_ALL = "kill-all"
+    """Daemons are killed too, then and at the agent's stop."""
+
+
 @dataclass(frozen=True, slots=True)
 class Handling:
     """What all processes share; `linger` is seconds, `max_output` bytes of one task (None: no limit)."""
 
     clock: Clock
+    containment: Containment
+    leftovers: Leftovers
     watch: Watch
     exits: Exits
     spool: Spool
@@ -35,7 +50,7 @@ class Process:
     at the deadline, or when the output cannot be kept. Its value is the verdict where that is the agent's, else None.
     """
 
-    __slots__ = ("_capture", "_deadline", "_exit", "_handling", "_linger", "_loop", "leader", "over")
+    __slots__ = ("_capture", "_deadline", "_handling", "_linger", "_loop", "_mark", "leader", "over")
 
     def __init__(self, spawned: Spawned, timeout: float | None, handling: Handling) -> None:
         """Take charge of what was spawned; `timeout` in seconds. Raises OSError, having taken nothing."""
@@ -44,47 +59,73 @@ class Process:
         self.leader = Leader(spawned.pid, handling.clock)
         self._handling = handling
         self._loop = loop
-        # Exists while `end` waits for the leader.
-        self._exit: asyncio.Future[None] | None = None
+        self._mark = spawned.mark
         self._linger: asyncio.TimerHandle | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._capture = Capture(
             spawned.stdout, handling.watch, handling.spool, handling.max_output, self._on_output_end
         )
+        handling.containment.descent.enrol(spawned.pid, spawned.mark)
         handling.exits.follow(self.leader, self._on_exit)
         if timeout is not None:
             self._deadline = loop.call_later(min(timeout, MAX_TIMER_SECONDS), self._on_deadline)
 
     @property
     def at_rest(self) -> bool:
-        """Whether `end` would wait for nothing."""
-        return self.leader.ended_at is not None and self._capture.ended and self._capture.at_rest
+        """Whether there is nothing for `end` to do."""
+        return (
+            self._ended_by_itself
+            and self._capture.ended
+            and self._capture.at_rest
+            and self._handling.leftovers is not Leftovers.KILL_ALL
+        )
+
+    @property
+    def _ended_by_itself(self) -> bool:
+        return self.over.done() and not self.over.cancelled() and self.over.result() is None
 
     async def end(self) -> None:
-        """Kill the group, see the leader dead, take the output that is there; what is left is to `collect`."""
+        """Kill what has to go, see it dead, take the output that is there; what is left is to `collect`."""
         self._stop_timers()
-        self.leader.kill_group()
-        if not self.leader.has_ended():
-            self._exit = self._loop.create_future()
-            self._handling.exits.hasten(self.leader)
-            await self._exit
+        if not self._ended_by_itself or self._handling.leftovers is Leftovers.KILL_ALL:
+            self.leader.kill_group()
+            await self._handling.containment.end(self._mark)
+        elif self._handling.leftovers is Leftovers.KILL:
+            self.leader.kill_group()
         await self._capture.finish()
 
     def collect(self) -> tuple[Outcome, CapturedOutput]:
-        """Clear away what remains of the group, reap, and return how it ended and what it wrote; once, at rest."""
+        """Reap, and return how it ended and what it wrote; once, after `end` unless at rest."""
         self._stop_timers()
         self._handling.exits.forget(self.leader)
-        # Background processes of a leader that ended well; before the reaping, while the group is surely ours.
-        self.leader.kill_group()
-        status = self.leader.reap()
+        status = self._reap()
         output = self._capture.collect()
-        outcome = self.over.result() if self.over.done() and not self.over.cancelled() else None
-        if outcome is None:
-            outcome = self._verdict_on_output() or _outcome_of(status)
+        outcome = self._outcome(status)
         if isinstance(outcome, Refused):
             output.close()
             output = NO_OUTPUT
         return outcome, output
+
+    def _reap(self) -> int:
+        containment = self._handling.containment
+        if not self.leader.has_ended():
+            # It could not be killed. Whenever it ends, it is reaped like what was adopted.
+            containment.descent.abandon(self.leader.pid)
+            return 0
+        if self._handling.leftovers is not Leftovers.KEEP:
+            # Before the reaping, while the group is surely ours.
+            self.leader.kill_group()
+        status = self.leader.reap()
+        containment.released(self.leader.pid)
+        return status
+
+    def _outcome(self, status: int) -> Outcome:
+        verdict = Cancelled() if self.over.cancelled() else self.over.result()
+        if verdict is not None:
+            return verdict
+        if status < 0:
+            return self._verdict_on_output() or Signalled(-status, signal_name(-status))
+        return self._verdict_on_output() or Exited(status)
 
     def _on_output_end(self) -> None:
         verdict = self._verdict_on_output()
@@ -95,8 +136,6 @@ class Process:
             self._handling.exits.hasten(self.leader)
 
     def _on_exit(self) -> None:
-        if self._exit is not None and not self._exit.done():
-            self._exit.set_result(None)
         if self._capture.ended:
             self._decide(None)
         elif self._linger is None and not self.over.done():
@@ -120,12 +159,6 @@ class Process:
         for timer in (self._linger, self._deadline):
             if timer is not None:
                 timer.cancel()
-
-
-def _outcome_of(status: int) -> Outcome:
-    if status >= 0:
-        return Exited(status)
-    return Signalled(-status, signal_name(-status))
 
 
 def signal_name(number: int) -> str:

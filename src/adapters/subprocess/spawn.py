@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...domain.outcome import NotStarted
+from .containment import RLIMIT_LOCKS
 from .lookup import explain, find_executable
 
 _RESETTABLE_SIGNALS = tuple(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
@@ -17,10 +18,11 @@ not named, glibc's posix_spawn(3) first looks up and then resets, two system cal
 
 @dataclass(frozen=True, slots=True)
 class Spawned:
-    """A process that leads a session and a group of its own, and the reading end of its stdout, not blocking."""
+    """A process that leads a session and a group of its own, the reading end of its stdout, not blocking, its mark."""
 
     pid: int
     stdout: int
+    mark: int
 
 
 BUSY = NotStarted("cannot start: Text file busy")
@@ -65,10 +67,14 @@ class Spawner:
         self._search_path = self._environment.get(b"PATH") or os.defpath.encode()
         self._null = os.open(os.devnull, os.O_RDWR)
         self._task_limit = descriptor_limit
+        self._own_locks = resource.getrlimit(RLIMIT_LOCKS)
         self._own_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
 
-    def spawn(self, command: tuple[str, ...]) -> Spawned | NotStarted:
-        """Start `command`; its stdin is at end-of-file, its stderr discarded. Returns BUSY on ETXTBSY."""
+    def spawn(self, command: tuple[str, ...], mark: int) -> Spawned | NotStarted:
+        """Start `command`; its stdin is at end-of-file, its stderr discarded. Returns BUSY on ETXTBSY.
+
+        It and all that it starts carry `mark` in their soft limit RLIMIT_LOCKS.
+        """
         path = command[0].encode()
         try:
             path = find_executable(path, self._search_path)
@@ -77,32 +83,36 @@ class Spawner:
             return NotStarted(explain(error, path))
         try:
             os.set_blocking(reading, False)
-            pid = self._posix_spawn(path, [argument.encode() for argument in command], writing)
+            pid = self._posix_spawn(path, [argument.encode() for argument in command], writing, mark)
         except OSError as error:
             os.close(reading)
             return BUSY if error.errno == errno.ETXTBSY else NotStarted(explain(error, path))
         finally:
             os.close(writing)
-        return Spawned(pid, reading)
+        return Spawned(pid, reading, mark)
 
     def close(self) -> None:
         """Close what is shared by all tasks."""
         os.close(self._null)
 
-    def _posix_spawn(self, path: bytes, arguments: list[bytes], stdout: int) -> int:
+    def _posix_spawn(self, path: bytes, arguments: list[bytes], stdout: int, mark: int) -> int:
         actions = [
             (os.POSIX_SPAWN_DUP2, self._null, 0),
             (os.POSIX_SPAWN_DUP2, stdout, 1),
             (os.POSIX_SPAWN_DUP2, self._null, 2),
         ]
-        if self._task_limit == self._own_limit:
-            return self._spawn_now(path, arguments, actions)
         # A child inherits the limits of the moment, and posix_spawn cannot set them.
-        resource.setrlimit(resource.RLIMIT_NOFILE, self._task_limit)
+        resource.setrlimit(RLIMIT_LOCKS, (mark, self._own_locks[1]))
         try:
-            return self._spawn_now(path, arguments, actions)
+            if self._task_limit == self._own_limit:
+                return self._spawn_now(path, arguments, actions)
+            resource.setrlimit(resource.RLIMIT_NOFILE, self._task_limit)
+            try:
+                return self._spawn_now(path, arguments, actions)
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, self._own_limit)
         finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, self._own_limit)
+            resource.setrlimit(RLIMIT_LOCKS, self._own_locks)
 
     def _spawn_now(self, path: bytes, arguments: list[bytes], actions: list[tuple[int, int, int]]) -> int:
         return os.posix_spawn(

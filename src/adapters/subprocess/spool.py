@@ -3,6 +3,7 @@
 import asyncio
 import os
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from enum import Enum, auto
@@ -105,7 +106,8 @@ class SpooledOutput:
         self._spool.disk.release(self.size)
         self.size = 0
         if self._read is None or self._read.done():
-            self._file.close()
+            # Freeing a gigabyte takes the kernel a while.
+            self._spool.submit(self._file.close)
         else:
             self._read.add_done_callback(lambda _: self._file.close())
 
@@ -119,6 +121,10 @@ class Spool:
         self.disk = Budget(max_bytes)
         self.memory = Budget(max_held)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="spool")
+        # All at once and now: later the system may refuse a thread, in the middle of somebody's output.
+        together = threading.Barrier(THREADS)
+        for _ in range(THREADS):
+            self._threads.submit(together.wait)
 
     def open(self) -> BinaryIO:
         """Return a new file without a name, which is gone when it is closed, however that comes; raises OSError."""

@@ -8,15 +8,15 @@ from typing import cast
 import structlog
 
 from ...domain.ports import Clock, TaskIntake
-from .exchanges import Exchanges, InFlightLimits
+from .exchanges import Exchanges, InFlight
 from .framing import LineFramer, Oddity
+from .liveness import Countdown, Liveness
 from .outbox import Exchange, Outbox
-from .peers import Peers, Presence
+from .peers import Peers
 from .wire import Incoming, decode_request
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
-PEER_CHECK_SECONDS = 0.5
 CLOSE_SECONDS = 1.0
 """How long a client that was told the end may take to close its side. Closing at once, with bytes of its unread, would
 make the kernel reset the connection and throw away what was sent last."""
@@ -24,13 +24,14 @@ make the kernel reset the connection and throw away what was sent last."""
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What all connections share; `max_line` is bytes."""
+    """What all connections share; `max_line` is bytes, `line_seconds` how long a line may take to arrive."""
 
     intake: TaskIntake
     clock: Clock
     peers: Peers
     max_line: int
-    in_flight: InFlightLimits
+    line_seconds: float
+    in_flight: InFlight
 
 
 class Connection(asyncio.Protocol):
@@ -42,6 +43,7 @@ class Connection(asyncio.Protocol):
         self._intake = surroundings.intake
         self._peers = surroundings.peers
         self._max_line = surroundings.max_line
+        self._line_seconds = surroundings.line_seconds
         self._framer = LineFramer(surroundings.max_line)
         self._exchanges = Exchanges(surroundings.intake, surroundings.clock, surroundings.in_flight)
         # Reading is paused: this client has enough in flight, or the agent has.
@@ -56,14 +58,15 @@ class Connection(asyncio.Protocol):
         self._told = False
         # Waits for room in the agent while it is full.
         self._room: asyncio.Task[None] | None = None
-        # Looks the client up while its end could not be seen by reading.
-        self._check: asyncio.TimerHandle | None = None
+        # Runs out if a line that has begun to arrive is not completed.
+        self._patience = Countdown(surroundings.line_seconds, self._give_up_on_line)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
         # uvloop's transports do not inherit from asyncio's, they only behave like them.
         self._transport = cast("asyncio.Transport", transport)
         self._outbox = self._exchanges.outbox = Outbox(self._transport, self._sent)
+        self._liveness = Liveness(self._transport, self._peers, lambda: self._paused or self._at_eof)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End: whatever still runs for this client is killed, whatever it was to be told is dropped."""
@@ -71,10 +74,10 @@ class Connection(asyncio.Protocol):
         self._framer.clear()
         if self._room is not None:
             self._room.cancel()
-        if self._check is not None:
-            self._check.cancel()
+        self._liveness.stop()
+        self._patience.stop()
         if not self._exchanges.empty:
-            _log.info("client gone before its answers; its tasks are killed", error=str(exc or ""))
+            _log.info("client gone before its answers", error=str(exc or ""))
         self._exchanges.close()
         self._outbox.close()
         self._on_lost(self)
@@ -86,12 +89,12 @@ class Connection(asyncio.Protocol):
             self._take_lines()
 
     def eof_received(self) -> bool:
-        """Keep the connection open (true) while something that was asked for before is not answered."""
+        """Keep the connection open (true) while something that was asked for before is not taken or not answered."""
         self._at_eof = True
         self._take_lines()
-        if self._exchanges.empty:
+        if self._exchanges.empty and not self._paused:
             return False
-        self._check_peer()
+        self._liveness.check()
         return True
 
     def pause_writing(self) -> None:
@@ -101,6 +104,11 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Send on."""
         self._outbox.resume()
+
+    def refuse(self, reason: str) -> None:
+        """Say why this client is not served, and close."""
+        self._exchanges.refuse(reason)
+        self.leave()
 
     def leave(self) -> None:
         """Take no more requests, answer what was taken, close."""
@@ -129,7 +137,10 @@ class Connection(asyncio.Protocol):
             line = None if blocked else self._framer.next_line()
             if line is None:
                 break
+            self._patience.stop()
             self._take(line)
+        if self._framer.has_partial and not blocked and not self._leaving:
+            self._patience.start()
         if self._at_eof and not blocked and not self._leaving:
             self._take_last(self._framer.partial)
         self._taking = False
@@ -154,6 +165,10 @@ class Connection(asyncio.Protocol):
             if isinstance(incoming, Incoming) or incoming.is_object:
                 self._exchanges.take(incoming, len(line))
 
+    def _give_up_on_line(self) -> None:
+        if not self._leaving and not self._paused:
+            self.refuse(f"invalid request: The line was not completed within {self._line_seconds:g} s")
+
     def _pause(self, *, paused: bool) -> None:
         if paused and self._room is None and not self._intake.has_room:
             self._room = asyncio.get_running_loop().create_task(self._await_room())
@@ -166,7 +181,7 @@ class Connection(asyncio.Protocol):
             else:
                 self._transport.resume_reading()
         if paused:
-            self._check_later()
+            self._liveness.watch()
 
     async def _await_room(self) -> None:
         await self._intake.room()
@@ -183,18 +198,3 @@ class Connection(asyncio.Protocol):
             self._pause(paused=False)
             self._transport.write_eof()
             asyncio.get_running_loop().call_later(CLOSE_SECONDS, self._transport.close)
-
-    def _check_later(self) -> None:
-        if self._check is None:
-            self._check = asyncio.get_running_loop().call_later(PEER_CHECK_SECONDS, self._check_peer)
-
-    def _check_peer(self) -> None:
-        # A socket that is not being read does not show its end, and after end-of-file there is no other end to see.
-        self._check = None
-        if self._transport.is_closing() or not (self._paused or self._at_eof):
-            return
-        ours, theirs = (self._transport.get_extra_info(name)[:2] for name in ("sockname", "peername"))
-        if self._peers.presence(ours, theirs) is Presence.GONE:
-            self._transport.abort()
-        else:
-            self._check_later()

@@ -16,11 +16,15 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class InFlightLimits:
-    """How many requests one client may have in flight, and how many bytes their lines may have together."""
+class InFlight:
+    """How many requests one client may have in flight, and how many bytes their lines may have together.
+
+    When the client has gone they are killed, or else finished, and their results dropped.
+    """
 
     requests: int
     request_bytes: int
+    killed_with_client: bool = True
 
 
 class Exchanges:
@@ -39,7 +43,7 @@ class Exchanges:
         "outbox",
     )
 
-    def __init__(self, intake: TaskIntake, clock: Clock, limits: InFlightLimits) -> None:
+    def __init__(self, intake: TaskIntake, clock: Clock, limits: InFlight) -> None:
         """Start with nothing in flight; `outbox` has to be set before the first request."""
         self._intake = intake
         self._clock = clock
@@ -90,10 +94,10 @@ class Exchanges:
         self._bytes -= exchange.request_bytes
 
     def close(self) -> None:
-        """Kill what runs for this client and drop what it was to be told."""
+        """Kill what runs for a client that has gone, unless it is to finish, and drop what it was to be told."""
         self._closed = True
         for exchange in self._running:
-            if exchange.task is not None:
+            if exchange.task is not None and self._limits.killed_with_client:
                 exchange.task.cancel()
         for exchange in self._in_order:
             if exchange.result is not None:

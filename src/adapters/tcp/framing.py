@@ -56,6 +56,11 @@ class LineFramer:
         return line
 
     @property
+    def has_partial(self) -> bool:
+        """Whether a line has begun that is not complete."""
+        return bool(self._buffer) or self._skipping
+
+    @property
     def partial(self) -> bytes:
         """What stands after the last newline."""
         return b"" if self._skipping else bytes(self._buffer)

@@ -32,7 +32,7 @@ class Outbox:
     Owns the results that were put and closes their outputs, delivered or not.
     """
 
-    __slots__ = ("_delivery", "_on_sent", "_resumed", "_transport", "_waiting")
+    __slots__ = ("_delivered", "_delivery", "_on_sent", "_resumed", "_transport", "_waiting")
 
     def __init__(self, transport: asyncio.Transport, on_sent: Callable[[Exchange], None]) -> None:
         """Write to `transport`, whose protocol passes its pause and resume on."""
@@ -41,8 +41,9 @@ class Outbox:
         self._on_sent = on_sent
         # Ended, but not yet handed to the transport.
         self._waiting: deque[Exchange] = deque()
-        # Streams one large result; nothing else is written meanwhile.
+        # Streams one large result, that of `_delivered`; nothing else is written meanwhile.
         self._delivery: asyncio.Task[None] | None = None
+        self._delivered: Exchange | None = None
         # Set while the transport has had enough.
         self._resumed: asyncio.Future[None] | None = None
 
@@ -65,8 +66,10 @@ class Outbox:
 
     def close(self) -> None:
         """Drop everything: the client is gone."""
-        if self._delivery is not None:
+        if self._delivery is not None and self._delivered is not None:
             self._delivery.cancel()
+            # A task that is cancelled before its first step never reaches its own clean-up.
+            _close_output(self._delivered)
         while self._waiting:
             _close_output(self._waiting.popleft())
 
@@ -78,6 +81,7 @@ class Outbox:
                 continue
             held = result.output.held
             if held is None or len(held) > ESCAPE_BYTES:
+                self._delivered = exchange
                 self._delivery = asyncio.get_running_loop().create_task(self._deliver(exchange, result))
                 break
             self._transport.write(encode_result(result, held, exchange.id))

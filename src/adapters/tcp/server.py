@@ -2,61 +2,53 @@
 
 import asyncio
 import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Self
 
 import structlog
 
+from .access import Access
 from .connection import Connection, Surroundings
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
-BACKLOG = 1024
-ACCEPTS_AT_ONCE = 64
-"""Accepted at one wake-up, so that a burst of clients is not served one at a time behind the first ones' tasks."""
 ACCEPT_PAUSE_SECONDS = 0.1
 """How long nobody is accepted when the system has no descriptor or memory for one; clients wait in the backlog."""
 
 
-def open_listener(host: str, port: int) -> socket.socket:
-    """Bind and listen on `host` (a name or an address) and `port` (0 takes a free one); raises OSError."""
-    family, kind, protocol, _, address = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
-    listener = socket.socket(family, kind | socket.SOCK_NONBLOCK, protocol)
-    try:
-        # Without it, the address stays taken for a minute after a restart.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(BACKLOG)
-    except OSError:
-        listener.close()
-        raise
-    return listener
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Who is let in: which users, how many clients at once, and how many are accepted at one wake-up.
 
+    Several in a burst, so that none waits behind the tasks of the first; one where several workers share the socket,
+    so that none of them takes a whole burst.
+    """
 
-def address_of(listener: socket.socket) -> str:
-    """Return `host:port` as people write it."""
-    host, port = listener.getsockname()[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    access: Access
+    max_connections: int
+    accepts_at_once: int
 
 
 class TcpServer:
-    """Accepts on a listening socket that its caller owns; `async with` serves, leaving it closes everything."""
+    """Accepts on listening sockets that its caller owns; `async with` serves, leaving it closes everything."""
 
-    def __init__(self, listener: socket.socket, surroundings: Surroundings) -> None:
+    def __init__(self, listeners: Sequence[socket.socket], surroundings: Surroundings, door: Door) -> None:
         """Serve nobody yet."""
-        self._listener = listener
+        self._listeners = listeners
         self._surroundings = surroundings
+        self._door = door
         self._connections: set[Connection] = set()
         self._openings: set[asyncio.Task[None]] = set()
         self._none_left = asyncio.Event()
         self._leaving = False
-        self._pause: asyncio.TimerHandle | None = None
+        self._pauses: dict[socket.socket, asyncio.TimerHandle] = {}
 
     async def __aenter__(self) -> Self:
-        """Accept; the listener takes clients from here on."""
+        """Accept; the listeners take clients from here on."""
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._listener.fileno(), self._accept)
+        for listener in self._listeners:
+            self._loop.add_reader(listener.fileno(), self._accept, listener)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -84,41 +76,58 @@ class TcpServer:
 
     def _stop_accepting(self) -> None:
         self._leaving = True
-        self._loop.remove_reader(self._listener.fileno())
-        if self._pause is not None:
-            self._pause.cancel()
+        for listener in self._listeners:
+            self._loop.remove_reader(listener.fileno())
+        for pause in self._pauses.values():
+            pause.cancel()
 
-    def _accept(self) -> None:
-        for _ in range(ACCEPTS_AT_ONCE):
+    def _accept(self, listener: socket.socket) -> None:
+        for _ in range(self._door.accepts_at_once):
             try:
-                client, _ = self._listener.accept()
+                client, _ = listener.accept()
             except (BlockingIOError, ConnectionAbortedError):
                 return
             except OSError as error:
-                _log.warning("cannot accept a client", reason=error.strerror, connections=len(self._connections))
-                self._loop.remove_reader(self._listener.fileno())
-                self._pause = self._loop.call_later(
-                    ACCEPT_PAUSE_SECONDS, self._loop.add_reader, self._listener.fileno(), self._accept
-                )
+                self._pause(listener, error)
                 return
             opening = self._loop.create_task(self._open(client))
             self._openings.add(opening)
             opening.add_done_callback(self._openings.discard)
 
+    def _pause(self, listener: socket.socket, error: OSError) -> None:
+        if not self._pauses:
+            _log.warning("cannot accept clients for now", reason=error.strerror, connections=len(self._connections))
+        self._loop.remove_reader(listener.fileno())
+        self._pauses[listener] = self._loop.call_later(ACCEPT_PAUSE_SECONDS, self._resume, listener)
+
+    def _resume(self, listener: socket.socket) -> None:
+        del self._pauses[listener]
+        self._loop.add_reader(listener.fileno(), self._accept, listener)
+
     async def _open(self, client: socket.socket) -> None:
         connection = Connection(self._surroundings, self._lost)
         self._connections.add(connection)
         try:
+            refusal = self._refusal(client)
             client.setblocking(False)  # noqa: FBT003 -- its only form
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if client.family != socket.AF_UNIX:
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await self._loop.connect_accepted_socket(lambda: connection, client)
         except OSError as error:
             _log.debug("client gone before it was served", reason=error.strerror)
             client.close()
             self._lost(connection)
             return
-        if self._leaving:
+        if refusal is not None:
+            _log.warning("client refused", reason=refusal)
+            connection.refuse(refusal)
+        elif self._leaving:
             connection.leave()
+
+    def _refusal(self, client: socket.socket) -> str | None:
+        if len(self._connections) > self._door.max_connections:
+            return f"refused: {self._door.max_connections} clients are connected; --max-connections allows more"
+        return self._door.access.refusal(client, self._surroundings.peers)
 
     def _lost(self, connection: Connection) -> None:
         self._connections.discard(connection)

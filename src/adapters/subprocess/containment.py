@@ -1,0 +1,153 @@
+"""Nothing of a task survives its end: sweeps over the agent's descendants until they have been seen dead.
+
+A task is told by its mark, a number in the soft limit RLIMIT_LOCKS, which Linux does not enforce. Every process
+inherits it, through setsid, double forks, closed descriptors and an emptied environment. One sweep serves all tasks
+that are ending, in slices of time. Tasks are taken for careless, not hostile: one that changes that limit is not found.
+"""
+
+import asyncio
+import ctypes
+import itertools
+from dataclasses import dataclass
+
+import structlog
+
+from .descent import CLEAN_WALKS, Descent, Sighting
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+
+RLIMIT_LOCKS = 10
+_PR_SET_CHILD_SUBREAPER = 36
+ANSWER_SECONDS = 2.0
+"""After which a task whose processes cannot be killed is answered all the same."""
+SLICE_SECONDS = 0.005
+FIRST_PAUSE_SECONDS = 0.0005
+LAST_PAUSE_SECONDS = 0.05
+STUBBORN_PAUSE_SECONDS = 0.5
+"""Between walks while nobody waits any more for what they look for."""
+TIDY_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class _Ending:
+    gone: asyncio.Future[bool]
+    deadline: float
+    clean: int = 0
+
+
+def become_subreaper() -> None:
+    """Have descendants whose parents die become children of this process (PR_SET_CHILD_SUBREAPER of prctl(2)).
+
+    Raises OSError on a kernel before Linux 3.4.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
+
+
+class Containment:
+    """Ends tasks by their marks, and tidies up what is adopted."""
+
+    def __init__(self) -> None:
+        """Sweep nothing yet."""
+        self.descent = Descent()
+        self._loop = asyncio.get_running_loop()
+        self._marks = itertools.count(1)
+        self._ending: dict[int, _Ending] = {}
+        self._sweeping: asyncio.Task[None] | None = None
+        self._tidying: asyncio.TimerHandle | None = None
+        # Set while a sweep pauses; its result says whether something new has to end.
+        self._new: asyncio.Future[bool] | None = None
+
+    def new_mark(self) -> int:
+        """Return a number that no task of this process has had."""
+        return next(self._marks)
+
+    async def end(self, mark: int) -> bool:
+        """Kill every process of a task; return True when all have been seen dead, False if that takes over 2 s.
+
+        In that case it is logged, with pid and reason, and swept on.
+        """
+        ending = self._ending.get(mark)
+        if ending is None:
+            ending = self._ending[mark] = _Ending(self._loop.create_future(), self._loop.time() + ANSWER_SECONDS)
+            if self._sweeping is None:
+                self._sweeping = self._loop.create_task(self._sweep())
+            else:
+                self._wake(True)  # noqa: FBT003 -- as below
+        return await asyncio.shield(ending.gone)
+
+    async def end_adopted(self) -> None:
+        """End every task of which something has been adopted."""
+        await self._walk(frozenset(), {})
+        marks = self.descent.adopted_marks
+        if marks:
+            await asyncio.gather(*(self.end(mark) for mark in marks))
+
+    def released(self, pid: int) -> None:
+        """Forget a child that was reaped; whatever it left behind is tidied up within about a second of its end."""
+        self.descent.release(pid)
+        if self._tidying is None:
+            self._tidying = self._loop.call_later(TIDY_SECONDS, self._tidy)
+
+    async def close(self) -> None:
+        """Sweep no more."""
+        if self._tidying is not None:
+            self._tidying.cancel()
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            await asyncio.wait({self._sweeping})
+
+    async def _sweep(self) -> None:
+        pause = FIRST_PAUSE_SECONDS
+        while self._ending:
+            marks = frozenset(self._ending)
+            sightings: dict[int, Sighting] = {}
+            await self._walk(marks, sightings)
+            for mark in marks:
+                self._judge(mark, sightings.get(mark))
+            awaited = [ending for ending in self._ending.values() if not ending.gone.done()]
+            if await self._nap(pause if awaited else STUBBORN_PAUSE_SECONDS):
+                pause = FIRST_PAUSE_SECONDS
+            else:
+                pause = min(pause * 2, LAST_PAUSE_SECONDS)
+        self._sweeping = None
+
+    async def _nap(self, seconds: float) -> bool:
+        """Pause, and return whether something new has to end before that is over."""
+        if not self._ending:
+            return False
+        self._new = self._loop.create_future()
+        timer = self._loop.call_later(seconds, self._wake, False)  # noqa: FBT003
+        new = await self._new
+        timer.cancel()
+        return new
+
+    def _wake(self, new: bool) -> None:  # noqa: FBT001 -- a callback takes its arguments by position
+        if self._new is not None and not self._new.done():
+            self._new.set_result(new)
+
+    def _judge(self, mark: int, sighting: Sighting | None) -> None:
+        ending = self._ending[mark]
+        ending.clean = 0 if sighting is not None and sighting.alive else ending.clean + 1
+        if ending.clean >= CLEAN_WALKS:
+            del self._ending[mark]
+            if not ending.gone.done():
+                ending.gone.set_result(True)
+        elif sighting is not None and self._loop.time() >= ending.deadline and not ending.gone.done():
+            _log.warning("a task could not be killed; sweeping on", pids=sighting.alive, reason=sighting.reason)
+            ending.gone.set_result(False)
+
+    async def _walk(self, marks: frozenset[int], sightings: dict[int, Sighting]) -> None:
+        slice_end = self._loop.time() + SLICE_SECONDS
+        for _ in self.descent.walk(marks, sightings):
+            if self._loop.time() >= slice_end:
+                await asyncio.sleep(0)
+                slice_end = self._loop.time() + SLICE_SECONDS
+
+    def _tidy(self) -> None:
+        # In one go: all that is read of a child that is enrolled is a dictionary.
+        for _ in self.descent.walk(frozenset(), {}):
+            pass
+        again = self.descent.has_adopted
+        self._tidying = self._loop.call_later(TIDY_SECONDS, self._tidy) if again else None

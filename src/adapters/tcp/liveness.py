@@ -1,0 +1,74 @@
+"""What time does to a client: its end that reading does not show, and a line that it does not complete."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+from .peers import Peers, Presence, hung_up
+
+CHECK_SECONDS = 0.5
+
+
+class Countdown:
+    """Calls back `seconds` after it was started, unless stopped before; starting it twice does not prolong it."""
+
+    __slots__ = ("_on_over", "_seconds", "_timer")
+
+    def __init__(self, seconds: float, on_over: Callable[[], None]) -> None:
+        """Run nothing yet."""
+        self._seconds = seconds
+        self._on_over = on_over
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Run, unless it runs already."""
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._seconds, self._over)
+
+    def stop(self) -> None:
+        """Do not call back."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _over(self) -> None:
+        self._timer = None
+        self._on_over()
+
+
+class Liveness:
+    """Looks the client of one transport up every CHECK_SECONDS while `needed()`, and aborts when it has gone."""
+
+    __slots__ = ("_countdown", "_needed", "_peers", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, peers: Peers, needed: Callable[[], bool]) -> None:
+        """Look nobody up before `watch` or `check`."""
+        self._transport = transport
+        self._peers = peers
+        self._needed = needed
+        self._countdown = Countdown(CHECK_SECONDS, self.check)
+
+    def watch(self) -> None:
+        """Look from now on, while needed."""
+        self._countdown.start()
+
+    def check(self) -> None:
+        """Look at once, and from now on, while needed."""
+        self.stop()
+        if self._transport.is_closing() or not self._needed():
+            return
+        if self._is_gone():
+            self._transport.abort()
+        else:
+            self.watch()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._countdown.stop()
+
+    def _is_gone(self) -> bool:
+        connected: socket.socket = self._transport.get_extra_info("socket")
+        if connected.family == socket.AF_UNIX:
+            return hung_up(connected)
+        ours, theirs = (self._transport.get_extra_info(name)[:2] for name in ("sockname", "peername"))
+        return self._peers.presence(ours, theirs) is Presence.GONE

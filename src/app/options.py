@@ -1,0 +1,84 @@
+"""The words of the command line, and what is said of those that are wrong: one line, exit status 2."""
+
+import argparse
+import difflib
+import re
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from .. import __version__
+from .configuration import describe
+
+USAGE_ERROR = 2
+
+_EPILOG = """\
+Every setting can also stand in the TOML file (by the same name, with _ for -) and in the environment
+(EXECWIRE_MAX_RUNNING and so on). The command line wins over the environment, the environment over the file,
+the file over the defaults. EXECWIRE_CONFIG names the file where --config does not. Sizes take a unit: 64KiB,
+1MiB, 2GiB.
+
+SIGTERM, SIGINT or SIGHUP stops the agent: no new requests; running tasks get --drain-seconds and are then
+killed; every request that was accepted is answered. A second signal kills what runs at once.
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser whose errors are one line that says what to do next."""
+
+    below: tuple["Parser", ...] = ()
+    """The parsers of its subcommands."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, naming the nearest option where one is not known, and exit."""
+        unknown = re.match(r"unrecognized arguments: (--[^\s=]+)", message)
+        if unknown:
+            nearest = difflib.get_close_matches(unknown[1], self._options(), 1, 0.0)
+            message = f"unknown option {unknown[1]}; the nearest known one is {nearest[0]}"
+        fail(f"{message} (see {self.prog} --help)")
+
+    def _options(self) -> list[str]:
+        # argparse reports what no subcommand knew to the parser above it.
+        known = [option for action in self._actions for option in action.option_strings]
+        return known + [option for parser in self.below for option in parser._options()]  # noqa: SLF001 -- its own kind
+
+
+def parser() -> Parser:
+    """Return the parser: `task` is the subcommand, `config` a path, every other result a setting as text."""
+    top = Parser(
+        prog="execwire",
+        description="Runs commands for schedulers: newline-terminated JSON over TCP in, results out.",
+    )
+    top.add_argument("--version", action="version", version=f"execwire {__version__}")
+    tasks = top.add_subparsers(dest="task", metavar="COMMAND", parser_class=Parser)
+    serve_parser = tasks.add_parser(
+        "serve",
+        help="accept requests until told to stop; `execwire serve --help` lists the settings",
+        description="Accept requests until told to stop.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+    )
+    serve_parser.add_argument("--config", type=Path, metavar="FILE", help="read settings from this TOML file")
+    for name, text, default in describe():
+        option = f"--{name.replace('_', '-')}"
+        if isinstance(default, bool):
+            serve_parser.add_argument(option, action="store_const", const="true", help=text)
+        elif isinstance(default, tuple):
+            serve_parser.add_argument(option, action="append", metavar=_metavar(name), help=text)
+        else:
+            shown = f"{text} (default {default})" if default != "" else text
+            serve_parser.add_argument(option, metavar=_metavar(name), help=shown)
+    top.below = (serve_parser,)
+    return top
+
+
+def _metavar(name: str) -> str:
+    return name.rsplit("_", 1)[-1].upper()
+
+
+def fail(message: str) -> NoReturn:
+    """Say one line and exit with USAGE_ERROR."""
+    print(f"execwire: {message}", file=sys.stderr)  # noqa: T201 -- before there is a log, for the one who typed it
+    sys.exit(USAGE_ERROR)

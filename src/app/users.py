@@ -1,0 +1,25 @@
+"""Users by name or number, as an operator writes them."""
+
+import pwd
+from collections.abc import Iterable
+
+from ..adapters.tcp.access import own_and_root
+from .configuration import ConfigurationError
+
+EVERYBODY = "*"
+
+
+def allowed_users(names: Iterable[str]) -> frozenset[int] | None:
+    """Return the users that are let in, the agent's own and root included; None for everybody.
+
+    Raises ConfigurationError for a name that this machine does not know.
+    """
+    allowed = set(own_and_root())
+    for name in names:
+        if name == EVERYBODY:
+            return None
+        try:
+            allowed.add(int(name) if name.isdigit() else pwd.getpwnam(name).pw_uid)
+        except KeyError as error:
+            raise ConfigurationError(f"--allow-user {name}: this machine has no such user") from error
+    return frozenset(allowed)
