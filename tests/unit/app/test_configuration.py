@@ -22,6 +22,16 @@ def write(tmp_path: Path) -> Write:
     return write_file
 
 
+def as_text(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def as_toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return repr(list(value)) if isinstance(value, tuple) else repr(value)
+
+
 def test_without_any_source_everything_is_as_by_default() -> None:
     assert read_settings(None, NOTHING, NOTHING) == Settings()
 
@@ -53,13 +63,15 @@ def test_what_belongs_to_other_programs_is_left_alone() -> None:
 def test_every_setting_can_come_from_every_source(write: Write) -> None:
     changed = Settings(
         host="::1", port=1, max_running=2, max_queued=3, max_in_flight=4, max_line=5, max_output=6, max_spool=7,
-        max_held=8, spool_dir="/x", linger_ms=9.5, drain_seconds=10.5, log_level="debug",
+        max_held=8, spool_dir="/x", linger_ms=9.5, drain_seconds=10.5, log_level="debug", workers=2, unix="/y",
+        allow_user=("a", "1000"), insecure_bind=True, max_connections=9, line_seconds=11.5, lost_client="finish",
+        leftovers="kill-all",
     )  # fmt: skip
     values = dataclasses.asdict(changed)
     defaults = dataclasses.asdict(Settings())
     assert all(values[name] != defaults[name] for name in defaults)
-    toml = "\n".join(f"{name} = {value!r}" for name, value in values.items())
-    texts = {name: str(value) for name, value in values.items()}
+    toml = "\n".join(f"{name} = {as_toml(value)}" for name, value in values.items())
+    texts = {name: as_text(value) for name, value in values.items()}
     environment = {f"EXECWIRE_{name.upper()}": text for name, text in texts.items()}
     assert read_settings(write(toml), NOTHING, NOTHING) == changed
     assert read_settings(None, environment, NOTHING) == changed

@@ -28,7 +28,7 @@ def providers(container: Container) -> dict[str, Provider[object]]:
 
 
 async def test_every_provider_can_be_built_and_building_opens_nothing(listener: socket.socket) -> None:
-    container = Container(listener=listener, descriptor_limit=(64, 64))
+    container = Container(listeners=(listener,), descriptor_limit=(64, 64))
     before = descriptors()
     built = {name: provider() for name, provider in providers(container).items()}
     assert descriptors() == before
@@ -39,7 +39,7 @@ async def test_every_provider_can_be_built_and_building_opens_nothing(listener: 
 
 
 async def test_everybody_who_asks_gets_the_same_part(listener: socket.socket) -> None:
-    container = Container(listener=listener, descriptor_limit=(64, 64))
+    container = Container(listeners=(listener,), descriptor_limit=(64, 64))
     for name, provider in providers(container).items():
         assert provider() is provider(), name
 
