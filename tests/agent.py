@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
-
 from proc import children, command_line, is_alive
 
 START_SECONDS = 20.0

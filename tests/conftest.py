@@ -6,6 +6,12 @@ from typing import Any
 
 import pytest
 import structlog
+from hypothesis import settings
+
+# The unit suite stays within seconds; `pytest --hypothesis-profile deep` searches on.
+settings.register_profile("quick", max_examples=60, deadline=None, database=None)
+settings.register_profile("deep", max_examples=5000, deadline=None)
+settings.load_profile("quick")
 
 
 @pytest.fixture(autouse=True)

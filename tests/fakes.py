@@ -1,9 +1,10 @@
 """The ports, faked: named after them, programmable, and without a process, a socket or a clock."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
+from execwire.adapters.tcp.peers import Address, Peers, Presence
 from execwire.domain.outcome import Execution, Exited, NotStarted, Outcome, Signalled, TimedOut
 from execwire.domain.output import HeldOutput
 from execwire.domain.ports import Clock
@@ -106,3 +107,43 @@ class FakeTaskIntake:
             self.cancelled.append(request)
             raise
         return self.answer(request)
+
+
+@dataclass
+class FakeOutput:
+    """A CapturedOutput in given pieces, in memory or not, that counts how often it was closed."""
+
+    pieces: list[bytes]
+    in_memory: bool = False
+    failure: OSError | None = None
+    closed: int = 0
+
+    @property
+    def size(self) -> int:
+        return sum(map(len, self.pieces))
+
+    @property
+    def held(self) -> bytes | None:
+        return b"".join(self.pieces) if self.in_memory else None
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        for piece in self.pieces:
+            yield piece
+        if self.failure is not None:
+            raise self.failure
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class FakePeers(Peers):
+    """Peers of whom a test says whether they are there."""
+
+    def __init__(self, answer: Presence = Presence.PRESENT) -> None:
+        super().__init__()
+        self.answer = answer
+        self.asked = 0
+
+    def presence(self, ours: Address, theirs: Address) -> Presence:  # noqa: ARG002
+        self.asked += 1
+        return self.answer

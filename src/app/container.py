@@ -16,6 +16,7 @@ from ..adapters.tcp.server import Door, TcpServer
 from ..domain.ports import Clock, TaskExecutor, TaskIntake, TaskRunner
 from .admission import Admission
 from .drain import Drain
+from .pace import Pace
 from .run_task import RunTask
 from .settings import MIB, Settings
 from .users import allowed_users
@@ -73,7 +74,8 @@ class Container(DeclarativeContainer):
     )
     drain: Provider[Drain] = Singleton(Drain, executor, clock)
     runner: Provider[TaskRunner] = Singleton(RunTask, drain, clock)
-    intake: Provider[TaskIntake] = Singleton(_admission, runner, settings)
+    pace: Provider[TaskRunner] = Singleton(Pace, runner)
+    intake: Provider[TaskIntake] = Singleton(_admission, pace, settings)
     server: Provider[TcpServer] = Singleton(
         TcpServer, listeners, Callable(_surroundings, settings, intake, clock), Callable(_door, settings)
     )

@@ -101,6 +101,7 @@ class SubprocessExecutor:
             self._none_left.set()
         if interrupted:
             output.close()
+            await _see_through(self._handling.spool.freed())
             raise asyncio.CancelledError
         return Execution(outcome, output, process.leader.ended_at or self._clock.monotonic_seconds())
 

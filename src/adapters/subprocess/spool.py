@@ -5,7 +5,7 @@ import os
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from enum import Enum, auto
 from typing import BinaryIO, TypeVar
 
@@ -105,11 +105,7 @@ class SpooledOutput:
         """Free the disk space, as soon as no thread reads it any more."""
         self._spool.disk.release(self.size)
         self.size = 0
-        if self._read is None or self._read.done():
-            # Freeing a gigabyte takes the kernel a while.
-            self._spool.submit(self._file.close)
-        else:
-            self._read.add_done_callback(lambda _: self._file.close())
+        self._spool.free(self._file, self._read)
 
 
 class Spool:
@@ -121,6 +117,7 @@ class Spool:
         self.disk = Budget(max_bytes)
         self.memory = Budget(max_held)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="spool")
+        self._freeing: set[Future[None]] = set()
         # All at once and now: later the system may refuse a thread, in the middle of somebody's output.
         together = threading.Barrier(THREADS)
         for _ in range(THREADS):
@@ -133,6 +130,19 @@ class Spool:
     def submit(self, function: Callable[..., T], *arguments: object) -> Future[T]:
         """Run a blocking call in one of the spool's threads."""
         return self._threads.submit(function, *arguments)
+
+    def free(self, file: BinaryIO, last_use: Future[bytes] | None) -> None:
+        """Close a file after its last use, off the loop: freeing a gigabyte takes the kernel a while."""
+        if last_use is not None:
+            last_use.cancel()
+        freeing = self.submit(_close_after, file, last_use)
+        self._freeing.add(freeing)
+        freeing.add_done_callback(self._freeing.discard)
+
+    async def freed(self) -> None:
+        """Return when every file that was to be freed until now is."""
+        for freeing in tuple(self._freeing):
+            await asyncio.wrap_future(freeing)
 
     def close(self) -> None:
         """End the threads, once they have done what was asked of them."""
@@ -155,6 +165,13 @@ def move(source: int, target: int, count: int) -> tuple[int, Stop]:
         write_all(target, data)
         moved += len(data)
     return moved, Stop.ENOUGH
+
+
+def _close_after(file: BinaryIO, last_use: Future[bytes] | None) -> None:
+    # The pool begins calls in order, so the last use has begun: this waits for its end, or it was cancelled.
+    if last_use is not None:
+        wait((last_use,))
+    file.close()
 
 
 def write_all(target: int, data: bytes) -> None:

@@ -66,14 +66,8 @@ def decode_request(line: bytes) -> Incoming | InvalidRequest:
     try:
         parsed = _decoder.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return _explain(line, str(error))
-    if parsed.id is not None and not _is_id(parsed.id):
-        return InvalidRequest(f"Expected 1 to {MAX_ID_CHARACTERS} characters without NUL - at `$.id`", is_object=True)
-    try:
-        # A timeout of 0 is none, as in PROTOCOL.
-        return Incoming(TaskRequest(parsed.command, parsed.timeout or None), parsed.id)
-    except InvalidTaskError as error:
-        return InvalidRequest(f"{error.reason} - at `$.{error.field}`", parsed.id, is_object=True)
+        return _decode_again(line, str(error))
+    return _judge(parsed)
 
 
 def encode_result(result: TaskResult, output: bytes, request_id: RequestId | None) -> bytes:
@@ -100,31 +94,43 @@ def _line(result: TaskResult, output: str, request_id: RequestId | None) -> byte
     return _encode(wire) + b"\n"
 
 
+def _judge(parsed: _Request) -> Incoming | InvalidRequest:
+    if parsed.id is not None and not _is_id(parsed.id):
+        return InvalidRequest(f"Expected 1 to {MAX_ID_CHARACTERS} characters without NUL - at `$.id`", is_object=True)
+    try:
+        # A timeout of 0 is none, as in PROTOCOL.
+        return Incoming(TaskRequest(parsed.command, parsed.timeout or None), parsed.id)
+    except InvalidTaskError as error:
+        return InvalidRequest(f"{error.reason} - at `$.{error.field}`", parsed.id, is_object=True)
+
+
 def _is_id(value: object) -> bool:
     if isinstance(value, str):
-        return 1 <= len(value) <= MAX_ID_CHARACTERS and "\0" not in value
+        return 1 <= len(value) <= MAX_ID_CHARACTERS and not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value)
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _explain(line: bytes, reason: str) -> InvalidRequest:
-    # msgspec stops at the first fault; a second, lenient reading finds the id to answer under.
+def _decode_again(line: bytes, reason: str) -> InvalidRequest | Incoming:
+    # msgspec stops at the first fault, even in a key that a later one of the same name replaces. A second, lenient
+    # reading lets the last one win, as PROTOCOL has it, and finds the id to answer under.
     try:
-        value: object = json.loads(line)
+        value: object = json.loads(line.decode(), parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         return InvalidRequest(reason)
     if not isinstance(value, dict):
         return InvalidRequest(_with_path(reason))
-    found: object = value.get("id")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    request_id = found if isinstance(found, str | int) and _is_encodable_id(found) else None
-    return InvalidRequest(_with_path(reason), request_id, is_object=True)
+    try:
+        return _judge(msgspec.convert(value, _Request))
+    except msgspec.ValidationError as error:
+        found: object = value.get("id")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        request_id = found if isinstance(found, str | int) and _is_id(found) else None
+        return InvalidRequest(_with_path(str(error)), request_id, is_object=True)
 
 
-def _is_encodable_id(value: RequestId) -> bool:
-    return _is_id(value) and not (isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value))
+def _refuse_constant(name: str) -> None:
+    # Python's own reading takes NaN and Infinity, which are not JSON.
+    raise ValueError(name)
 
 
 def _with_path(reason: str) -> str:
-    if reason.startswith("Input data was truncated"):
-        # The line is whole: what msgspec takes for a cut-off escape is half of a surrogate pair.
-        return "A lone surrogate is not text"
     return reason if "`$" in reason else f"{reason} - at `$`"

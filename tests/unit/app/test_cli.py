@@ -111,7 +111,7 @@ def test_an_option_that_cannot_be_is_named_with_its_value(
     assert f"{option} is {value!r}" in complaint(capsys, "serve", f"{option}={value}")
 
 
-@pytest.mark.parametrize("host", ["192.0.2.1", "0.0.0.0", "::"])
+@pytest.mark.parametrize("host", ["192.0.2.1", "0.0.0.0", "::"])  # noqa: S104 -- to be refused
 def test_an_address_that_other_hosts_can_reach_is_refused_with_what_to_do(
     capsys: pytest.CaptureFixture[str], host: str
 ) -> None:

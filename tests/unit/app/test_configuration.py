@@ -9,6 +9,8 @@ from execwire.app.settings import Settings
 
 Write = Callable[[str], Path]
 
+SettingValue = str | float | tuple[str, ...]
+
 NOTHING: Mapping[str, str] = {}
 
 
@@ -22,11 +24,11 @@ def write(tmp_path: Path) -> Write:
     return write_file
 
 
-def as_text(value: object) -> str:
+def as_text(value: SettingValue) -> str:
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def as_toml(value: object) -> str:
+def as_toml(value: SettingValue) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return repr(list(value)) if isinstance(value, tuple) else repr(value)

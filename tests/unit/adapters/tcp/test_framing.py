@@ -1,0 +1,134 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from execwire.adapters.tcp.framing import FOREIGN_STARTS, LineFramer, Oddity
+
+MAX_LINE = 64
+MIB = 1024 * 1024
+
+
+def lines_of(framer: LineFramer) -> list[bytes | Oddity]:
+    """Take all that can be taken; nothing follows what is FOREIGN."""
+    lines: list[bytes | Oddity] = []
+    while (line := framer.next_line()) is not None:
+        lines.append(line)
+        if line is Oddity.FOREIGN:
+            break
+    return lines
+
+
+def framed(*pieces: bytes, max_line: int = MAX_LINE) -> list[bytes | Oddity]:
+    framer = LineFramer(max_line)
+    lines: list[bytes | Oddity] = []
+    for piece in pieces:
+        framer.feed(piece)
+        lines += lines_of(framer)
+        if Oddity.FOREIGN in lines:
+            break
+    return lines
+
+
+def byte_by_byte(data: bytes) -> list[bytes]:
+    return [data[index : index + 1] for index in range(len(data))]
+
+
+def test_lines_are_cut_at_newlines() -> None:
+    assert framed(b"one\ntwo\n\nthr", b"ee\nrest") == [b"one", b"two", b"", b"three"]
+
+
+def test_a_hundred_lines_in_one_packet_are_a_hundred_lines() -> None:
+    # Hazard 24.
+    packet = b"".join(b'{"command":["%d"]}\n' % number for number in range(100))
+    assert framed(packet) == packet.splitlines()
+
+
+def test_a_line_that_arrives_one_byte_at_a_time_is_whole_in_the_end() -> None:
+    # Hazard 24; the pieces split every character in two.
+    line = json.dumps({"command": ["äöü€😀"]}, ensure_ascii=False).encode()
+    assert framed(*byte_by_byte(line + b"\n")) == [line]
+
+
+@pytest.mark.parametrize("max_line", [1, MAX_LINE, 63 * 1024, 64 * 1024, 65 * 1024, MIB])
+@pytest.mark.parametrize("in_small_pieces", [False, True])
+def test_the_limit_is_the_last_length_that_is_taken(max_line: int, in_small_pieces: bool) -> None:  # noqa: FBT001
+    # Hazards 20 and 22.
+    for length in (max_line - 1, max_line, max_line + 1):
+        stream = b"x" * length + b"\nnext\n"
+        size = max(1, max_line // 7) if in_small_pieces else len(stream)
+        pieces = [stream[start : start + size] for start in range(0, len(stream), size)]
+        wanted = Oddity.TOO_LONG if length > max_line else b"x" * length
+        after = Oddity.TOO_LONG if max_line < len(b"next") else b"next"
+        assert framed(*pieces, max_line=max_line) == [wanted, after]
+
+
+def test_a_line_over_the_limit_is_told_once_and_before_its_end() -> None:
+    framer = LineFramer(MAX_LINE)
+    framer.feed(b"x" * (MAX_LINE + 1))
+    assert lines_of(framer) == [Oddity.TOO_LONG]
+    framer.feed(b"x" * 1000)
+    assert lines_of(framer) == []
+    framer.feed(b"x\nnext\n")
+    assert lines_of(framer) == [b"next"]
+
+
+def test_a_hundred_megabytes_without_a_newline_are_not_kept() -> None:
+    # Hazard 22.
+    framer = LineFramer(MIB)
+    told: list[bytes | Oddity] = []
+    packet = bytes(256 * 1024)
+    for _ in range(400):
+        framer.feed(packet)
+        told += lines_of(framer)
+        assert len(framer.partial) <= MIB + len(packet)
+    assert told == [Oddity.TOO_LONG]
+    framer.feed(b"\n{}\n")
+    assert lines_of(framer) == [b"{}"]
+
+
+def test_two_lines_over_the_limit_are_two() -> None:
+    assert framed((b"x" * 65 + b"\n") * 2, b"y\n") == [Oddity.TOO_LONG, Oddity.TOO_LONG, b"y"]
+
+
+def test_what_stands_after_the_last_newline_can_be_looked_at() -> None:
+    framer = LineFramer(MAX_LINE)
+    seen = [(framer.partial, framer.has_partial)]
+    for data, lines in ((b"one\ntw", [b"one"]), (b"o\n", [b"two"])):
+        framer.feed(data)
+        assert lines_of(framer) == lines
+        seen.append((framer.partial, framer.has_partial))
+    assert seen == [(b"", False), (b"tw", True), (b"", False)]
+
+
+def test_what_is_left_of_a_line_over_the_limit_is_no_line() -> None:
+    # It is still one that has begun and is not complete, though, and nobody may take forever over it.
+    framer = LineFramer(MAX_LINE)
+    framer.feed(b"x" * 65)
+    assert lines_of(framer) == [Oddity.TOO_LONG]
+    framer.feed(b'{"command":["a"]}')
+    assert lines_of(framer) == []
+    assert framer.partial == b""
+    assert framer.has_partial
+
+
+def test_what_was_cleared_does_not_come_back() -> None:
+    framer = LineFramer(MAX_LINE)
+    framer.feed(b"half a li")
+    assert lines_of(framer) == []
+    framer.clear()
+    framer.feed(b"whole\n")
+    assert lines_of(framer) == [b"whole"]
+
+
+@given(st.binary(max_size=300).filter(lambda data: not data.startswith(FOREIGN_STARTS)), st.data())
+def test_however_the_bytes_are_split_the_lines_are_the_same(data: bytes, draw: st.DataObject) -> None:
+    stream = data.replace(b" ", b"\n") + b"\n"
+    cuts = sorted(draw.draw(st.lists(st.integers(0, len(stream)), max_size=20)))
+    pieces = [stream[start:end] for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
+    whole = framed(stream)
+    assert framed(*pieces) == whole
+    assert framed(*byte_by_byte(stream)) == whole
+    if Oddity.FOREIGN not in whole:
+        assert whole == [line if len(line) <= MAX_LINE else Oddity.TOO_LONG for line in stream.split(b"\n")[:-1]]

@@ -1,0 +1,140 @@
+import json
+
+import pytest
+
+from execwire.adapters.tcp.wire import Incoming, InvalidRequest, decode_request
+from execwire.domain.task import TaskRequest
+
+NESTED = 100_000
+
+
+def accepted(line: bytes) -> TaskRequest:
+    incoming = decode_request(line)
+    assert isinstance(incoming, Incoming), incoming
+    return incoming.request
+
+
+def refused(line: bytes) -> InvalidRequest:
+    incoming = decode_request(line)
+    assert isinstance(incoming, InvalidRequest), incoming
+    return incoming
+
+
+def test_a_command_and_its_timeout_are_read() -> None:
+    assert accepted(b'{"command":["echo","a b"],"timeout":1500}') == TaskRequest(("echo", "a b"), 1500.0)
+    assert accepted(b'{"timeout":0.25,"command":["true"]}') == TaskRequest(("true",), 0.25)
+
+
+@pytest.mark.parametrize("timeout", [b"0", b"0.0", b"-0.0", b"null"])
+def test_no_timeout_can_be_said_in_several_ways(timeout: bytes) -> None:
+    assert accepted(b'{"command":["true"],"timeout":' + timeout + b"}") == TaskRequest(("true",))
+    assert accepted(b'{"command":["true"]}') == TaskRequest(("true",))
+
+
+def test_white_space_of_json_and_a_carriage_return_do_not_matter() -> None:
+    assert accepted(b' {\t"command" : [ "true" ] }\r') == TaskRequest(("true",))
+
+
+def test_escapes_and_utf8_are_the_same_text() -> None:
+    assert accepted(rb'{"comm\u0061nd":["\u00e4\ud83d\ude00"]}') == accepted('{"command":["ä😀"]}'.encode())
+
+
+def test_arguments_may_be_empty_but_the_name_may_not() -> None:
+    assert accepted(b'{"command":["printf",""]}').command == ("printf", "")
+    assert refused(b'{"command":["","x"]}').reason.endswith("`$.command[0]`")
+
+
+def test_unknown_fields_are_ignored_whatever_they_hold() -> None:
+    line = b'{"x":{"y":[1,"\\u0000",null]},"command":["true"],"_":1e5}'
+    assert accepted(line) == TaskRequest(("true",))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"command":["a"],"command":["b"]}',
+        b'{"command":["a"],"timeout":7,"command":["b"],"timeout":null}',
+        b'{"command":5,"command":["b"]}',
+        b'{"timeout":"soon","command":["b"],"timeout":0}',
+    ],
+)
+def test_of_duplicate_keys_the_last_wins(line: bytes) -> None:
+    assert accepted(line) == TaskRequest(("b",))
+
+
+@pytest.mark.parametrize(
+    ("line", "path"),
+    [
+        # Hazard 23.
+        (b'{"command":[]}', "`$.command`"),
+        (b"null", "`$`"),
+        (b"[]", "`$`"),
+        (b"5", "`$`"),
+        (b'"text"', "`$`"),
+        (b"true", "`$`"),
+        (b"{}", "`$`"),
+        (b'{"timeout":5}', "`command`"),
+        (b'{"command":null}', "`$.command`"),
+        (b'{"command":"ls"}', "`$.command`"),
+        (b'{"command":{"0":"ls"}}', "`$.command`"),
+        (b'{"command":["ls",5]}', "`$.command[1]`"),
+        (b'{"command":["ls",null]}', "`$.command[1]`"),
+        (b'{"command":["ls",["-l"]]}', "`$.command[1]`"),
+        (b'{"command":["a\\u0000b"]}', "`$.command[0]`"),
+        (b'{"command":["a","b","\\u0000"]}', "`$.command[2]`"),
+        (b'{"command":["a"],"timeout":-1}', "`$.timeout`"),
+        (b'{"command":["a"],"timeout":-0.001}', "`$.timeout`"),
+        (b'{"command":["a"],"timeout":1e999}', "`$.timeout`"),
+        (b'{"command":["a"],"timeout":-1e999}', "`$.timeout`"),
+        (b'{"command":["a"],"timeout":"5"}', "`$.timeout`"),
+        (b'{"command":["a"],"timeout":true}', "`$.timeout`"),
+        (b'{"command":["a"],"timeout":[]}', "`$.timeout`"),
+        (b'{"command":["a"],"timeout":NaN}', "byte 27"),
+        (b'{"command":["a"],"timeout":Infinity}', "byte 27"),
+        (b'{"command":["a","\\ud800"]}', "surrogate"),
+        (b'{"command":["a","\\udc00"]}', "surrogate"),
+        (b'{"command":["a","\\ude00\\ud83d"]}', "surrogate"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_path(line: bytes, path: str) -> None:
+    assert path in refused(line).reason
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"{",
+        b"ls -l",
+        b"\0",
+        b'{"command":["a"]} {"command":["b"]}',
+        b'{"command":["a"]',
+        b'{"command":["a',
+        b'{"command":["a"],}',
+        b"{'command':['a']}",
+        b'{"command":["a\tb"]}',
+        b'{"command":["\xff"]}',
+        b'{"command":["\xc3"]}',
+        b'{"command":["\xed\xa0\x80"]}',
+        b'\xef\xbb\xbf{"command":["a"]}',
+        '{"command":["a"]}'.encode("utf-16"),
+        b"[" * NESTED,
+        b'{"command":' + b"[" * NESTED,
+        b'{"command":["a"],"x":' + b"[" * NESTED + b"]" * NESTED + b"}",
+        b'{"a":' * NESTED + b"0" + b"}" * NESTED,
+    ],
+)
+def test_what_is_not_json_is_refused_with_a_reason(line: bytes) -> None:
+    # Hazard 23.
+    assert refused(line).reason
+
+
+def test_a_line_is_known_to_be_a_whole_object_or_not() -> None:
+    # Only an object that is whole may be a request whose newline is missing.
+    assert all(refused(line).is_object for line in (b"{}", b'{"command":[]}', b'{"command":["\\ud800"]}'))
+    assert not any(refused(line).is_object for line in (b"{", b"5", b"[]", b'{"command":["a"', b'{"command":["\xff"]}'))
+
+
+def test_arguments_longer_than_the_system_takes_are_for_the_system_to_refuse() -> None:
+    # Hazard 23: it answers E2BIG; the request is a valid one.
+    argument = "x" * 2_000_000
+    assert accepted(json.dumps({"command": ["echo", argument]}).encode()).command == ("echo", argument)

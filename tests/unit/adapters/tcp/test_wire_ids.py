@@ -1,0 +1,90 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from execwire.adapters.tcp.wire import Incoming, InvalidRequest, RequestId, decode_request, encode_result
+from execwire.domain.output import NO_OUTPUT
+from execwire.domain.task import TaskResult
+
+RESULT = TaskResult(("a",), 0, 0.0, 0, NO_OUTPUT, "")
+
+
+def with_id(text: str) -> bytes:
+    return b'{"command":["a"],"id":' + text.encode() + b"}"
+
+
+def id_of(incoming: Incoming | InvalidRequest) -> RequestId | None:
+    return incoming.id
+
+
+@given(
+    st.integers()
+    | st.integers(-(10**300), 10**300)
+    | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=128),
+    st.booleans(),
+)
+def test_an_id_comes_back_as_it_was_sent(request_id: RequestId, ascii_only: bool) -> None:  # noqa: FBT001
+    line = json.dumps({"command": ["a"], "id": request_id}, ensure_ascii=ascii_only).encode()
+    incoming = decode_request(line)
+    assert isinstance(incoming, Incoming)
+    assert incoming.id == request_id
+    assert isinstance(incoming.id, type(request_id))
+    answer = json.loads(encode_result(RESULT, b"", incoming.id))
+    assert answer["id"] == request_id
+    assert isinstance(answer["id"], type(request_id))
+
+
+def test_a_request_without_an_id_has_none() -> None:
+    assert id_of(decode_request(b'{"command":["a"]}')) is None
+    assert id_of(decode_request(with_id("null"))) is None
+
+
+@pytest.mark.parametrize("length", [1, 127, 128])
+def test_an_id_has_one_to_128_characters_however_many_bytes_they_take(length: int) -> None:
+    # Hazard 20.
+    assert id_of(decode_request(with_id(json.dumps("😀" * length, ensure_ascii=False)))) == "😀" * length
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['""', json.dumps("x" * 129), r'"a\u0000"', "true", "1.5", "[]", "{}", '["a"]', r'"\ud800"', r'"\udc00"'],
+)
+def test_other_ids_are_refused_and_not_repeated(text: str) -> None:
+    incoming = decode_request(with_id(text))
+    assert isinstance(incoming, InvalidRequest)
+    assert incoming.reason
+    assert incoming.is_object
+    assert incoming.id is None
+
+
+@pytest.mark.parametrize("request_id", ['"k"', "7", "-7", r'"\u00e4"', str(10**30)])
+@pytest.mark.parametrize(
+    "rest",
+    [
+        '"command":[]',
+        '"command":[""]',
+        '"command":["a",5]',
+        '"command":"ls"',
+        r'"command":["\u0000"]',
+        r'"command":["\ud800"]',
+        r'"command":["\udc00"]',
+        '"command":["a"],"timeout":-1',
+        '"command":["a"],"timeout":"5"',
+        '"command":["a"],"timeout":1e999',
+        '"timeout":1',
+    ],
+)
+def test_what_is_refused_is_refused_under_its_id(request_id: str, rest: str) -> None:
+    for line in (f'{{"id":{request_id},{rest}}}', f'{{{rest},"id":{request_id}}}'):
+        incoming = decode_request(line.encode())
+        assert isinstance(incoming, InvalidRequest)
+        assert incoming.id == json.loads(request_id)
+
+
+def test_an_id_longer_than_python_reads_is_refused() -> None:
+    # The interpreter stops at 4300 digits (sys.set_int_max_str_digits).
+    incoming = decode_request(with_id("9" * 5000))
+    assert isinstance(incoming, InvalidRequest)
+    assert incoming.id is None
