@@ -96,6 +96,14 @@ class FakeTaskIntake:
         if not self.has_room:
             await self.roomy.wait()
 
+    def fill(self) -> None:
+        self.has_room = False
+        self.roomy.clear()
+
+    def make_room(self) -> None:
+        self.has_room = True
+        self.roomy.set()
+
     async def run(self, request: TaskRequest) -> TaskResult:
         """Answer at once, or, for a command whose first word is in `gates`, once that event is set."""
         self.taken.append(request)
@@ -137,12 +145,16 @@ class FakeOutput:
 
 
 class FakePeers(Peers):
-    """Peers of whom a test says whether they are there."""
+    """Peers of whom a test says whether they are there, and whose they are."""
 
-    def __init__(self, answer: Presence = Presence.PRESENT) -> None:
+    def __init__(self, answer: Presence = Presence.PRESENT, owner: int | None = None) -> None:
         super().__init__()
         self.answer = answer
+        self.owner = owner
         self.asked = 0
+
+    def user(self, ours: Address, theirs: Address) -> int | None:  # noqa: ARG002
+        return self.owner
 
     def presence(self, ours: Address, theirs: Address) -> Presence:  # noqa: ARG002
         self.asked += 1

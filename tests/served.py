@@ -1,14 +1,13 @@
-"""One client of the TCP adapter without a network: a transport that records, and a Connection that uses it."""
+"""One client of the TCP adapter without a network: a Connection over a transport that a test plays."""
 
 import asyncio
 import json
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any, Self
 
 from fakes import FakeClock, FakePeers, FakeTaskIntake
+from transport import FakeTransport
 from turns import settle
 
 from execwire.adapters.tcp.connection import Connection, Surroundings
@@ -17,60 +16,6 @@ from execwire.domain.output import NO_OUTPUT
 from execwire.domain.task import TaskRequest, TaskResult
 
 MAX_LINE = 1000
-ADDRESSES = {"sockname": ("127.0.0.1", 3000), "peername": ("127.0.0.1", 50000)}
-
-
-class FakeTransport(asyncio.Transport):
-    """Records what is asked of it; ends like a real one, by telling its protocol in a later turn."""
-
-    def __init__(self) -> None:
-        super().__init__({**ADDRESSES, "socket": SimpleNamespace(family=socket.AF_INET)})
-        self.protocol: asyncio.Protocol | None = None
-        self.written = bytearray()
-        self.reading = True
-        self.wrote_eof = False
-        self.closing = False
-        self.aborted = False
-        self.high_water: int | None = None
-
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:  # noqa: ARG002
-        self.high_water = high
-
-    def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
-        assert not self.wrote_eof, "a write after write_eof()"
-        if not self.closing:
-            self.written += data
-
-    def can_write_eof(self) -> bool:
-        return True
-
-    def write_eof(self) -> None:
-        self.wrote_eof = True
-
-    def is_reading(self) -> bool:
-        return self.reading and not self.closing
-
-    def pause_reading(self) -> None:
-        self.reading = False
-
-    def resume_reading(self) -> None:
-        self.reading = True
-
-    def is_closing(self) -> bool:
-        return self.closing
-
-    def close(self) -> None:
-        if not self.closing:
-            self.closing = True
-            asyncio.get_running_loop().call_soon(self._lose)
-
-    def abort(self) -> None:
-        self.aborted = True
-        self.close()
-
-    def _lose(self) -> None:
-        if self.protocol is not None:
-            self.protocol.connection_lost(None)
 
 
 def echo(request: TaskRequest) -> TaskResult:
@@ -103,21 +48,19 @@ class Served:
             Surroundings(self.intake, FakeClock(), self.peers, MAX_LINE, limits.line_seconds, in_flight),
             self.lost.append,
         )
-        self.transport = FakeTransport()
-        self.transport.protocol = self.connection
+        self.transport = FakeTransport(self.connection)
         self.connection.connection_made(self.transport)
 
-    async def send(self, *lines: bytes) -> list[dict[str, Any]]:
-        """Send these bytes one by one; return what has been answered in all, once nothing happens any more."""
-        for line in lines:
-            self.connection.data_received(line)
+    async def send(self, *pieces: bytes) -> list[dict[str, Any]]:
+        """Send these bytes, a piece at a time; return what is answered in all, once nothing happens any more."""
+        for piece in pieces:
+            self.transport.deliver(piece)
         await settle()
         return self.results
 
     async def end_of_file(self) -> None:
-        """Close the client's sending side, as the transport passes it on."""
-        if not self.connection.eof_received():
-            self.transport.close()
+        """Close the client's sending side."""
+        self.transport.deliver(None)
         await settle()
 
     async def let_go(self, *names: str) -> list[dict[str, Any]]:
@@ -142,13 +85,17 @@ class Served:
 
     @property
     def commands(self) -> list[str]:
-        """The first words of what has been answered, in order."""
-        return [result["command"][0] for result in self.results]
+        """The first words of what has been answered, in order; nothing for what had no command."""
+        return [" ".join(result["command"][:1]) for result in self.results]
 
     @property
     def taken(self) -> list[str]:
         """The first words of what has been started, in order."""
         return [request.command[0] for request in self.intake.taken]
+
+    @property
+    def errors(self) -> list[str]:
+        return [result["error"] for result in self.results]
 
 
 def ask(command: str, **fields: object) -> bytes:

@@ -1,0 +1,115 @@
+"""How the agent lets a client go: refused, or at the agent's own stop."""
+
+import pytest
+from proc import eventually
+from served import Limits, Served, ask
+from turns import settle
+
+from execwire.adapters.tcp import connection
+
+
+async def test_a_client_without_anything_pending_is_told_the_end_at_once() -> None:
+    async with Served() as served:
+        await served.send(ask("a"))
+        served.connection.leave()
+        assert served.transport.wrote_eof
+        assert not served.transport.closing
+
+
+# Hazard 31.
+async def test_what_was_taken_is_answered_before_the_end_and_nothing_more_is_taken() -> None:
+    async with Served("a", "b") as served:
+        await served.send(ask("a"), ask("b"))
+        served.connection.leave()
+        await served.send(ask("c"))
+        await served.let_go("b")
+        assert not served.transport.wrote_eof
+        await served.let_go("a")
+        assert served.commands == ["a", "b"]
+        assert served.taken == ["a", "b"]
+        assert served.transport.wrote_eof
+
+
+async def test_a_client_that_closes_after_it_was_told_the_end_is_closed_too() -> None:
+    async with Served() as served:
+        served.connection.leave()
+        await served.send(b"still talking")
+        await served.end_of_file()
+        assert served.transport.closing
+
+
+async def test_a_client_that_does_not_close_after_it_was_told_the_end_is_closed_soon(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connection, "CLOSE_SECONDS", 0.001)
+    async with Served() as served:
+        served.connection.leave()
+        await eventually(lambda: served.transport.closing)
+        assert not served.transport.aborted
+
+
+async def test_a_client_that_was_not_read_is_read_again_so_that_what_it_sent_is_not_left_unread() -> None:
+    async with Served("a", limits=Limits(requests=1)) as served:
+        await served.send(ask("a"), ask("b"))
+        assert not served.transport.is_reading()
+        served.connection.leave()
+        await served.let_go("a")
+        assert served.transport.is_reading()
+        assert served.taken == ["a"]
+        assert served.transport.wrote_eof
+
+
+async def test_leaving_after_the_client_half_closed_closes_when_the_last_answer_is_out() -> None:
+    async with Served("a") as served:
+        await served.send(ask("a"))
+        await served.end_of_file()
+        served.connection.leave()
+        assert not served.transport.closing
+        await served.let_go("a")
+        assert served.commands == ["a"]
+        assert served.transport.closing
+        assert not served.transport.wrote_eof
+
+
+async def test_where_half_closing_does_not_exist_the_last_answer_is_followed_by_the_close() -> None:
+    async with Served() as served:
+        served.transport.knows_eof = False
+        served.connection.leave()
+        assert served.transport.closing
+        assert not served.transport.aborted
+
+
+async def test_leaving_twice_is_leaving() -> None:
+    async with Served("a") as served:
+        await served.send(ask("a"))
+        served.connection.leave()
+        served.connection.leave()
+        await served.let_go("a")
+        assert served.commands == ["a"]
+
+
+# Hazard 33.
+async def test_a_client_that_is_refused_gets_one_reason_and_runs_nothing() -> None:
+    async with Served() as served:
+        served.connection.refuse("refused: not you")
+        await served.send(ask("a"))
+        assert served.errors == ["refused: not you"]
+        assert served.taken == []
+        assert served.transport.wrote_eof
+
+
+async def test_aborting_closes_at_once_answered_or_not() -> None:
+    async with Served("a") as served:
+        await served.send(ask("a"))
+        served.connection.abort()
+        await settle()
+        assert served.lost == [served.connection]
+        assert len(served.intake.cancelled) == 1
+
+
+async def test_a_half_line_is_dropped_when_the_client_is_let_go() -> None:
+    async with Served(limits=Limits(line_seconds=0.001)) as served:
+        await served.send(b'{"command":')
+        served.connection.leave()
+        await eventually(lambda: served.transport.wrote_eof)
+        assert served.results == []

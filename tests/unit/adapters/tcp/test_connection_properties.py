@@ -1,0 +1,146 @@
+"""Whatever bytes a client sends, in whatever pieces: the same requests, the same answers, one each, and no exception."""
+
+import json
+from typing import Any
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+from served import MAX_LINE, Limits, Served, ask
+from turns import played, settle
+
+WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=5)
+REQUESTS = st.builds(lambda word, number: ask(word, **({"id": number} if number else {})), WORDS, st.integers(0, 3))
+LINES = st.one_of(
+    REQUESTS,
+    st.sampled_from([b"\n", b"{}\n", b'{"command":[]}\n', b'{"command":["a"],"timeout":-1}\n', b"\xff\n", b" \r\n"]),
+    st.sampled_from([b"x" * (MAX_LINE + 1) + b"\n", b" " * (MAX_LINE - 1) + b"\n"]),
+    st.binary(max_size=20).map(lambda data: data + b"\n"),
+)
+FOREIGN = st.sampled_from([b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01"])
+STREAMS = st.lists(LINES | st.binary(max_size=20) | FOREIGN, max_size=8).map(b"".join)
+LIMITS = st.builds(Limits, requests=st.integers(1, 4), request_bytes=st.integers(1, 200))
+
+
+def cut(data: bytes, cuts: list[int]) -> list[bytes]:
+    places = sorted({place % (len(data) + 1) for place in cuts})
+    return [data[start:end] for start, end in zip([0, *places], [*places, len(data)], strict=True) if start < end]
+
+
+async def answers(pieces: list[bytes], limits: Limits | None = None) -> tuple[list[str], list[dict[str, Any]]]:
+    """Return what was started and what was answered."""
+    async with Served(limits=limits) as served:
+        for piece in pieces:
+            await served.send(piece)
+        await served.end_of_file()
+        assert served.transport.closing
+        assert not served.transport.aborted
+        return served.taken, served.results
+
+
+def sorted_by_id(results: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Order is promised among those without an id alone."""
+    return [
+        [result for result in results if "id" not in result],
+        sorted((result for result in results if "id" in result), key=json.dumps),
+    ]
+
+
+# Hazard 24.
+@given(STREAMS, st.lists(st.integers(0, 10_000), max_size=12))
+@example(b"\x16\x03", [1])
+@example(ask("ü") + b"POST / HTTP/1.1\n" + ask("evil"), [*range(30)])
+def test_any_bytes_in_any_pieces_start_the_same_and_are_answered_the_same(stream: bytes, cuts: list[int]) -> None:
+    whole_taken, whole = played(answers([stream]))
+    taken, results = played(answers(cut(stream, cuts)))
+    assert taken == whole_taken
+    # Answered before or after the next piece came, an id was in flight or was not.
+    if not any("id is in flight" in result["error"] for result in whole):
+        assert sorted_by_id(results) == sorted_by_id(whole)
+
+
+@given(st.lists(LINES, max_size=12), LIMITS)
+def test_every_line_gets_exactly_one_result_however_little_may_be_in_flight(lines: list[bytes], limits: Limits) -> None:
+    stream = b"".join(lines)
+    if any(line.startswith((b"GET ", b"\x16\x03")) for line in stream.split(b"\n")):
+        return
+    taken, results = played(answers([stream], limits))
+    assert len(results) == sum(bool(line.strip()) or len(line) > MAX_LINE for line in stream.split(b"\n"))
+    assert len(taken) == sum(result["command"] != [] for result in results)
+
+
+@given(
+    st.lists(st.sampled_from("abcdef"), min_size=1, max_size=6, unique=True),
+    st.randoms(use_true_random=False),
+    st.integers(1, 6),
+    st.booleans(),
+)
+def test_in_whatever_order_tasks_end_results_come_in_the_order_of_the_requests(
+    names: list[str],
+    random: Any,  # noqa: ANN401 -- hypothesis does not name its type
+    limit: int,
+    half_closed: bool,  # noqa: FBT001
+) -> None:
+    async def play() -> list[str]:
+        async with Served(*names, limits=Limits(requests=limit)) as served:
+            await served.send(*map(ask, names))
+            if half_closed:
+                await served.end_of_file()
+            ends = list(names)
+            random.shuffle(ends)
+            for name in ends:
+                await served.let_go(name)
+            return served.commands
+
+    assert played(play()) == names
+
+
+@given(
+    st.lists(
+        st.one_of(
+            LINES.map(lambda data: ("send", data)),
+            st.binary(max_size=5).map(lambda data: ("send", data)),
+            st.sampled_from(["eof", "slow", "read", "fill", "room", "leave", "abort", "go", "turn"]).map(
+                lambda what: (what, b"")
+            ),
+        ),
+        max_size=25,
+    ),
+    LIMITS,
+)
+def test_whatever_happens_in_whatever_order_nothing_is_lost_or_left(
+    happenings: list[tuple[str, bytes]], limits: Limits
+) -> None:
+    async def play() -> None:
+        async with Served("a", limits=limits) as served:
+            for what, data in [*happenings, ("room", b""), ("go", b""), ("read", b"")]:
+                await happen(served, what, data)
+            await settle()
+            answered = len(served.transport.written.splitlines())
+            assert served.lost or answered >= len(served.taken)
+
+    played(play())
+
+
+async def happen(served: Served, what: str, data: bytes) -> None:
+    match what:
+        case "send":
+            served.transport.deliver(data)
+        case "eof":
+            served.transport.deliver(None)
+        case "slow":
+            served.transport.client_reads = False
+        case "read":
+            served.transport.client_reads = True
+            served.transport.catch_up()
+        case "fill":
+            served.intake.fill()
+        case "room":
+            served.intake.make_room()
+        case "leave":
+            served.connection.leave()
+        case "abort":
+            served.connection.abort()
+        case "go":
+            served.intake.gates["a"].set()
+        case _:
+            await settle(1)

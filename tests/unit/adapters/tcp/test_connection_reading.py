@@ -1,0 +1,172 @@
+"""What a connection reads, and when it stops reading."""
+
+import pytest
+from proc import eventually
+from served import MAX_LINE, Limits, Served, ask
+from turns import past, settle
+
+WAITING = [f"wait-{number}" for number in range(4)]
+
+
+async def test_each_line_is_a_request_and_gets_one_result() -> None:
+    async with Served() as served:
+        await served.send(ask("a"), ask("b") + ask("c"))
+        assert served.commands == ["a", "b", "c"]
+
+
+# Hazard 24.
+async def test_a_request_may_come_one_byte_at_a_time() -> None:
+    async with Served() as served:
+        line = ask("grüße") + ask("b")
+        await served.send(*(line[index : index + 1] for index in range(len(line))))
+        assert served.commands == ["grüße", "b"]
+
+
+# Hazard 24.
+async def test_a_hundred_requests_may_come_in_one_piece() -> None:
+    async with Served() as served:
+        names = [f"task-{number}" for number in range(100)]
+        await served.send(b"".join(map(ask, names)))
+        assert served.commands == names
+
+
+async def test_lines_sent_without_waiting_are_all_started_before_the_first_has_ended() -> None:
+    async with Served(*WAITING) as served:
+        await served.send(*map(ask, WAITING))
+        assert served.taken == WAITING
+        assert served.results == []
+
+
+@pytest.mark.parametrize("blank", [b"\n", b"\r\n", b"  \t \n"])
+async def test_blank_lines_are_no_requests(blank: bytes) -> None:
+    async with Served() as served:
+        await served.send(blank, ask("a"), blank)
+        assert served.commands == ["a"]
+
+
+# Hazard 20.
+@pytest.mark.parametrize(("over", "answered"), [(-1, ["x"]), (0, ["x"]), (1, [""])])
+async def test_a_line_of_the_longest_length_is_read_and_one_byte_more_is_refused(
+    over: int, answered: list[str]
+) -> None:
+    async with Served() as served:
+        line = ask("x").rstrip(b"\n").ljust(MAX_LINE + over)
+        await served.send(line + b"\n", ask("next"))
+        assert served.commands == [*answered, "next"]
+        assert served.errors[0] == ("" if over <= 0 else f"invalid request: The line is longer than {MAX_LINE} bytes")
+
+
+# Hazard 22.
+async def test_a_line_without_an_end_is_answered_once_kept_nowhere_and_the_next_one_works() -> None:
+    async with Served() as served:
+        await served.send(*[b"x" * 300] * 50)
+        assert len(served.errors) == 1
+        await served.send(b"\n", ask("next"))
+        assert served.commands == ["", "next"]
+
+
+async def test_a_client_with_enough_in_flight_is_not_read_until_something_is_answered() -> None:
+    async with Served(*WAITING, limits=Limits(requests=2)) as served:
+        await served.send(b"".join(map(ask, WAITING)))
+        assert served.taken == WAITING[:2]
+        assert not served.transport.is_reading()
+        await served.let_go(WAITING[0])
+        assert served.taken == WAITING[:3]
+        assert not served.transport.is_reading()
+        await served.let_go(*WAITING)
+        assert served.commands == WAITING
+        assert served.transport.is_reading()
+
+
+async def test_a_client_with_enough_bytes_in_flight_is_not_read_either() -> None:
+    size = len(ask(WAITING[0])) - 1
+    async with Served(*WAITING, limits=Limits(request_bytes=2 * size)) as served:
+        await served.send(b"".join(map(ask, WAITING)))
+        assert served.taken == WAITING[:2]
+        await served.let_go(WAITING[0])
+        assert served.taken == WAITING[:3]
+
+
+async def test_what_was_refused_makes_room_as_it_is_sent() -> None:
+    async with Served(limits=Limits(requests=1)) as served:
+        await served.send(b"{}\n" * 5 + ask("a"))
+        assert served.commands == [""] * 5 + ["a"]
+
+
+async def test_nobody_is_read_while_the_agent_has_no_room() -> None:
+    async with Served() as served:
+        served.intake.fill()
+        await served.send(ask("a"), ask("b"))
+        assert served.taken == []
+        assert not served.transport.is_reading()
+        served.intake.make_room()
+        await settle()
+        assert served.commands == ["a", "b"]
+        assert served.transport.is_reading()
+
+
+async def test_room_that_somebody_else_took_is_waited_for_again() -> None:
+    async with Served() as served:
+        served.intake.fill()
+        await served.send(ask("a"))
+        served.intake.make_room()
+        served.intake.has_room = False
+        await settle(1)
+        served.intake.fill()
+        await settle()
+        assert served.taken == []
+        served.intake.make_room()
+        await settle()
+        assert served.commands == ["a"]
+
+
+async def test_a_client_that_does_not_read_is_not_read_past_its_limit_and_gets_everything_in_the_end() -> None:
+    names = [f"task-{number}" for number in range(20)]
+    async with Served(limits=Limits(requests=5)) as served:
+        served.transport.client_reads = False
+        served.connection.pause_writing()
+        await served.send(*map(ask, names))
+        assert served.taken == names[:5]
+        served.transport.client_reads = True
+        served.connection.resume_writing()
+        await settle()
+        assert served.commands == names
+
+
+# Hazard 27.
+async def test_a_line_that_is_not_completed_in_time_is_refused_and_its_client_let_go() -> None:
+    async with Served(limits=Limits(line_seconds=0.01)) as served:
+        await served.send(b'{"command"')
+        await eventually(lambda: served.transport.wrote_eof)
+        assert served.errors == ["invalid request: The line was not completed within 0.01 s"]
+        await served.send(b':["a"]}\n')
+        assert served.taken == []
+
+
+async def test_the_rest_of_a_line_that_is_too_long_has_to_come_in_time_too() -> None:
+    async with Served(limits=Limits(line_seconds=0.01)) as served:
+        await served.send(b"x" * (MAX_LINE + 1))
+        await eventually(lambda: served.transport.wrote_eof)
+        assert ["longer than" in error for error in served.errors] == [True, False]
+
+
+async def test_a_client_between_lines_may_take_all_the_time_it_wants() -> None:
+    async with Served("a", limits=Limits(line_seconds=0.001)) as served:
+        await served.send(b'{"command"', b':["a"]}\n')
+        await past(0.005)
+        assert not served.transport.wrote_eof
+        await served.let_go("a")
+        assert served.commands == ["a"]
+
+
+async def test_a_line_that_the_agent_itself_does_not_read_cannot_be_late() -> None:
+    async with Served("a", limits=Limits(line_seconds=0.001, requests=1)) as served:
+        await served.send(b'{"command":["')
+        served.intake.fill()
+        await served.send(b"a")
+        assert not served.transport.is_reading()
+        await past(0.005)
+        assert not served.transport.wrote_eof
+        served.intake.make_room()
+        await served.send(b'"]}\n')
+        assert served.taken == ["a"]

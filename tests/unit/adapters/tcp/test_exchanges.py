@@ -1,0 +1,159 @@
+"""In which order results leave, and what happens to those that nobody waits for any more."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from fakes import FakeClock, FakeOutput, FakeTaskIntake
+from served import Limits, Served, ask, echo
+from turns import settle
+
+from execwire.adapters.tcp.exchanges import Exchanges, InFlight
+from execwire.adapters.tcp.wire import Incoming
+from execwire.domain.task import TaskRequest, TaskResult
+
+ABC = ["a", "b", "c"]
+
+
+@dataclass
+class Outputs:
+    """An answer for each command, with an output that is remembered."""
+
+    given: list[FakeOutput] = field(default_factory=list[FakeOutput])
+
+    def __call__(self, request: TaskRequest) -> TaskResult:
+        self.given.append(FakeOutput([b"text"], in_memory=True))
+        return TaskResult(request.command, 0, 0.0, 0, self.given[-1], "")
+
+
+class BrokenIntake(FakeTaskIntake):
+    """Fails as only a defect of the agent can."""
+
+    async def run(self, request: TaskRequest) -> TaskResult:
+        raise LookupError(request.command)
+
+
+async def test_results_come_in_the_order_of_the_requests_however_they_end() -> None:
+    async with Served(*ABC) as served:
+        await served.send(*map(ask, ABC))
+        assert await served.let_go("c", "b") == []
+        await served.let_go("a")
+        assert served.commands == ABC
+
+
+async def test_a_refusal_waits_for_its_turn_too() -> None:
+    async with Served("a") as served:
+        assert await served.send(ask("a"), b"{}\n", ask("b")) == []
+        await served.let_go("a")
+        assert served.commands == ["a", "", "b"]
+
+
+async def test_a_result_with_an_id_is_sent_as_soon_as_it_is_there() -> None:
+    async with Served(*ABC) as served:
+        await served.send(ask("a"), ask("b", id="second"), ask("c", id=3))
+        await served.let_go("c")
+        await served.let_go("b")
+        assert [(result["command"], result["id"]) for result in served.results] == [(["c"], 3), (["b"], "second")]
+        await served.let_go("a")
+        assert served.commands == ["c", "b", "a"]
+        assert "id" not in served.results[2]
+
+
+async def test_results_without_an_id_do_not_wait_for_those_with_one() -> None:
+    async with Served("a") as served:
+        await served.send(ask("a", id="slow"), ask("b"))
+        assert served.commands == ["b"]
+
+
+async def test_an_id_in_flight_is_refused_under_the_same_id_and_the_first_one_runs_on() -> None:
+    async with Served("a") as served:
+        await served.send(ask("a", id=1), ask("b", id=1), ask("c", id="1"))
+        assert [result["error"] for result in served.results] == [
+            "invalid request: The id is in flight on this connection - at `$.id`",
+            "",
+        ]
+        assert served.results[0]["id"] == 1
+        assert served.taken == ["a", "c"]
+        await served.let_go("a")
+        assert served.commands == ["", "c", "a"]
+
+
+async def test_an_id_that_was_answered_can_be_used_again() -> None:
+    async with Served() as served:
+        await served.send(ask("a", id="x"), ask("b", id="x"))
+        assert served.commands == ["", "a"]
+        await served.send(ask("c", id="x"))
+        assert served.commands == ["", "a", "c"]
+        assert served.errors[-1] == ""
+
+
+async def test_the_same_id_on_another_connection_is_another_one() -> None:
+    async with Served("a") as first, Served() as second:
+        await first.send(ask("a", id="x"))
+        await second.send(ask("b", id="x"))
+        assert second.errors == [""]
+
+
+async def test_an_invalid_request_is_answered_at_once_under_its_id_where_one_could_be_read() -> None:
+    async with Served("a") as served:
+        await served.send(ask("a"), b'{"command":[],"id":"x"}\n')
+        assert [(result["id"], result["command"], result["exit_code"]) for result in served.results] == [("x", [], -1)]
+
+
+async def test_a_defect_of_the_agent_is_answered_and_the_next_request_runs() -> None:
+    async with Served() as served:
+        works = served.intake
+        served.connection._exchanges._intake = BrokenIntake(echo)
+        await served.send(ask("a"), ask("b", id="b"))
+        served.connection._exchanges._intake = works
+        await served.send(ask("c"))
+        assert sorted(served.commands) == ABC
+        assert served.errors.count("internal error of the agent; its log says more") == 2
+
+
+async def test_results_that_wait_for_their_turn_when_the_client_goes_give_their_outputs_back() -> None:
+    outputs = Outputs()
+    async with Served("a", answer=outputs) as served:
+        await served.send(ask("a"), ask("b"), ask("c"))
+        assert [output.closed for output in outputs.given] == [0, 0]
+        served.transport.abort()
+        await settle()
+        assert [output.closed for output in outputs.given] == [1, 1]
+
+
+async def test_a_result_that_was_sent_has_given_its_output_back() -> None:
+    outputs = Outputs()
+    async with Served(answer=outputs) as served:
+        await served.send(ask("a"), ask("b", id="b"))
+        assert [result["output"] for result in served.results] == ["text", "text"]
+        assert [output.closed for output in outputs.given] == [1, 1]
+
+
+async def test_a_result_that_comes_before_there_is_anywhere_to_send_it_is_dropped() -> None:
+    outputs = Outputs()
+    exchanges = Exchanges(FakeTaskIntake(outputs), FakeClock(), InFlight(1, 1))
+    exchanges.take(Incoming(TaskRequest(("a",)), None), 10)
+    await settle()
+    assert [output.closed for output in outputs.given] == [1]
+
+
+async def test_requests_in_flight_and_their_bytes_are_counted_until_they_are_sent() -> None:
+    async with Served(*ABC, limits=Limits(requests=3, request_bytes=1000)) as served:
+        exchanges = served.connection._exchanges
+        await served.send(ask("a"), ask("b", id="b"))
+        assert (exchanges.empty, exchanges.full) == (False, False)
+        await served.send(ask("c", padding="x" * 940))
+        assert exchanges.full
+        await served.let_go("a", "b")
+        assert (exchanges.empty, exchanges.full) == (False, False)
+        await served.let_go("c")
+        assert (exchanges.empty, exchanges.full) == (True, False)
+
+
+async def test_a_client_that_goes_in_the_turn_in_which_it_asks_leaves_nothing_behind() -> None:
+    async with Served("a") as served:
+        served.transport.deliver(ask("a"))
+        served.transport.abort()
+        await settle()
+        assert served.intake.cancelled == served.intake.taken
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        assert not others

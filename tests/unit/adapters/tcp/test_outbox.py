@@ -1,0 +1,130 @@
+"""Results on their way to a client that reads, or does not."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+
+import pytest
+from fakes import FakeOutput
+from transport import FakeTransport
+from turns import settle
+
+from execwire.adapters.tcp.outbox import WRITE_BUFFER_BYTES, Exchange, Outbox
+from execwire.adapters.tcp.wire import ESCAPE_BYTES
+from execwire.domain.task import TaskResult
+
+
+class Client(asyncio.Protocol):
+    """An Outbox with the client that it writes to."""
+
+    def __init__(self) -> None:
+        self.transport = FakeTransport(self)
+        self.sent: list[Exchange] = []
+        self.outbox = Outbox(self.transport, self.sent.append)
+
+    def pause_writing(self) -> None:
+        self.outbox.pause()
+
+    def resume_writing(self) -> None:
+        self.outbox.resume()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        assert exc is None
+        self.outbox.close()
+
+    def put(self, *outputs: FakeOutput) -> None:
+        for number, output in enumerate(outputs):
+            self.outbox.put(Exchange(None, 0, TaskResult((str(number),), 0, 0.0, 0, output, "")))
+
+    def read(self) -> list[str]:
+        """What has been read, each result by its output."""
+        return [json.loads(line)["output"] for line in self.transport.written.splitlines()]
+
+
+@pytest.fixture
+def client() -> Iterator[Client]:
+    client = Client()
+    yield client
+    client.transport.protocol = None
+
+
+def small(text: bytes = b"text") -> FakeOutput:
+    return FakeOutput([text], in_memory=True)
+
+
+def large(pieces: int = 3) -> FakeOutput:
+    return FakeOutput([b"x" * WRITE_BUFFER_BYTES] * pieces)
+
+
+async def test_results_go_out_at_once_in_their_order_and_give_their_outputs_back(client: Client) -> None:
+    outputs = [small(b"one"), small(b"two")]
+    client.put(*outputs)
+    assert client.read() == ["one", "two"]
+    assert [output.closed for output in outputs] == [1, 1]
+    assert len(client.sent) == 2
+
+
+# Hazard 20.
+@pytest.mark.parametrize("size", [ESCAPE_BYTES - 1, ESCAPE_BYTES, ESCAPE_BYTES + 1])
+@pytest.mark.parametrize("in_memory", [True, False])
+async def test_every_size_arrives_whole_whichever_way_it_goes(client: Client, size: int, *, in_memory: bool) -> None:
+    output = FakeOutput([b"\0" * size], in_memory=in_memory)
+    client.put(output, small(b"next"))
+    await settle()
+    assert client.read() == ["\0" * size, "next"]
+    assert output.closed == 1
+
+
+async def test_a_client_that_does_not_read_is_written_no_more_than_its_buffer(client: Client) -> None:
+    client.transport.client_reads = False
+    outputs = [FakeOutput([b"x" * 60_000], in_memory=True) for _ in range(20)]
+    client.put(*outputs)
+    assert len(client.transport.unread) < WRITE_BUFFER_BYTES + 2 * 60_000
+    given = [output.closed for output in outputs]
+    assert 0 < sum(given) < 20
+    client.transport.client_reads = True
+    client.transport.catch_up()
+    assert len(client.read()) == 20
+    assert [output.closed for output in outputs] == [1] * 20
+
+
+# Hazard 21.
+async def test_a_large_result_is_read_from_where_it_is_kept_only_as_fast_as_the_client_reads(client: Client) -> None:
+    client.transport.client_reads = False
+    output = large(pieces=10)
+    client.put(output, small(b"next"))
+    for _ in range(8):
+        await settle()
+        assert WRITE_BUFFER_BYTES < len(client.transport.unread) <= WRITE_BUFFER_BYTES + 2 * ESCAPE_BYTES
+        assert (client.sent, output.closed) == ([], 0)
+        client.transport.catch_up()
+    client.transport.client_reads = True
+    client.transport.catch_up()
+    await settle()
+    assert client.read() == ["x" * WRITE_BUFFER_BYTES * 10, "next"]
+    assert len(client.sent) == 2
+    assert output.closed == 1
+
+
+async def test_small_results_wait_for_the_large_one_before_them(client: Client) -> None:
+    client.put(large(), small(b"b"), large(), small(b"d"))
+    assert client.read() == []
+    await settle()
+    assert [text[:1] for text in client.read()] == ["x", "b", "x", "d"]
+    assert len(client.sent) == 4
+
+
+async def test_pausing_and_resuming_more_often_than_needed_changes_nothing(client: Client) -> None:
+    client.outbox.resume()
+    client.outbox.pause()
+    client.outbox.pause()
+    client.put(small(b"a"))
+    assert client.read() == []
+    client.outbox.resume()
+    client.outbox.resume()
+    assert client.read() == ["a"]
+
+
+async def test_an_exchange_without_a_result_has_nothing_to_send(client: Client) -> None:
+    client.outbox.put(Exchange(None, 0))
+    assert client.transport.written == b""
