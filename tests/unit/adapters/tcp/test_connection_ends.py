@@ -21,9 +21,9 @@ async def test_a_client_that_half_closes_gets_every_answer_and_then_the_end() ->
     async with Served("a", "b") as served:
         await served.send(ask("a"), ask("b"))
         await served.end_of_file()
-        assert not served.transport.closing
+        assert not served.transport.is_closing()
         await served.let_go("b")
-        assert not served.transport.closing
+        assert not served.transport.is_closing()
         assert await served.let_go("a")
         assert served.commands == ["a", "b"]
         assert served.transport.closing

@@ -64,7 +64,7 @@ async def test_leaving_after_the_client_half_closed_closes_when_the_last_answer_
         await served.send(ask("a"))
         await served.end_of_file()
         served.connection.leave()
-        assert not served.transport.closing
+        assert not served.transport.is_closing()
         await served.let_go("a")
         assert served.commands == ["a"]
         assert served.transport.closing

@@ -1,0 +1,81 @@
+"""A Capture of a pipe whose other end a test holds: no process, only a pipe and a folder."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from proc import eventually
+
+from execwire.adapters.subprocess.capture import Capture
+from execwire.adapters.subprocess.spool import Spool
+from execwire.adapters.subprocess.watch import Watch
+from execwire.domain.output import CapturedOutput
+
+PLENTY = 1 << 30
+
+
+class Captured:
+    """The Capture, the writing end of its pipe, and what it draws upon."""
+
+    def __init__(self, watch: Watch, spool: Spool, limit: int | None) -> None:
+        reading, self.writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self.spool = spool
+        self.ends = 0
+        self.capture = Capture(reading, watch, spool, limit, self._on_end)
+
+    def _on_end(self) -> None:
+        self.ends += 1
+
+    async def write(self, data: bytes) -> None:
+        """Write all of it, as fast as it is read, up to where nothing more is."""
+        view = memoryview(data)
+        while view and not self.capture.ended:
+            try:
+                view = view[os.write(self.writing, view[: 64 * 1024]) :]
+            except BlockingIOError:
+                await asyncio.sleep(0)
+
+    def hang_up(self) -> None:
+        """Close the writing end; afterwards nobody can write."""
+        if self.writing >= 0:
+            os.close(self.writing)
+            self.writing = -1
+
+    async def ended(self) -> None:
+        await eventually(lambda: self.ends > 0)
+
+    async def collect(self) -> bytes:
+        """Bring it to rest and return all that was kept."""
+        await self.capture.finish()
+        assert self.capture.at_rest
+        output = self.capture.collect()
+        return await read_and_close(output)
+
+
+async def read_and_close(output: CapturedOutput) -> bytes:
+    data = b"".join([chunk async for chunk in output.chunks()])
+    assert len(data) == output.size
+    output.close()
+    return data
+
+
+@asynccontextmanager
+async def capturing(
+    folder: Path, limit: int | None = None, *, max_spool: int = PLENTY, max_held: int = PLENTY
+) -> AsyncGenerator[Captured]:
+    """Capture into `folder`; in the end everything has to have been given back."""
+    watch, spool = Watch(), Spool(str(folder), max_spool, max_held)
+    captured = Captured(watch, spool, limit)
+    try:
+        yield captured
+        await spool.freed()
+        assert (spool.disk.free, spool.memory.free) == (max_spool, max_held)
+    finally:
+        captured.hang_up()
+        with contextlib.suppress(OSError):
+            await captured.capture.finish()
+        spool.close()
+        watch.close()

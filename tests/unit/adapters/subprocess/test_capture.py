@@ -1,0 +1,175 @@
+"""What is written to a pipe is what is kept, up to the limits."""
+
+import fcntl
+import os
+from array import array
+from pathlib import Path
+
+import pytest
+from captured import capturing
+from turns import settle
+
+from execwire.adapters.subprocess.capture import HELD_BYTES, STEP_BYTES
+from execwire.domain.output import NO_OUTPUT
+
+AROUND_LIMIT = [-1, 0, 1]
+
+
+def pattern(size: int) -> bytes:
+    """Bytes of which every piece is at its own place or nowhere."""
+    return array("I", range(size // 4 + 1)).tobytes()[:size]
+
+
+async def test_nothing_written_is_no_output_and_no_file(tmp_path: Path) -> None:
+    async with capturing(tmp_path) as captured:
+        captured.hang_up()
+        await captured.ended()
+        assert captured.capture.closed
+        assert captured.capture.collect() is NO_OUTPUT
+
+
+# Hazard 19.
+async def test_every_byte_value_arrives_in_memory_and_in_a_file(tmp_path: Path) -> None:
+    data = bytes(range(256))
+    for times in (1, 5000):
+        async with capturing(tmp_path) as captured:
+            await captured.write(data * times)
+            captured.hang_up()
+            await captured.ended()
+            assert await captured.collect() == data * times
+
+
+# Hazard 20.
+@pytest.mark.parametrize("size", [1, 65_535, 65_536, 65_537, STEP_BYTES - 1, STEP_BYTES, STEP_BYTES + 1, 3_000_000])
+async def test_any_size_arrives_whole(tmp_path: Path, size: int) -> None:
+    async with capturing(tmp_path) as captured:
+        await captured.write(pattern(size))
+        captured.hang_up()
+        await captured.ended()
+        assert captured.ends == 1
+        assert await captured.collect() == pattern(size)
+
+
+# Hazard 20.
+@pytest.mark.parametrize(("over", "in_memory"), [(-1, True), (0, True), (1, False)])
+async def test_what_is_over_the_size_for_memory_goes_to_a_file(tmp_path: Path, over: int, *, in_memory: bool) -> None:
+    async with capturing(tmp_path) as captured:
+        await captured.write(pattern(HELD_BYTES + over))
+        captured.hang_up()
+        await captured.ended()
+        await captured.capture.finish()
+        output = captured.capture.collect()
+        assert (output.held is not None) is in_memory
+        assert output.size == HELD_BYTES + over
+        output.close()
+
+
+# Hazard 20.
+@pytest.mark.parametrize("limit", [0, 10, 100_000, HELD_BYTES, HELD_BYTES + 1, 2_000_000])
+@pytest.mark.parametrize("over", AROUND_LIMIT)
+async def test_exactly_the_limit_is_kept_and_one_byte_more_is_over(tmp_path: Path, limit: int, over: int) -> None:
+    data = pattern(max(limit + over, 0))
+    async with capturing(tmp_path, limit) as captured:
+        await captured.write(data)
+        captured.hang_up()
+        await captured.ended()
+        assert captured.capture.overflowed is (over > 0)
+        assert captured.capture.closed is (over <= 0)
+        assert captured.capture.failure is None
+        assert captured.ends == 1
+        assert await captured.collect() == data[:limit]
+
+
+# Hazard 17.
+@pytest.mark.parametrize("limit", [1000, 1_000_000])
+async def test_over_the_limit_ends_it_without_waiting_for_the_end_of_file(tmp_path: Path, limit: int) -> None:
+    async with capturing(tmp_path, limit) as captured:
+        await captured.write(b"y\n" * limit)
+        await captured.ended()
+        assert captured.capture.overflowed
+        assert await captured.collect() == (b"y\n" * limit)[:limit]
+
+
+# Hazard 20.
+@pytest.mark.parametrize("max_spool", [0, HELD_BYTES, HELD_BYTES + 1, 1_500_000])
+@pytest.mark.parametrize("over", AROUND_LIMIT)
+async def test_a_spool_that_is_full_is_a_limit_exceeded(tmp_path: Path, max_spool: int, over: int) -> None:
+    size = max(max_spool + over, HELD_BYTES + 1)
+    async with capturing(tmp_path, max_spool=max_spool) as captured:
+        await captured.write(pattern(size))
+        captured.hang_up()
+        await captured.ended()
+        assert captured.capture.overflowed is (size > max_spool)
+        assert await captured.collect() == pattern(size)[:max_spool]
+
+
+# Hazard 20.
+@pytest.mark.parametrize(("over", "in_memory"), [(-1, True), (0, True), (1, False)])
+async def test_past_the_memory_of_all_small_outputs_go_to_a_file_too(
+    tmp_path: Path, over: int, *, in_memory: bool
+) -> None:
+    async with capturing(tmp_path, max_held=1000) as captured:
+        await captured.write(pattern(1000 + over))
+        await settle()
+        captured.hang_up()
+        await captured.ended()
+        await captured.capture.finish()
+        output = captured.capture.collect()
+        assert (output.held is not None) is in_memory
+        assert captured.spool.memory.free == (-over if in_memory else 1000)
+        assert b"".join([chunk async for chunk in output.chunks()]) == pattern(1000 + over)
+        output.close()
+
+
+# Hazard 15.
+@pytest.mark.parametrize("full_from", [0, 1])
+async def test_a_full_disk_is_a_failure_with_the_systems_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full_from: int
+) -> None:
+    async with capturing(tmp_path) as captured:
+        monkeypatch.setattr(captured.spool, "open", lambda: Path("/dev/full").open("r+b", buffering=0))
+        if full_from:
+            # The file itself takes what was in memory; what follows does not fit.
+            monkeypatch.setattr("execwire.adapters.subprocess.capture.write_all", lambda *_: None)
+        await captured.write(pattern(HELD_BYTES * 8))
+        await captured.ended()
+        assert captured.capture.failure is not None
+        assert captured.capture.failure.strerror == "No space left on device"
+        assert captured.ends == 1
+        await captured.capture.finish()
+        captured.capture.collect().close()
+
+
+# Hazard 15.
+async def test_a_spool_in_which_no_file_can_be_made_is_a_failure_too(tmp_path: Path) -> None:
+    async with capturing(tmp_path / "missing") as captured:
+        await captured.write(pattern(HELD_BYTES * 4))
+        await captured.ended()
+        assert isinstance(captured.capture.failure, FileNotFoundError)
+        assert captured.capture.collect() is NO_OUTPUT
+
+
+async def test_a_pipe_that_may_not_grow_works_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    control = fcntl.fcntl
+
+    def refuse(descriptor: int, command: int, argument: int = 0) -> int:
+        if command == fcntl.F_SETPIPE_SZ:
+            raise PermissionError
+        return control(descriptor, command, argument)
+
+    monkeypatch.setattr(fcntl, "fcntl", refuse)
+    async with capturing(tmp_path) as captured:
+        await captured.write(pattern(2_000_000))
+        captured.hang_up()
+        await captured.ended()
+        assert await captured.collect() == pattern(2_000_000)
+
+
+async def test_a_pipe_that_cannot_be_watched_stays_the_callers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr("execwire.adapters.subprocess.watch.Watch.add", refuse)
+    with pytest.raises(OSError, match="No space left"):
+        async with capturing(tmp_path):
+            pass

@@ -1,0 +1,159 @@
+import asyncio
+import os
+import threading
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from captured import read_and_close
+
+from execwire.adapters.subprocess.spool import (
+    READ_BYTES,
+    THREADS,
+    Budget,
+    MemoryOutput,
+    Spool,
+    SpooledOutput,
+    Stop,
+    move,
+    write_all,
+)
+from execwire.domain.output import CHUNK_BYTES
+
+
+@pytest.fixture
+async def spool(tmp_path: Path) -> AsyncIterator[Spool]:
+    spool = Spool(str(tmp_path), 1000, 100)
+    yield spool
+    spool.close()
+
+
+@pytest.fixture
+def pipe() -> Iterator[list[int]]:
+    """A pipe that is full sooner than most; a test that closes the writing end pops it."""
+    ends = list(os.pipe2(os.O_NONBLOCK))
+    yield ends
+    for end in ends:
+        os.close(end)
+
+
+def kept(spool: Spool, data: bytes) -> SpooledOutput:
+    file = spool.open()
+    file.write(data)
+    spool.disk.claim(len(data))
+    return SpooledOutput(file, len(data), spool)
+
+
+# Hazard 20.
+@pytest.mark.parametrize(("wanted", "granted"), [(9, 9), (10, 10), (11, 10), (0, 0)])
+def test_a_budget_grants_what_is_left_of_it(wanted: int, granted: int) -> None:
+    budget = Budget(10)
+    assert budget.claim(wanted) == granted
+    assert budget.free == 10 - granted
+    budget.release(granted)
+    assert budget.free == 10
+
+
+async def test_output_in_memory_is_there_in_pieces_until_it_is_closed() -> None:
+    budget = Budget(2 * CHUNK_BYTES)
+    data = os.urandom(CHUNK_BYTES + 1)
+    budget.claim(len(data))
+    output = MemoryOutput(data, budget)
+    assert [len(chunk) async for chunk in output.chunks()] == [CHUNK_BYTES, 1]
+    assert await read_and_close(output) == data
+    output.close()
+    assert budget.free == 2 * CHUNK_BYTES
+    assert output.held == b""
+
+
+async def test_output_in_a_file_reads_back_and_frees_the_disk(spool: Spool) -> None:
+    output = kept(spool, b"x" * 900)
+    assert output.held is None
+    assert spool.disk.free == 100
+    assert await read_and_close(output) == b"x" * 900
+    output.close()
+    await spool.freed()
+    assert spool.disk.free == 1000
+    assert output._file.closed
+
+
+async def test_spool_files_have_no_name(spool: Spool, tmp_path: Path) -> None:
+    with spool.open():
+        assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_file_that_was_cut_short_is_an_error_not_an_end(spool: Spool) -> None:
+    output = SpooledOutput(spool.open(), 10, spool)
+    with pytest.raises(OSError, match="ends at 0 of 10 bytes"):
+        await anext(output.chunks())
+    output.close()
+    await spool.freed()
+
+
+async def test_closing_while_a_thread_still_reads_waits_for_that_thread_off_the_loop(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output, reading, go_on = kept(spool, b"text"), threading.Event(), threading.Event()
+    read = os.pread
+
+    def slow(descriptor: int, count: int, offset: int) -> bytes:
+        reading.set()
+        go_on.wait(10)
+        return read(descriptor, count, offset)
+
+    monkeypatch.setattr(os, "pread", slow)
+    chunk = asyncio.ensure_future(anext(output.chunks()))
+    while not reading.is_set():
+        await asyncio.sleep(0)
+    chunk.cancel()
+    output.close()
+    assert not output._file.closed
+    go_on.set()
+    await spool.freed()
+    assert output._file.closed
+
+
+async def test_closing_before_a_thread_has_begun_to_read_cancels_that(spool: Spool) -> None:
+    go_on = threading.Event()
+    for _ in range(THREADS):
+        spool.submit(go_on.wait, 10)
+    output = kept(spool, b"text")
+    chunk = asyncio.ensure_future(anext(output.chunks()))
+    await asyncio.sleep(0)
+    output.close()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await chunk
+    await spool.freed()
+    assert output._file.closed
+
+
+def test_moving_stops_where_the_pipe_is_empty_closed_or_enough_was_moved(pipe: list[int], tmp_path: Path) -> None:
+    reading, writing = pipe
+    with (tmp_path / "file").open("wb", buffering=0) as file:
+        assert move(reading, file.fileno(), 10) == (0, Stop.EMPTY)
+        os.write(writing, b"0123456789")
+        assert move(reading, file.fileno(), 4) == (4, Stop.ENOUGH)
+        assert move(reading, file.fileno(), 6) == (6, Stop.ENOUGH)
+        os.write(writing, b"rest")
+        assert move(reading, file.fileno(), READ_BYTES * 2) == (4, Stop.EMPTY)
+        os.write(writing, b"end")
+        os.close(pipe.pop())
+        assert move(reading, file.fileno(), 100) == (3, Stop.CLOSED)
+    assert (tmp_path / "file").read_bytes() == b"0123456789restend"
+
+
+# Hazard 15.
+def test_a_disk_that_is_full_is_an_error(pipe: list[int]) -> None:
+    os.write(pipe[1], b"text")
+    with Path("/dev/full").open("wb", buffering=0) as full, pytest.raises(OSError, match="No space left"):
+        move(pipe[0], full.fileno(), 10)
+
+
+def test_a_file_that_takes_a_little_at_a_time_gets_everything(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda target, data: write(target, data[:3]))
+    with (tmp_path / "file").open("wb", buffering=0) as file:
+        write_all(file.fileno(), b"0123456789")
+        write_all(file.fileno(), b"")
+    assert (tmp_path / "file").read_bytes() == b"0123456789"

@@ -1,0 +1,78 @@
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from proc import eventually
+
+from execwire.adapters.subprocess.watch import Watch
+
+
+@pytest.fixture
+async def watch() -> AsyncIterator[Watch]:
+    watch = Watch()
+    yield watch
+    watch.close()
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    ends = os.pipe2(os.O_NONBLOCK)
+    yield ends
+    for end in ends:
+        os.close(end)
+
+
+async def test_what_is_readable_is_told_again_until_it_is_read(watch: Watch, pipe: tuple[int, int]) -> None:
+    calls: list[str] = []
+    watch.add(pipe[0], lambda: calls.append("readable"))
+    await asyncio.sleep(0)
+    assert calls == []
+    os.write(pipe[1], b"x")
+    await eventually(lambda: len(calls) >= 2)
+    os.read(pipe[0], 1)
+    told = len(calls)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert len(calls) == told
+    watch.remove(pipe[0])
+
+
+async def test_what_was_removed_is_told_no_more_and_may_be_added_again(watch: Watch, pipe: tuple[int, int]) -> None:
+    calls: list[str] = []
+    watch.add(pipe[0], lambda: calls.append("first"))
+    watch.remove(pipe[0])
+    os.write(pipe[1], b"x")
+    watch.add(pipe[0], lambda: calls.append("second"))
+    await eventually(lambda: len(calls) > 0)
+    assert set(calls) == {"second"}
+    watch.remove(pipe[0])
+
+
+async def test_a_callback_may_remove_what_would_be_told_next(watch: Watch, pipe: tuple[int, int]) -> None:
+    other, writing = os.pipe2(os.O_NONBLOCK)
+    ends = {"one": pipe[0], "other": other}
+    calls: list[str] = []
+
+    def call(name: str) -> None:
+        calls.append(name)
+        for descriptor in ends.values():
+            watch.remove(descriptor)
+
+    for name, descriptor in ends.items():
+        watch.add(descriptor, lambda name=name: call(name))
+    os.write(pipe[1], b"x")
+    os.write(writing, b"x")
+    await eventually(lambda: len(calls) > 0)
+    await asyncio.sleep(0.001)
+    assert len(calls) == 1
+    os.close(other)
+    os.close(writing)
+
+
+async def test_what_cannot_be_watched_is_an_error_and_leaves_nothing_behind(watch: Watch) -> None:
+    always_readable = os.memfd_create("file")
+    with pytest.raises(PermissionError):
+        watch.add(always_readable, lambda: None)
+    os.close(always_readable)
+    assert watch._callbacks == {}
