@@ -4,6 +4,7 @@ import fcntl
 import os
 from array import array
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from captured import capturing
@@ -18,6 +19,10 @@ AROUND_LIMIT = [-1, 0, 1]
 def pattern(size: int) -> bytes:
     """Bytes of which every piece is at its own place or nowhere."""
     return array("I", range(size // 4 + 1)).tobytes()[:size]
+
+
+def full_disk() -> BinaryIO:
+    return Path("/dev/full").open("r+b", buffering=0)
 
 
 async def test_nothing_written_is_no_output_and_no_file(tmp_path: Path) -> None:
@@ -127,7 +132,7 @@ async def test_a_full_disk_is_a_failure_with_the_systems_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full_from: int
 ) -> None:
     async with capturing(tmp_path) as captured:
-        monkeypatch.setattr(captured.spool, "open", lambda: Path("/dev/full").open("r+b", buffering=0))
+        monkeypatch.setattr(captured.spool, "open", full_disk)
         if full_from:
             # The file itself takes what was in memory; what follows does not fit.
             monkeypatch.setattr("execwire.adapters.subprocess.capture.write_all", lambda *_: None)

@@ -1,4 +1,5 @@
 import asyncio
+import functools
 import os
 from collections.abc import AsyncIterator, Iterator
 
@@ -60,7 +61,7 @@ async def test_a_callback_may_remove_what_would_be_told_next(watch: Watch, pipe:
             watch.remove(descriptor)
 
     for name, descriptor in ends.items():
-        watch.add(descriptor, lambda name=name: call(name))
+        watch.add(descriptor, functools.partial(call, name))
     os.write(pipe[1], b"x")
     os.write(writing, b"x")
     await eventually(lambda: len(calls) > 0)

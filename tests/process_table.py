@@ -1,0 +1,138 @@
+"""Processes without processes: what `descent` sees and does of the system, played from a table."""
+
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from execwire.adapters.subprocess import descent, procfs
+
+MAX_OPEN = 1
+"""Pidfds that may be open at once: one is looked at after the other."""
+
+
+@dataclass(eq=False)
+class FakeProcess:
+    """One row: `others` is a process that may not be signalled, `stuck` one that does not die of a signal."""
+
+    pid: int
+    parent: int
+    mark: int | None
+    state: str = "S"
+    others: bool = False
+    stuck: bool = False
+
+
+@dataclass
+class ProcessTable:
+    """The agent (`me`) and its descendants; it is a subreaper, so whoever loses its parent becomes its child.
+
+    What is asked for by pid passes `before`: a test puts there what happens in just that moment.
+    """
+
+    me: int = 1000
+    rows: dict[int, FakeProcess] = field(default_factory=dict[int, FakeProcess])
+    killed: list[int] = field(default_factory=list[int])
+    reaped: list[int] = field(default_factory=list[int])
+    asked: Counter[str] = field(default_factory=Counter[str])
+    pidfds: dict[int, FakeProcess] = field(default_factory=dict[int, FakeProcess])
+    before: dict[tuple[str, int], Callable[[], object]] = field(
+        default_factory=dict[tuple[str, int], Callable[[], object]]
+    )
+
+    # What `descent` uses of the modules os and signal.
+    WNOHANG = os.WNOHANG
+    SIGKILL = signal.SIGKILL
+    is_alive = staticmethod(procfs.is_alive)
+
+    def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Have `descent` see this table instead of the system."""
+        for name in ("os", "signal", "procfs"):
+            monkeypatch.setattr(descent, name, self)
+
+    def start(self, parent: int | None = None, mark: int | None = None, pid: int | None = None) -> int:
+        """Fork from `parent` (by default from `me`); without a mark of its own it inherits its parent's."""
+        parent = self.me if parent is None else parent
+        inherited = self.rows[parent].mark if parent in self.rows else None
+        pid = pid or max([self.me, *self.rows]) + 1
+        self.rows[pid] = FakeProcess(pid, parent, inherited if mark is None else mark)
+        return pid
+
+    def die(self, pid: int) -> None:
+        """Become a zombie; its children become ours."""
+        self.rows[pid].state = "Z"
+        for row in self.rows.values():
+            if row.parent == pid:
+                row.parent = self.me
+
+    def vanish(self, pid: int) -> None:
+        """Die, and be reaped by somebody else."""
+        self.die(pid)
+        del self.rows[pid]
+
+    @property
+    def alive(self) -> list[int]:
+        return sorted(pid for pid, row in self.rows.items() if row.state != "Z")
+
+    def getpid(self) -> int:
+        return self.me
+
+    def children(self, pid: int) -> list[int]:
+        self._ask("children", pid)
+        return [row.pid for row in self.rows.values() if row.parent == pid]
+
+    def mark(self, pid: int) -> int | None:
+        self._ask("mark", pid)
+        row = self.rows.get(pid)
+        return row.mark if row is not None and row.state != "Z" else None
+
+    def state_and_parent(self, pid: int) -> tuple[str, int]:
+        self._ask("state", pid)
+        row = self.rows.get(pid)
+        return ("X", 0) if row is None else (row.state, row.parent)
+
+    def pidfd_open(self, pid: int) -> int:
+        self._ask("pidfd", pid)
+        if pid not in self.rows:
+            raise ProcessLookupError
+        pidfd = self.asked.total()
+        self.pidfds[pidfd] = self.rows[pid]
+        assert len(self.pidfds) <= MAX_OPEN
+        return pidfd
+
+    def pidfd_send_signal(self, pidfd: int, number: int) -> None:
+        row = self.pidfds[pidfd]
+        self._ask("kill", row.pid)
+        assert number == signal.SIGKILL
+        if self.rows.get(row.pid) is not row:
+            raise ProcessLookupError
+        if row.others:
+            raise PermissionError
+        self.killed.append(row.pid)
+        if not row.stuck:
+            self.die(row.pid)
+
+    def close(self, pidfd: int) -> None:
+        del self.pidfds[pidfd]
+
+    def waitpid(self, pid: int, options: int) -> tuple[int, int]:
+        self._ask("wait", pid)
+        assert pid > 0, "never any child: it would reap a leader before its group is killed"
+        assert options == os.WNOHANG
+        row = self.rows.get(pid)
+        if row is None or row.parent != self.me:
+            raise ChildProcessError
+        if row.state != "Z":
+            return 0, 0
+        del self.rows[pid]
+        self.reaped.append(pid)
+        return pid, signal.SIGKILL
+
+    def _ask(self, what: str, pid: int) -> None:
+        self.asked[what] += 1
+        happening = self.before.pop((what, pid), None)
+        if happening is not None:
+            happening()
