@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from execwire.adapters.subprocess import descent, procfs
+from execwire.adapters.subprocess import descent
 
 MAX_OPEN = 1
 """Pidfds that may be open at once: one is looked at after the other."""
@@ -21,7 +21,7 @@ class FakeProcess:
     pid: int
     parent: int
     mark: int | None
-    state: str = "S"
+    alive: bool = True
     others: bool = False
     stuck: bool = False
 
@@ -46,7 +46,6 @@ class ProcessTable:
     # What `descent` uses of the modules os and signal.
     WNOHANG = os.WNOHANG
     SIGKILL = signal.SIGKILL
-    is_alive = staticmethod(procfs.is_alive)
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Have `descent` see this table instead of the system."""
@@ -63,7 +62,7 @@ class ProcessTable:
 
     def die(self, pid: int) -> None:
         """Become a zombie; its children become ours."""
-        self.rows[pid].state = "Z"
+        self.rows[pid].alive = False
         for row in self.rows.values():
             if row.parent == pid:
                 row.parent = self.me
@@ -75,7 +74,7 @@ class ProcessTable:
 
     @property
     def alive(self) -> list[int]:
-        return sorted(pid for pid, row in self.rows.items() if row.state != "Z")
+        return sorted(pid for pid, row in self.rows.items() if row.alive)
 
     def getpid(self) -> int:
         return self.me
@@ -87,12 +86,12 @@ class ProcessTable:
     def mark(self, pid: int) -> int | None:
         self._ask("mark", pid)
         row = self.rows.get(pid)
-        return row.mark if row is not None and row.state != "Z" else None
+        return row.mark if row is not None and row.alive else None
 
-    def state_and_parent(self, pid: int) -> tuple[str, int]:
+    def alive_and_parent(self, pid: int) -> tuple[bool, int]:
         self._ask("state", pid)
         row = self.rows.get(pid)
-        return ("X", 0) if row is None else (row.state, row.parent)
+        return (False, 0) if row is None else (row.alive, row.parent)
 
     def pidfd_open(self, pid: int) -> int:
         self._ask("pidfd", pid)
@@ -125,7 +124,7 @@ class ProcessTable:
         row = self.rows.get(pid)
         if row is None or row.parent != self.me:
             raise ChildProcessError
-        if row.state != "Z":
+        if row.alive:
             return 0, 0
         del self.rows[pid]
         self.reaped.append(pid)

@@ -78,8 +78,8 @@ class Descent:
                 yield from self._kill_tree(pid, sighting)
 
     def _mark_of_adopted(self, pid: int) -> int:
-        state, _ = procfs.state_and_parent(pid)
-        if not procfs.is_alive(state):
+        alive, _ = procfs.alive_and_parent(pid)
+        if not alive:
             self._adopted.pop(pid, None)
             _reap(pid)
             return 0
@@ -104,8 +104,8 @@ class Descent:
             return
         try:
             # The pidfd is fixed on one process; only now is it certain that this is still the one that was meant.
-            state, parent_now = procfs.state_and_parent(pid)
-            if not procfs.is_alive(state) or parent_now not in (parent, self._pid):
+            alive, parent_now = procfs.alive_and_parent(pid)
+            if not alive or parent_now not in (parent, self._pid):
                 return
             sighting.alive.append(pid)
             signal.pidfd_send_signal(pidfd, signal.SIGKILL)

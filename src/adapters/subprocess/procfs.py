@@ -5,6 +5,9 @@ import os
 
 _READ_BYTES = 64 * 1024
 _MARK_LINE = b"Max file locks"
+_ENDED = (b"Z", b"X")
+_THREADS = 17
+"""Where proc(5)'s num_threads stands, counted from the state."""
 
 
 def children(pid: int) -> list[int]:
@@ -28,16 +31,15 @@ def mark(pid: int) -> int | None:
     return None
 
 
-def state_and_parent(pid: int) -> tuple[str, int]:
-    """Return the state letter and the parent of a process, as proc(5) has them; `X` and 0 if it is gone."""
+def alive_and_parent(pid: int) -> tuple[bool, int]:
+    """Return whether a process can still do anything, which a zombie cannot, and its parent; 0 if it is gone."""
     # The name in front, in parentheses, can hold anything.
     fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
-    return (fields[0].decode(), int(fields[1])) if fields else ("X", 0)
-
-
-def is_alive(state: str) -> bool:
-    """Tell whether a process of this state can still do anything: a zombie cannot."""
-    return state not in "ZX"
+    if not fields:
+        return False, 0
+    state, parent, threads = fields[0], int(fields[1]), int(fields[_THREADS])
+    # One whose first thread has ended before the others is called a zombie as well, and goes on.
+    return (state not in _ENDED or threads > 1), parent
 
 
 def _read(path: str) -> bytes:

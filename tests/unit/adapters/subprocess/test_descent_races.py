@@ -87,7 +87,7 @@ def test_who_moves_to_where_the_walk_has_been_is_met_in_the_next_one(walker: Wal
     hopper = table.start(walker.leader)
     table.die(walker.leader)
     table.rows[hopper].parent = walker.child
-    table.rows[walker.child].state = "S"
+    table.rows[walker.child].alive = True
     # The leader is dead, the child alive with the hopper below it: as the walk looks at the child, it is gone.
     table.before["children", walker.child] = lambda: table.vanish(walker.child)
     assert walker.walk() == []

@@ -1,0 +1,98 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from execwire.adapters.subprocess import procfs
+
+GONE = 2**22 + 1
+"""No process has this number (proc(5), pid_max)."""
+THREADS = 17
+
+Files = dict[str, bytes]
+
+
+@pytest.fixture
+def files(monkeypatch: pytest.MonkeyPatch) -> Files:
+    """What stands under /proc, by path."""
+    files: Files = {}
+    monkeypatch.setattr(procfs, "_read", lambda path: files.get(path, b""))
+    return files
+
+
+def stat(name: bytes, state: str, threads: int = 1, parent: int = 42) -> bytes:
+    fields = ["0"] * 50
+    fields[0], fields[1], fields[THREADS] = state, str(parent), str(threads)
+    return b"7 (" + name + b") " + " ".join(fields).encode() + b"\n"
+
+
+@pytest.mark.parametrize("state", ["R", "S", "D", "T", "t", "I"])
+def test_all_but_zombies_are_alive(files: Files, state: str) -> None:
+    files["/proc/7/stat"] = stat(b"sleep", state)
+    assert procfs.alive_and_parent(7) == (True, 42)
+
+
+@pytest.mark.parametrize("state", ["Z", "X"])
+def test_a_zombie_is_not_alive(files: Files, state: str) -> None:
+    files["/proc/7/stat"] = stat(b"sleep", state)
+    assert procfs.alive_and_parent(7) == (False, 42)
+
+
+# Hazard 5.
+def test_a_process_of_which_only_the_first_thread_has_ended_is_alive(files: Files) -> None:
+    files["/proc/7/stat"] = stat(b"sleep", "Z", threads=2)
+    assert procfs.alive_and_parent(7) == (True, 42)
+
+
+@pytest.mark.parametrize("name", [b") Z 1 (", b"a b", b"\xff\n) R", b""])
+def test_a_name_can_hold_anything(files: Files, name: bytes) -> None:
+    files["/proc/7/stat"] = stat(name, "S")
+    assert procfs.alive_and_parent(7) == (True, 42)
+
+
+@pytest.mark.parametrize(("soft", "mark"), [("5", 5), ("0", 0), ("unlimited", None)])
+def test_the_mark_is_the_soft_limit_of_locks(files: Files, soft: str, mark: int | None) -> None:
+    files["/proc/7/limits"] = (
+        "Limit                     Soft Limit           Hard Limit           Units     \n"
+        "Max cpu time              9                    unlimited            seconds   \n"
+        f"Max file locks            {soft:<20} unlimited            locks     \n"
+        "Max pending signals       8                    127374               signals   \n"
+    ).encode()
+    assert procfs.mark(7) == mark
+
+
+def test_of_a_process_that_is_gone_nothing_is_known() -> None:
+    assert procfs.alive_and_parent(GONE) == (False, 0)
+    assert procfs.mark(GONE) is None
+    assert procfs.children(GONE) == []
+
+
+def test_children_of_every_thread_are_found(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "listdir", lambda path: ["7", "8"] if path == "/proc/7/task" else [])
+    files["/proc/7/task/7/children"] = b"10 11 "
+    files["/proc/7/task/8/children"] = b"12 "
+    assert procfs.children(7) == [10, 11, 12]
+
+
+def test_what_the_kernel_says_of_this_process_is_read_as_it_is() -> None:
+    assert procfs.alive_and_parent(os.getpid()) == (True, os.getppid())
+    limits = Path("/proc/self/limits").read_text()
+    assert (procfs.mark(os.getpid()) is None) == ("file locks            unlimited" in limits)
+
+
+def test_a_process_that_goes_between_opening_and_reading_is_gone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    opened: list[int] = []
+    really_open = os.open
+
+    def remember(path: str, flags: int) -> int:
+        assert path == f"/proc/{GONE}/stat"
+        # Reading a folder fails.
+        opened.append(really_open(tmp_path, flags))
+        return opened[-1]
+
+    monkeypatch.setattr(os, "open", remember)
+    assert procfs.alive_and_parent(GONE) == (False, 0)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(opened[0])
