@@ -37,6 +37,7 @@ class ProcessTable:
     rows: dict[int, FakeProcess] = field(default_factory=dict[int, FakeProcess])
     killed: list[int] = field(default_factory=list[int])
     reaped: list[int] = field(default_factory=list[int])
+    walks: int = 0
     asked: Counter[str] = field(default_factory=Counter[str])
     pidfds: dict[int, FakeProcess] = field(default_factory=dict[int, FakeProcess])
     before: dict[tuple[str, int], Callable[[], object]] = field(
@@ -81,6 +82,7 @@ class ProcessTable:
 
     def children(self, pid: int) -> list[int]:
         self._ask("children", pid)
+        self.walks += pid == self.me
         return [row.pid for row in self.rows.values() if row.parent == pid]
 
     def mark(self, pid: int) -> int | None:

@@ -1,0 +1,198 @@
+"""Sweeps until a task has been seen dead, over a table of processes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from proc import eventually
+from process_table import ProcessTable
+from structlog.testing import capture_logs
+
+from execwire.adapters.subprocess import containment
+from execwire.adapters.subprocess.containment import Containment
+from execwire.adapters.subprocess.descent import CLEAN_WALKS
+
+BOUND_SECONDS = 10.0
+
+
+@pytest.fixture
+def table(monkeypatch: pytest.MonkeyPatch) -> ProcessTable:
+    table = ProcessTable()
+    table.install(monkeypatch)
+    monkeypatch.setattr(containment, "ANSWER_SECONDS", BOUND_SECONDS)
+    return table
+
+
+@pytest.fixture
+def _impatient(table: ProcessTable, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert table.walks == 0
+    monkeypatch.setattr(containment, "ANSWER_SECONDS", 0.02)
+
+
+@pytest.fixture
+async def contained(table: ProcessTable) -> AsyncIterator[Containment]:
+    contained = Containment()
+    yield contained
+    await contained.close()
+    assert table.pidfds == {}
+
+
+def start(table: ProcessTable, contained: Containment) -> tuple[int, int]:
+    """Return the mark and the pid of a new task."""
+    mark = contained.new_mark()
+    pid = table.start(mark=mark)
+    contained.descent.enrol(pid, mark)
+    return mark, pid
+
+
+async def ended(contained: Containment, mark: int) -> bool:
+    async with asyncio.timeout(BOUND_SECONDS):
+        return await contained.end(mark)
+
+
+async def test_no_two_tasks_have_the_same_mark(contained: Containment) -> None:
+    marks = [contained.new_mark() for _ in range(100)]
+    assert len(set(marks)) == 100
+    assert min(marks) > 0
+
+
+async def test_a_task_has_ended_when_it_was_seen_dead_in_walks_enough(
+    table: ProcessTable, contained: Containment
+) -> None:
+    mark, pid = start(table, contained)
+    table.start(pid)
+    assert await ended(contained, mark)
+    assert table.alive == []
+    assert table.walks == 1 + CLEAN_WALKS
+
+
+async def test_a_task_of_which_nothing_is_left_takes_no_more_than_the_walks_that_show_it(
+    table: ProcessTable, contained: Containment
+) -> None:
+    assert await ended(contained, contained.new_mark())
+    assert table.walks == CLEAN_WALKS
+
+
+# Hazard 6.
+@pytest.mark.parametrize("generations", [1, 5, 20])
+async def test_a_chain_that_forks_while_it_is_killed_is_brought_down(
+    table: ProcessTable, contained: Containment, generations: int
+) -> None:
+    mark, pid = start(table, contained)
+
+    def fork(parent: int, left: int) -> None:
+        child = table.start(parent)
+        if left:
+            table.before["kill", child] = lambda: fork(child, left - 1)
+
+    table.before["kill", pid] = lambda: fork(pid, generations)
+    assert await ended(contained, mark)
+    assert table.alive == []
+    assert len(table.killed) == generations + 2
+
+
+# Hazard 6.
+async def test_who_turns_up_after_a_clean_walk_starts_the_count_anew(
+    table: ProcessTable, contained: Containment
+) -> None:
+    mark = contained.new_mark()
+    looks = 0
+
+    def appear() -> None:
+        nonlocal looks
+        looks += 1
+        if looks == CLEAN_WALKS:
+            table.start(mark=mark)
+        if looks < 10:
+            table.before["children", table.me] = appear
+
+    table.before["children", table.me] = appear
+    assert await ended(contained, mark)
+    assert table.alive == []
+    assert table.walks == CLEAN_WALKS - 1 + 1 + CLEAN_WALKS
+
+
+# Hazard 7.
+@pytest.mark.usefixtures("_impatient")
+async def test_who_may_not_be_signalled_is_answered_logged_and_swept_on(
+    table: ProcessTable, contained: Containment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(containment, "STUBBORN_PAUSE_SECONDS", 0.001)
+    mark, pid = start(table, contained)
+    table.rows[pid].others = True
+    with capture_logs() as logs:
+        assert not await ended(contained, mark)
+        before = table.walks
+        await eventually(lambda: table.walks > before + 2)
+    assert [(log["log_level"], log["pids"], log["reason"]) for log in logs] == [
+        ("warning", [pid], "may not be signalled: it runs as another user")
+    ]
+    table.rows[pid].others = False
+    await eventually(lambda: table.alive == [])
+    await eventually(lambda: contained._sweeping is None)
+
+
+@pytest.mark.usefixtures("_impatient")
+async def test_who_asks_again_for_what_does_not_die_is_told_at_once(
+    table: ProcessTable, contained: Containment
+) -> None:
+    mark, pid = start(table, contained)
+    table.rows[pid].stuck = True
+    assert not await ended(contained, mark)
+    assert not await ended(contained, mark)
+
+
+@pytest.mark.usefixtures("_impatient")
+async def test_a_new_task_does_not_wait_for_the_pauses_of_one_that_does_not_die(
+    table: ProcessTable, contained: Containment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(containment, "STUBBORN_PAUSE_SECONDS", 1000.0)
+    stubborn, pid = start(table, contained)
+    table.rows[pid].stuck = True
+    assert not await ended(contained, stubborn)
+    monkeypatch.setattr(containment, "ANSWER_SECONDS", BOUND_SECONDS)
+    mark, other = start(table, contained)
+    assert await ended(contained, mark)
+    assert table.alive == [pid]
+    assert other in table.killed
+
+
+async def test_tasks_that_end_together_share_their_walks(table: ProcessTable, contained: Containment) -> None:
+    tasks = [start(table, contained) for _ in range(50)]
+    assert await asyncio.gather(*(ended(contained, mark) for mark, _ in tasks)) == [True] * 50
+    assert table.alive == []
+    assert table.walks == 1 + CLEAN_WALKS
+
+
+async def test_whoever_asks_for_the_same_task_gets_the_same_answer(table: ProcessTable, contained: Containment) -> None:
+    mark, _ = start(table, contained)
+    first, second = await asyncio.gather(ended(contained, mark), ended(contained, mark))
+    assert first
+    assert second
+    assert table.walks == 1 + CLEAN_WALKS
+
+
+async def test_a_cancelled_wait_does_not_end_the_sweep(table: ProcessTable, contained: Containment) -> None:
+    mark, _ = start(table, contained)
+    waiting = asyncio.create_task(contained.end(mark))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    await eventually(lambda: contained._sweeping is None)
+    assert table.alive == []
+
+
+async def test_a_large_family_is_walked_in_slices_so_that_others_get_their_turn(
+    table: ProcessTable, contained: Containment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(containment, "SLICE_SECONDS", 0.0)
+    mark, pid = start(table, contained)
+    for _ in range(30):
+        table.start(pid)
+    turns: list[int] = []
+    ending = asyncio.create_task(contained.end(mark))
+    while not ending.done():
+        turns.append(len(table.killed))
+        await asyncio.sleep(0)
+    assert len(set(turns)) >= 30

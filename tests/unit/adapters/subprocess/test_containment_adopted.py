@@ -1,0 +1,113 @@
+"""What is adopted, and nobody asked to end: tidied up after its own end, or ended at the agent's stop."""
+
+import asyncio
+import ctypes
+import errno
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+
+import pytest
+from proc import eventually
+from process_table import ProcessTable
+from turns import past
+
+from execwire.adapters.subprocess import containment
+from execwire.adapters.subprocess.containment import Containment, become_subreaper
+
+
+@pytest.fixture
+def table(monkeypatch: pytest.MonkeyPatch) -> ProcessTable:
+    table = ProcessTable()
+    table.install(monkeypatch)
+    monkeypatch.setattr(containment, "TIDY_SECONDS", 0.002)
+    return table
+
+
+@pytest.fixture
+async def contained(table: ProcessTable) -> AsyncIterator[Containment]:
+    contained = Containment()
+    yield contained
+    await contained.close()
+    assert table.pidfds == {}
+
+
+# Hazard 11.
+async def test_what_a_task_left_behind_is_reaped_soon_after_its_own_end(
+    table: ProcessTable, contained: Containment
+) -> None:
+    daemon = table.start(mark=5)
+    contained.released(1001)
+    await eventually(lambda: contained.descent.has_adopted)
+    table.die(daemon)
+    await eventually(lambda: table.reaped == [daemon])
+    assert table.killed == []
+
+
+async def test_nothing_is_looked_at_once_nothing_is_adopted(table: ProcessTable, contained: Containment) -> None:
+    contained.released(1001)
+    contained.released(1002)
+    await eventually(lambda: contained._tidying is None)
+    assert table.walks == 1
+    await past(0.01)
+    assert table.walks == 1
+    contained.released(1003)
+    await eventually(lambda: table.walks == 2)
+
+
+async def test_the_reaping_of_a_leader_forgets_it(table: ProcessTable, contained: Containment) -> None:
+    pid = table.start(mark=5)
+    contained.descent.enrol(pid, 5)
+    table.die(pid)
+    contained.released(pid)
+    # From here on, the number is taken for an adopted process.
+    await eventually(lambda: table.reaped == [pid])
+
+
+async def test_everything_adopted_that_is_a_tasks_ends_at_the_agents_stop(
+    table: ProcessTable, contained: Containment
+) -> None:
+    daemons = [table.start(mark=mark) for mark in (5, 6)]
+    child = table.start(daemons[0])
+    stranger = table.start()
+    await contained.end_adopted()
+    assert sorted(table.killed) == [*daemons, child]
+    assert table.alive == [stranger]
+
+
+async def test_without_anything_adopted_the_agents_stop_takes_one_walk(
+    table: ProcessTable, contained: Containment
+) -> None:
+    await contained.end_adopted()
+    assert table.walks == 1
+
+
+async def test_closing_ends_the_sweep_of_what_does_not_die(table: ProcessTable) -> None:
+    contained = Containment()
+    pid = table.start(mark=5)
+    table.rows[pid].stuck = True
+    ending = asyncio.create_task(contained.end(5))
+    await eventually(lambda: len(table.killed) > 2)
+    await contained.close()
+    walks = table.walks
+    await past(0.01)
+    assert table.walks == walks
+    ending.cancel()
+
+
+@pytest.mark.parametrize("answer", [0, -1])
+def test_a_kernel_that_knows_no_subreapers_is_an_error(monkeypatch: pytest.MonkeyPatch, answer: int) -> None:
+    asked: list[tuple[int, ...]] = []
+
+    def prctl(*arguments: int) -> int:
+        asked.append(arguments)
+        ctypes.set_errno(errno.EINVAL)
+        return answer
+
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: SimpleNamespace(prctl=prctl))
+    if answer:
+        with pytest.raises(OSError) as error:  # noqa: PT011 -- the number is looked at below
+            become_subreaper()
+        assert error.value.errno == errno.EINVAL
+    else:
+        become_subreaper()
+    assert asked == [(36, 1, 0, 0, 0)]

@@ -1,0 +1,164 @@
+"""When the end of a leader is told, with pipes in the place of pidfds."""
+
+import errno
+import os
+from collections.abc import AsyncIterator
+
+import pytest
+from fakes import FakeClock
+from proc import eventually
+from turns import past
+
+from execwire.adapters.subprocess import leader
+from execwire.adapters.subprocess.leader import Exits, Leader
+from execwire.adapters.subprocess.watch import Watch
+
+
+class FakeLeader(Leader):
+    """Ends when a test says so; its pidfd is a pipe that then hangs up."""
+
+    def __init__(self, pid: int = 4711) -> None:
+        super().__init__(pid, FakeClock())
+        self.ended = False
+        self.writing = -1
+        self.told = 0
+
+    def has_ended(self) -> bool:
+        return self.ended
+
+    def tell(self) -> None:
+        self.told += 1
+
+    def open(self) -> int:
+        reading, self.writing = os.pipe()
+        return reading
+
+    def end(self) -> None:
+        self.ended = True
+        if self.writing >= 0:
+            os.close(self.writing)
+            self.writing = -1
+
+
+class Following:
+    """Exits, with what it does to descriptors."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(leader, "YOUNG_SECONDS", 0.002)
+        monkeypatch.setattr(os, "pidfd_open", self._pidfd_open)
+        self.watch = Watch()
+        self.exits = Exits(self.watch)
+        self.refusal: OSError | None = None
+        self.opened: list[int] = []
+        self._leaders: dict[int, FakeLeader] = {}
+
+    def follow(self) -> FakeLeader:
+        child = FakeLeader(4711 + len(self._leaders))
+        self._leaders[child.pid] = child
+        self.exits.follow(child, child.tell)
+        return child
+
+    def _pidfd_open(self, pid: int) -> int:
+        if self.refusal is not None:
+            raise self.refusal
+        self.opened.append(self._leaders[pid].open())
+        return self.opened[-1]
+
+    def close(self) -> None:
+        for child in self._leaders.values():
+            child.end()
+            self.exits.forget(child)
+        self.exits.close()
+        self.watch.close()
+        for descriptor in self.opened:
+            with pytest.raises(OSError, match="Bad file descriptor"):
+                os.fstat(descriptor)
+
+
+@pytest.fixture
+async def following(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Following]:
+    following = Following(monkeypatch)
+    yield following
+    following.close()
+
+
+async def test_the_end_of_one_that_lives_is_told_once(following: Following) -> None:
+    child = following.follow()
+    await eventually(lambda: bool(following.opened))
+    assert child.told == 0
+    child.end()
+    await eventually(lambda: child.told == 1)
+    await past(0.01)
+    assert child.told == 1
+
+
+async def test_for_one_that_ends_young_no_descriptor_is_opened(following: Following) -> None:
+    child = following.follow()
+    following.exits.forget(child)
+    await past(0.01)
+    assert following.opened == []
+    assert child.told == 0
+
+
+async def test_one_that_ended_while_it_was_young_is_told_when_it_is_old_enough(following: Following) -> None:
+    child = following.follow()
+    child.end()
+    await eventually(lambda: child.told == 1)
+    assert following.opened == []
+
+
+async def test_who_is_in_a_hurry_is_told_without_growing_old(following: Following) -> None:
+    child = following.follow()
+    following.exits.hasten(child)
+    following.exits.hasten(child)
+    assert len(following.opened) == 1
+    child.end()
+    await eventually(lambda: child.told == 1)
+
+
+async def test_a_leader_that_nobody_follows_is_not_hastened(following: Following) -> None:
+    child = following.follow()
+    following.exits.forget(child)
+    following.exits.hasten(child)
+    assert following.opened == []
+
+
+# Hazard 15.
+async def test_where_no_descriptor_is_to_be_had_it_is_looked_for_again_and_again(following: Following) -> None:
+    following.refusal = OSError(errno.EMFILE, "Too many open files")
+    child = following.follow()
+    following.exits.hasten(child)
+    await past(0.01)
+    assert child.told == 0
+    child.end()
+    await eventually(lambda: child.told == 1)
+
+
+# Hazard 15.
+async def test_a_descriptor_that_cannot_be_watched_is_closed_and_the_end_told_all_the_same(
+    following: Following, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(following.watch, "add", refuse)
+    child = following.follow()
+    await eventually(lambda: bool(following.opened))
+    child.end()
+    await eventually(lambda: child.told == 1)
+
+
+async def test_what_is_readable_and_has_not_ended_is_not_told(following: Following) -> None:
+    child = following.follow()
+    await eventually(lambda: bool(following.opened))
+    os.write(child.writing, b"x")
+    await past(0.005)
+    assert child.told == 0
+
+
+async def test_each_is_told_of_its_own_end(following: Following) -> None:
+    children = [following.follow() for _ in range(5)]
+    await eventually(lambda: len(following.opened) == 5)
+    children[3].end()
+    await eventually(lambda: children[3].told == 1)
+    assert [child.told for child in children] == [0, 0, 0, 1, 0]

@@ -1,0 +1,92 @@
+"""What is done with a leader, in the only safe order, without there being one."""
+
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from fakes import FakeClock
+
+from execwire.adapters.subprocess import leader
+from execwire.adapters.subprocess.leader import Leader
+
+PID = 4711
+
+
+@dataclass
+class FakeKernel:
+    """What `leader` uses of the module os, for one child."""
+
+    ended: bool = False
+    status: int = 0
+    refusal: OSError | None = None
+    calls: list[str] = field(default_factory=list[str])
+
+    WEXITED, WNOHANG, WNOWAIT, P_PID = os.WEXITED, os.WNOHANG, os.WNOWAIT, os.P_PID
+    waitstatus_to_exitcode = staticmethod(os.waitstatus_to_exitcode)
+
+    def waitid(self, kind: int, pid: int, options: int) -> object:
+        assert (kind, pid, options) == (os.P_PID, PID, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        self.calls.append("look")
+        return object() if self.ended else None
+
+    def killpg(self, group: int, number: int) -> None:
+        assert (group, number) == (PID, signal.SIGKILL)
+        self.calls.append("kill")
+        if self.refusal is not None:
+            raise self.refusal
+
+    def wait4(self, pid: int, options: int) -> tuple[int, int, object]:
+        assert (pid, options) == (PID, 0)
+        self.calls.append("reap")
+        return pid, self.status, None
+
+
+@pytest.fixture
+def kernel(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeKernel]:
+    kernel = FakeKernel()
+    with monkeypatch.context() as patch:
+        patch.setattr(leader, "os", kernel)
+        yield kernel
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+def test_the_end_is_stamped_when_it_is_first_seen(kernel: FakeKernel, clock: FakeClock) -> None:
+    child = Leader(PID, clock)
+    assert not child.has_ended()
+    kernel.ended = True
+    clock.advance(5)
+    assert child.has_ended()
+    seen = clock.monotonic
+    clock.advance(5)
+    assert child.has_ended()
+    assert child.ended_at == seen
+    assert kernel.calls == ["look", "look"]
+
+
+# Hazard 8.
+def test_a_group_is_not_signalled_after_its_leader_was_reaped(kernel: FakeKernel, clock: FakeClock) -> None:
+    child = Leader(PID, clock)
+    child.kill_group()
+    assert child.reap() == 0
+    child.kill_group()
+    assert kernel.calls == ["kill", "reap"]
+
+
+# Hazard 7.
+@pytest.mark.parametrize("refusal", [PermissionError(), ProcessLookupError()])
+def test_a_group_that_cannot_be_signalled_is_no_trouble(kernel: FakeKernel, clock: FakeClock, refusal: OSError) -> None:
+    kernel.refusal = refusal
+    Leader(PID, clock).kill_group()
+    assert kernel.calls == ["kill"]
+
+
+@pytest.mark.parametrize(("status", "code"), [(0, 0), (7 << 8, 7), (255 << 8, 255), (signal.SIGSEGV, -11)])
+def test_the_status_is_what_became_of_it(kernel: FakeKernel, clock: FakeClock, status: int, code: int) -> None:
+    kernel.status = status
+    assert Leader(PID, clock).reap() == code
