@@ -20,6 +20,7 @@ def allowed_users(names: Iterable[str]) -> frozenset[int] | None:
             return None
         try:
             allowed.add(int(name) if name.isdigit() else pwd.getpwnam(name).pw_uid)
-        except KeyError as error:
+        except (KeyError, ValueError) as error:
+            # ValueError: digits that are no number, a NUL character.
             raise ConfigurationError(f"--allow-user {name}: this machine has no such user") from error
     return frozenset(allowed)
