@@ -1,0 +1,129 @@
+"""What is asked of the kernel about a peer, and what its answers mean, without asking it."""
+
+import errno
+import socket
+import struct
+from dataclasses import dataclass, field
+from typing import cast
+
+import pytest
+
+from execwire.adapters.tcp.peers import Address, Peers, Presence
+
+OURS, THEIRS = ("127.0.0.1", 3000), ("127.0.0.1", 50000)
+OURS_6, THEIRS_6 = ("::1", 3000), ("::1", 50000)
+REMOTE = ("192.0.2.2", 50000)
+
+
+@dataclass
+class FakeNetlink:
+    """A netlink socket that answers what a test says."""
+
+    reply: bytes | OSError = b""
+    asked: list[bytes] = field(default_factory=list[bytes])
+    closed: int = 0
+
+    def send(self, query: bytes, flags: int) -> int:
+        assert flags == socket.MSG_DONTWAIT
+        self.asked.append(query)
+        return len(query)
+
+    def recv(self, size: int, flags: int) -> bytes:
+        assert (size >= 4096, flags) == (True, socket.MSG_DONTWAIT)
+        if isinstance(self.reply, OSError):
+            raise self.reply
+        return self.reply
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def answer(user: int, inode: int) -> bytes:
+    """A reply as sock_diag(7) has it: struct nlmsghdr, struct inet_diag_msg."""
+    header = struct.pack("=IHHII", 88, 20, 0, 0, 0)
+    return header + struct.pack("=BBBB48xIIIII", 2, 1, 0, 0, 0, 0, 0, user, inode)
+
+
+def error(number: int) -> bytes:
+    return struct.pack("=IHHIIi", 36, 2, 0, 0, 0, -number)
+
+
+def peers(reply: bytes | OSError) -> tuple[Peers, FakeNetlink]:
+    peers, netlink = Peers(), FakeNetlink(reply)
+    peers._netlink = cast("socket.socket", netlink)
+    return peers, netlink
+
+
+@pytest.mark.parametrize(
+    ("reply", "presence", "user"),
+    [
+        (answer(1000, 77), Presence.PRESENT, 1000),
+        (answer(0, 77), Presence.PRESENT, 0),
+        # Hazard 33: of a socket that was closed the kernel says that it is root's.
+        (answer(0, 0), Presence.GONE, None),
+        (error(errno.ENOENT), Presence.GONE, None),
+        (error(errno.EPERM), Presence.UNKNOWN, None),
+        (BlockingIOError(), Presence.UNKNOWN, None),
+        (OSError(errno.ENOBUFS, "No buffer space available"), Presence.UNKNOWN, None),
+    ],
+)
+@pytest.mark.parametrize(("ours", "theirs"), [(OURS, THEIRS), (OURS_6, THEIRS_6)])
+def test_what_the_kernel_says_decides(
+    reply: bytes | OSError, presence: Presence, user: int | None, ours: Address, theirs: Address
+) -> None:
+    asked, _ = peers(reply)
+    assert asked.presence(ours, theirs) is presence
+    assert asked.user(ours, theirs) == user
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "family"), [(OURS, THEIRS, socket.AF_INET), (OURS_6, THEIRS_6, socket.AF_INET6)]
+)
+def test_the_question_is_about_the_socket_at_the_other_end(ours: Address, theirs: Address, family: int) -> None:
+    asked, netlink = peers(answer(1, 1))
+    asked.presence(ours, theirs)
+    [query] = netlink.asked
+    length, kind, flags = struct.unpack_from("=IHH", query)
+    assert (length, kind, flags) == (len(query), 20, 1)
+    assert (query[16], query[17]) == (family, socket.IPPROTO_TCP)
+    assert struct.unpack_from("!HH", query, 24) == (theirs[1], ours[1])
+    assert query[28:44] == socket.inet_pton(family, theirs[0]).ljust(16, b"\0")
+    assert query[44:60] == socket.inet_pton(family, ours[0]).ljust(16, b"\0")
+
+
+def test_of_other_hosts_the_kernel_is_not_asked() -> None:
+    asked, netlink = peers(answer(1000, 77))
+    assert asked.presence(("192.0.2.1", 3000), REMOTE) is Presence.UNKNOWN
+    assert asked.user(("192.0.2.1", 3000), REMOTE) is None
+    assert netlink.asked == []
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "local"),
+    [
+        (OURS, THEIRS, True),
+        (("127.0.0.1", 1), ("127.0.0.2", 2), True),
+        (OURS_6, THEIRS_6, True),
+        (("192.0.2.1", 1), ("192.0.2.1", 2), True),
+        (("192.0.2.1", 1), REMOTE, False),
+        (OURS, REMOTE, False),
+    ],
+)
+def test_a_client_is_local_if_both_ends_are_this_hosts(ours: Address, theirs: Address, *, local: bool) -> None:
+    assert Peers.is_local(ours, theirs) is local
+
+
+# Hazard 15.
+def test_without_a_socket_to_ask_through_nobody_is_taken_for_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    assert Peers().presence(OURS, THEIRS) is Presence.UNKNOWN
+
+
+def test_closing_closes_what_was_opened_once() -> None:
+    asked, netlink = peers(answer(1, 1))
+    asked.close()
+    asked.close()
+    assert netlink.closed == 1
