@@ -1,9 +1,10 @@
 """Processes without processes: what `descent` sees and does of the system, played from a table."""
 
+import itertools
 import os
 import signal
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -38,6 +39,7 @@ class ProcessTable:
     killed: list[int] = field(default_factory=list[int])
     reaped: list[int] = field(default_factory=list[int])
     walks: int = 0
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1001))
     asked: Counter[str] = field(default_factory=Counter[str])
     pidfds: dict[int, FakeProcess] = field(default_factory=dict[int, FakeProcess])
     before: dict[tuple[str, int], Callable[[], object]] = field(
@@ -53,11 +55,11 @@ class ProcessTable:
         for name in ("os", "signal", "procfs"):
             monkeypatch.setattr(descent, name, self)
 
-    def start(self, parent: int | None = None, mark: int | None = None, pid: int | None = None) -> int:
+    def start(self, parent: int | None = None, mark: int | None = None) -> int:
         """Fork from `parent` (by default from `me`); without a mark of its own it inherits its parent's."""
         parent = self.me if parent is None else parent
         inherited = self.rows[parent].mark if parent in self.rows else None
-        pid = pid or max([self.me, *self.rows]) + 1
+        pid = next(self.numbers)
         self.rows[pid] = FakeProcess(pid, parent, inherited if mark is None else mark)
         return pid
 

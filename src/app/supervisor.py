@@ -104,26 +104,35 @@ class Supervisor:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
     def _start(self) -> None:
-        (orders, give), (ready, tell) = os.pipe(), os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            self._become_worker(give, ready)
-            sys.exit(self._work(orders, tell))
-        os.close(orders)
-        os.close(tell)
-        worker = Worker(pid, os.pidfd_open(pid), give, time.monotonic())
-        self._workers[pid] = worker
-        self._descent.enrol(pid, 0)
-        self._selector.register(worker.pidfd, selectors.EVENT_READ, lambda: self._bury(worker))
-        self._selector.register(ready, selectors.EVENT_READ, lambda: self._ready(ready))
+        # Whatever fails in between, nothing stays open; a worker that has been forked by then sees its orders end.
+        with contextlib.ExitStack() as ours, contextlib.ExitStack() as its:
+            orders, give = os.pipe()
+            its.callback(os.close, orders)
+            ours.callback(os.close, give)
+            ready, tell = os.pipe()
+            its.callback(os.close, tell)
+            ours.callback(os.close, ready)
+            pid = os.fork()
+            if pid == 0:
+                ours.close()
+                self._become_worker()
+                sys.exit(self._work(orders, tell))
+            pidfd = os.pidfd_open(pid)
+            ours.callback(os.close, pidfd)
+            worker = Worker(pid, pidfd, give, time.monotonic())
+            self._selector.register(pidfd, selectors.EVENT_READ, lambda: self._bury(worker))
+            self._selector.register(ready, selectors.EVENT_READ, lambda: self._ready(ready))
+            self._workers[pid] = worker
+            self._descent.enrol(pid, 0)
+            ours.pop_all()
 
-    def _become_worker(self, *not_ours: int) -> None:
+    def _become_worker(self) -> None:
         for number in STOP_SIGNALS:
             signal.signal(number, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         # A worker that held its siblings' orders would keep them from seeing the supervisor's end.
-        for descriptor in (*not_ours, *(worker.orders for worker in self._workers.values())):
-            os.close(descriptor)
+        for worker in self._workers.values():
+            os.close(worker.orders)
         self._selector.close()
 
     def _ready(self, ready: int) -> None:
