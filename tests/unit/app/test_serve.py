@@ -146,7 +146,8 @@ async def test_the_supervisors_death_after_a_stop_is_a_hurry(worker: Worker) -> 
     assert "killed" in (await task).error
 
 
-async def test_what_nobody_has_caught_is_logged(worker: Worker) -> None:
+@pytest.mark.usefixtures("worker")
+async def test_what_nobody_has_caught_is_logged() -> None:
     with capture_logs() as logs:
         asyncio.get_running_loop().call_exception_handler({"message": "lost", "exception": LookupError("it")})
         asyncio.get_running_loop().call_exception_handler({"message": "lost too"})

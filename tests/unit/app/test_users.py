@@ -6,7 +6,7 @@ import pytest
 from execwire.app.configuration import ConfigurationError
 from execwire.app.users import allowed_users
 
-OWN = {os.geteuid(), 0}
+OWN = frozenset({os.geteuid(), 0})
 
 
 def test_by_default_the_agents_own_user_and_root_are_let_in() -> None:
