@@ -1,7 +1,7 @@
 """Turns of the event loop: for the tests whose subject is what happens in which turn, without any time passing."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -14,6 +14,15 @@ async def settle(turns: int = ENOUGH) -> None:
     """Let everything happen that can happen without time or I/O; afterwards "not yet" means "not at all"."""
     for _ in range(turns):
         await asyncio.sleep(0)
+
+
+async def soon(condition: Callable[[], object]) -> None:
+    """Let turns pass until a condition holds: at once, where `proc.eventually` would look too late."""
+    for _ in range(100_000):
+        if condition():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError
 
 
 async def past(seconds: float) -> None:

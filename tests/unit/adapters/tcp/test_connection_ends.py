@@ -90,7 +90,7 @@ async def test_what_runs_for_a_client_that_is_lost_is_killed() -> None:
         await served.send(ask("a"), ask("b", id="b"), ask("c"))
         served.transport.abort()
         await settle()
-        assert [request.command[0] for request in served.intake.cancelled] == ["a", "b"]
+        assert {request.command[0] for request in served.intake.cancelled} == {"a", "b"}
         assert served.results == []
 
 

@@ -1,0 +1,122 @@
+"""A TcpServer without a network: a listener at which a test puts clients, and transports that it plays."""
+
+import asyncio
+import os
+import socket
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from typing import cast
+
+import pytest
+from fakes import FakeClock, FakePeers, FakeTaskIntake
+from served import MAX_LINE, echo
+from transport import ADDRESSES, FakeTransport
+from turns import settle, soon
+
+from execwire.adapters.tcp.access import Access
+from execwire.adapters.tcp.connection import Surroundings
+from execwire.adapters.tcp.exchanges import InFlight
+from execwire.adapters.tcp.server import Door, TcpServer
+
+
+class FakeClient:
+    """A socket as accept(2) gives it."""
+
+    def __init__(self, family: socket.AddressFamily = socket.AF_INET, failure: OSError | None = None) -> None:
+        self.family = family
+        self.options: list[tuple[int, ...]] = []
+        self.blocking = True
+        self.closed = False
+        self.transport = FakeTransport()
+        self._failure = failure
+
+    def getsockname(self) -> tuple[str, int]:
+        return ADDRESSES["sockname"]
+
+    def getpeername(self) -> tuple[str, int]:
+        if self._failure is not None:
+            raise self._failure
+        return ADDRESSES["peername"]
+
+    def setblocking(self, flag: bool) -> None:  # noqa: FBT001 -- its only form
+        self.blocking = flag
+
+    def setsockopt(self, *option: int) -> None:
+        self.options.append(option)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class FakeListener:
+    """A listening socket; what is in `queue` is accepted, or is why that fails."""
+
+    def __init__(self) -> None:
+        self._reading, self._writing = os.pipe2(os.O_NONBLOCK)
+        self.queue: deque[FakeClient | OSError] = deque()
+        self.accepts = 0
+
+    def put(self, *clients: FakeClient | OSError) -> None:
+        self.queue += clients
+        os.write(self._writing, bytes(len(clients)))
+
+    def fileno(self) -> int:
+        return self._reading
+
+    def accept(self) -> tuple[FakeClient, object]:
+        self.accepts += 1
+        if not self.queue:
+            raise BlockingIOError
+        client = self.queue.popleft()
+        os.read(self._reading, 1)
+        if isinstance(client, OSError):
+            raise client
+        return client, None
+
+    def close(self) -> None:
+        os.close(self._reading)
+        os.close(self._writing)
+
+
+class Serving:
+    """A TcpServer over such a listener."""
+
+    def __init__(
+        self, *gated: str, max_connections: int = 100, at_once: int = 64, users: frozenset[int] | None
+    ) -> None:
+        self.listener = FakeListener()
+        self.intake = FakeTaskIntake(echo, gates={name: asyncio.Event() for name in gated})
+        self.peers = FakePeers()
+        surroundings = Surroundings(self.intake, FakeClock(), self.peers, MAX_LINE, 60.0, InFlight(100, 1_000_000))
+        listeners = (cast("socket.socket", self.listener),)
+        self.server = TcpServer(listeners, surroundings, Door(Access(users), max_connections, at_once))
+
+    async def connect(self, *clients: FakeClient) -> None:
+        """Have these clients accepted, or whatever becomes of them."""
+        self.listener.put(*clients)
+        await soon(lambda: not self.listener.queue)
+        await settle()
+
+
+@asynccontextmanager
+async def serving(
+    monkeypatch: pytest.MonkeyPatch,
+    *gated: str,
+    max_connections: int = 100,
+    at_once: int = 64,
+    users: frozenset[int] | None = None,
+) -> AsyncGenerator[Serving]:
+    served = Serving(*gated, max_connections=max_connections, at_once=at_once, users=users)
+
+    async def connect(factory: Callable[[], asyncio.Protocol], client: FakeClient) -> None:
+        await asyncio.sleep(0)
+        client.transport.protocol = factory()
+        client.transport.protocol.connection_made(client.transport)
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "connect_accepted_socket", connect)
+    try:
+        async with served.server:
+            yield served
+    finally:
+        served.listener.close()
