@@ -21,14 +21,17 @@ from execwire.adapters.tcp.server import Door, TcpServer
 
 
 class FakeClient:
-    """A socket as accept(2) gives it."""
+    """A socket as accept(2) gives it; what it `says` is there to be read from the start."""
 
-    def __init__(self, family: socket.AddressFamily = socket.AF_INET, failure: OSError | None = None) -> None:
+    def __init__(
+        self, family: socket.AddressFamily = socket.AF_INET, failure: OSError | None = None, says: bytes = b""
+    ) -> None:
         self.family = family
         self.options: list[tuple[int, ...]] = []
         self.blocking = True
         self.closed = False
         self.transport = FakeTransport()
+        self.says = says
         self._failure = failure
 
     def getsockname(self) -> tuple[str, int]:
@@ -113,6 +116,10 @@ async def serving(
         await asyncio.sleep(0)
         client.transport.protocol = factory()
         client.transport.protocol.connection_made(client.transport)
+        if client.says:
+            # As uvloop does: what is there already is read before whoever awaits this gets its turn.
+            client.transport.deliver(client.says)
+        await asyncio.sleep(0)
 
     monkeypatch.setattr(asyncio.get_running_loop(), "connect_accepted_socket", connect)
     try:

@@ -44,12 +44,15 @@ class Served:
         self.peers = FakePeers()
         self.lost: list[Connection] = []
         in_flight = InFlight(limits.requests, limits.request_bytes, limits.killed_with_client)
+        self.made: list[Connection] = []
         self.connection = Connection(
             Surroundings(self.intake, FakeClock(), self.peers, MAX_LINE, limits.line_seconds, in_flight),
+            self.made.append,
             self.lost.append,
         )
         self.transport = FakeTransport(self.connection)
         self.connection.connection_made(self.transport)
+        assert self.made == [self.connection]
 
     async def send(self, *pieces: bytes) -> list[dict[str, Any]]:
         """Send these bytes, a piece at a time; return what is answered in all, once nothing happens any more."""

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import TypeAlias, cast
 
 import structlog
 
@@ -37,13 +37,10 @@ class Surroundings:
 class Connection(asyncio.Protocol):
     """Serves one client; asyncio calls it, as asyncio.Protocol says."""
 
-    def __init__(self, surroundings: Surroundings, on_lost: "Callable[[Connection], None]") -> None:
-        """Prepare; nothing happens before `connection_made`. `on_lost` is called at the very end."""
-        self._on_lost = on_lost
-        self._intake = surroundings.intake
-        self._peers = surroundings.peers
-        self._max_line = surroundings.max_line
-        self._line_seconds = surroundings.line_seconds
+    def __init__(self, surroundings: Surroundings, on_made: "Callback", on_lost: "Callback") -> None:
+        """Prepare; `on_made` is called before anything is read, and may refuse or let go. `on_lost` at the very end."""
+        self._on_made, self._on_lost = on_made, on_lost
+        self._surroundings, self._intake = surroundings, surroundings.intake
         self._framer = LineFramer(surroundings.max_line)
         self._exchanges = Exchanges(surroundings.intake, surroundings.clock, surroundings.in_flight)
         # Reading is paused: this client has enough in flight, or the agent has.
@@ -66,7 +63,8 @@ class Connection(asyncio.Protocol):
         # uvloop's transports do not inherit from asyncio's, they only behave like them.
         self._transport = cast("asyncio.Transport", transport)
         self._outbox = self._exchanges.outbox = Outbox(self._transport, self._sent)
-        self._liveness = Liveness(self._transport, self._peers, lambda: self._paused or self._at_eof)
+        self._liveness = Liveness(self._transport, self._surroundings.peers, lambda: self._paused or self._at_eof)
+        self._on_made(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End: whatever still runs for this client is killed, whatever it was to be told is dropped."""
@@ -149,7 +147,7 @@ class Connection(asyncio.Protocol):
 
     def _take(self, line: bytes | Oddity) -> None:
         if line is Oddity.TOO_LONG:
-            self._exchanges.refuse(f"invalid request: The line is longer than {self._max_line} bytes")
+            self._exchanges.refuse(f"invalid request: The line is longer than {self._surroundings.max_line} bytes")
         elif line is Oddity.FOREIGN:
             self._leaving = True
             self._framer.clear()
@@ -160,14 +158,13 @@ class Connection(asyncio.Protocol):
     def _take_last(self, line: bytes) -> None:
         self._leaving = True
         self._framer.clear()
-        if line.strip():
-            incoming = decode_request(line)
-            if isinstance(incoming, Incoming) or incoming.is_object:
-                self._exchanges.take(incoming, len(line))
+        incoming = decode_request(line)
+        if isinstance(incoming, Incoming) or incoming.is_object:
+            self._exchanges.take(incoming, len(line))
 
     def _give_up_on_line(self) -> None:
         if not self._leaving and not self._paused:
-            self.refuse(f"invalid request: The line was not completed within {self._line_seconds:g} s")
+            self.refuse(f"invalid request: The line was not completed within {self._surroundings.line_seconds:g} s")
 
     def _pause(self, *, paused: bool) -> None:
         if paused and self._room is None and not self._intake.has_room:
@@ -198,3 +195,6 @@ class Connection(asyncio.Protocol):
             self._pause(paused=False)
             self._transport.write_eof()
             asyncio.get_running_loop().call_later(CLOSE_SECONDS, self._transport.close)
+
+
+Callback: TypeAlias = Callable[[Connection], None]

@@ -38,6 +38,8 @@ class TcpServer:
         self._listeners = listeners
         self._surroundings = surroundings
         self._door = door
+        # Accepted, and not yet ready to be written to.
+        self._arriving: set[Connection] = set()
         self._connections: set[Connection] = set()
         self._openings: set[asyncio.Task[None]] = set()
         self._none_left = asyncio.Event()
@@ -54,6 +56,8 @@ class TcpServer:
     async def __aexit__(self, *exc_info: object) -> None:
         """Close every connection, answered or not; their tasks are cancelled with that."""
         self._stop_accepting()
+        # Who is being let in can be closed only once that is done.
+        await asyncio.gather(*self._openings)
         for connection in tuple(self._connections):
             connection.abort()
         await self._closed()
@@ -71,7 +75,7 @@ class TcpServer:
             async with asyncio.timeout(seconds):
                 await self._closed()
         except TimeoutError:
-            return len(self._connections)
+            return self._count
         return 0
 
     def _stop_accepting(self) -> None:
@@ -96,7 +100,7 @@ class TcpServer:
 
     def _pause(self, listener: socket.socket, error: OSError) -> None:
         if not self._pauses:
-            _log.warning("cannot accept clients for now", reason=error.strerror, connections=len(self._connections))
+            _log.warning("cannot accept clients for now", reason=error.strerror, connections=self._count)
         self._loop.remove_reader(listener.fileno())
         self._pauses[listener] = self._loop.call_later(ACCEPT_PAUSE_SECONDS, self._resume, listener)
 
@@ -105,8 +109,9 @@ class TcpServer:
         self._loop.add_reader(listener.fileno(), self._accept, listener)
 
     async def _open(self, client: socket.socket) -> None:
-        connection = Connection(self._surroundings, self._lost)
-        self._connections.add(connection)
+        refusal: str | None = None
+        connection = Connection(self._surroundings, lambda connection: self._made(connection, refusal), self._lost)
+        self._arriving.add(connection)
         try:
             refusal = self._refusal(client)
             client.setblocking(False)  # noqa: FBT003 -- its only form
@@ -117,7 +122,11 @@ class TcpServer:
             _log.debug("client gone before it was served", reason=error.strerror)
             client.close()
             self._lost(connection)
-            return
+
+    def _made(self, connection: Connection, refusal: str | None) -> None:
+        # Here and no later: loops may read what the client has sent before `_open` gets its turn again.
+        self._arriving.discard(connection)
+        self._connections.add(connection)
         if refusal is not None:
             _log.warning("client refused", reason=refusal)
             connection.refuse(refusal)
@@ -125,16 +134,21 @@ class TcpServer:
             connection.leave()
 
     def _refusal(self, client: socket.socket) -> str | None:
-        if len(self._connections) > self._door.max_connections:
+        if self._count > self._door.max_connections:
             return f"refused: {self._door.max_connections} clients are connected; --max-connections allows more"
         return self._door.access.refusal(client, self._surroundings.peers)
 
     def _lost(self, connection: Connection) -> None:
+        self._arriving.discard(connection)
         self._connections.discard(connection)
-        if not self._connections:
+        if not self._count:
             self._none_left.set()
 
+    @property
+    def _count(self) -> int:
+        return len(self._arriving) + len(self._connections)
+
     async def _closed(self) -> None:
-        while self._connections:
+        while self._count:
             self._none_left.clear()
             await self._none_left.wait()

@@ -68,9 +68,9 @@ async def test_one_client_too_many_is_told_which_option_allows_more(monkeypatch:
 async def test_another_user_is_refused_with_a_reason_and_runs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(monkeypatch, users=frozenset({1000})) as served:
         served.peers.owner = 1001
-        client = FakeClient()
+        client = FakeClient(says=ask("a"))
         await served.connect(client)
-        client.transport.deliver(ask("a"))
+        client.transport.deliver(ask("b"))
         await settle()
         assert ["user 1001" in error for error in errors(client)] == [True]
         assert served.intake.taken == []
@@ -143,14 +143,27 @@ async def test_leaving_answers_what_was_taken_and_lets_nobody_in(monkeypatch: py
         assert await waiting == 0
 
 
-async def test_a_client_that_was_being_let_in_at_the_stop_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+# Hazard 31.
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_client_that_is_being_let_in_at_the_stop_is_let_go(monkeypatch: pytest.MonkeyPatch, turns: int) -> None:
     async with serving(monkeypatch) as served:
         client = FakeClient()
         served.listener.put(client)
         await soon(lambda: not served.listener.queue)
+        await settle(turns)
         served.server.leave()
         await settle()
         assert client.transport.wrote_eof
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_closing_waits_for_a_client_that_is_being_let_in(monkeypatch: pytest.MonkeyPatch, turns: int) -> None:
+    client = FakeClient()
+    async with serving(monkeypatch) as served:
+        served.listener.put(client)
+        await soon(lambda: not served.listener.queue)
+        await settle(turns)
+    assert client.transport.aborted
 
 
 async def test_closing_closes_every_client_and_kills_its_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
