@@ -1,0 +1,31 @@
+"""Hazard 33: a client that is refused may have sent its command before it was looked at."""
+
+import asyncio
+import json
+import socket
+from pathlib import Path
+
+from agent import running_agent
+
+CLIENTS = 40
+
+
+def refused(port: int, request: bytes) -> list[str]:
+    """Send without waiting for anything; return the errors of what is answered."""
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(request)
+        client.shutdown(socket.SHUT_WR)
+        client.settimeout(20)
+        answer = b"".join(iter(lambda: client.recv(65536), b""))
+    return [json.loads(line)["error"] for line in answer.splitlines()]
+
+
+async def test_what_a_refused_client_has_sent_already_is_not_run(tmp_path: Path) -> None:
+    mark = tmp_path / "ran"
+    request = json.dumps({"command": ["touch", str(mark)]}).encode() + b"\n"
+    async with running_agent("--max-connections", "1") as agent, await agent.connect() as client:
+        await client.ask(command=["true"])
+        for _ in range(CLIENTS):
+            errors = await asyncio.to_thread(refused, agent.port, request)
+            assert errors == ["refused: 1 clients are connected; --max-connections allows more"]
+    assert not mark.exists()  # noqa: ASYNC240 -- one look
