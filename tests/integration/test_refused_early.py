@@ -28,4 +28,4 @@ async def test_what_a_refused_client_has_sent_already_is_not_run(tmp_path: Path)
         for _ in range(CLIENTS):
             errors = await asyncio.to_thread(refused, agent.port, request)
             assert errors == ["refused: 1 clients are connected; --max-connections allows more"]
-    assert not mark.exists()  # noqa: ASYNC240 -- one look
+    assert not mark.exists()

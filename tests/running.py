@@ -1,0 +1,120 @@
+"""A Process on a pipe, with nobody behind it: whom it asks and tells is played by a test."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+from fakes import FakeClock
+
+from execwire.adapters.subprocess.containment import Containment
+from execwire.adapters.subprocess.leader import Exits, Leader
+from execwire.adapters.subprocess.process import Handling, Leftovers, Process
+from execwire.adapters.subprocess.spawn import Spawned
+from execwire.adapters.subprocess.spool import Spool
+from execwire.adapters.subprocess.watch import Watch
+
+PID, MARK = 4711, 7
+LONG = 60.0
+
+
+@dataclass
+class FakeContainment:
+    """What a Process asks of Containment, of its Descent and of the kernel, in the order in which it does."""
+
+    calls: list[str] = field(default_factory=list[str])
+    ended: bool = False
+    status: int = 0
+
+    WEXITED, WNOHANG, WNOWAIT, P_PID = os.WEXITED, os.WNOHANG, os.WNOWAIT, os.P_PID
+    waitstatus_to_exitcode = staticmethod(os.waitstatus_to_exitcode)
+
+    @property
+    def descent(self) -> "FakeContainment":
+        return self
+
+    def enrol(self, pid: int, mark: int) -> None:
+        assert (pid, mark) == (PID, MARK)
+
+    def abandon(self, _: int) -> None:
+        self.calls.append("abandon")
+
+    def released(self, _: int) -> None:
+        self.calls.append("release")
+
+    async def end(self, mark: int) -> bool:
+        assert mark == MARK
+        self.calls.append("end all")
+        return True
+
+    def waitid(self, *_: int) -> object:
+        return object() if self.ended else None
+
+    def killpg(self, *_: int) -> None:
+        self.calls.append("kill group")
+
+    def wait4(self, pid: int, _: int) -> tuple[int, int, object]:
+        self.calls.append("reap")
+        return pid, self.status, None
+
+
+class FakeExits(Exits):
+    """Tells of an end when a test does."""
+
+    def __init__(self) -> None:
+        self.callbacks: dict[Leader, object] = {}
+        self.hastened: list[Leader] = []
+
+    def follow(self, leader: Leader, callback: object) -> None:
+        self.callbacks[leader] = callback
+
+    def forget(self, leader: Leader) -> None:
+        self.callbacks.pop(leader, None)
+
+    def hasten(self, leader: Leader) -> None:
+        self.hastened.append(leader)
+
+
+class Running:
+    """A Process and all that it stands on."""
+
+    def __init__(self, folder: Path) -> None:
+        self.kernel = FakeContainment()
+        self.exits = FakeExits()
+        self.watch = Watch()
+        self.spool = Spool(str(folder), 1 << 30, 1 << 30)
+        self.writing = -1
+
+    def start(
+        self,
+        *,
+        timeout: float | None = None,
+        leftovers: Leftovers = Leftovers.KILL,
+        linger: float = LONG,
+        limit: int | None = None,
+    ) -> Process:
+        reading, self.writing = os.pipe2(os.O_NONBLOCK)
+        containment = cast("Containment", self.kernel)
+        handling = Handling(FakeClock(), containment, leftovers, self.watch, self.exits, self.spool, linger, limit)
+        return Process(Spawned(PID, reading, MARK), timeout, handling)
+
+    def say(self, data: bytes) -> None:
+        os.write(self.writing, data)
+
+    def hang_up(self) -> None:
+        os.close(self.writing)
+        self.writing = -1
+
+    def exit(self, status: int = 0, *, told: bool = True) -> None:
+        """End the leader, and have that told unless its stdout is to show it."""
+        self.kernel.ended, self.kernel.status = True, status
+        if told:
+            for callback in list(self.exits.callbacks.values()):
+                assert callable(callback)
+                callback()
+
+    def close(self) -> None:
+        if self.writing >= 0:
+            self.hang_up()
+        self.spool.close()
+        self.watch.close()
