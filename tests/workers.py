@@ -42,7 +42,7 @@ class FakeSystem:
     waitstatus_to_exitcode = staticmethod(os.waitstatus_to_exitcode)
 
     def __init__(self, *lives: "Callable[[FakeSystem, FakeWorker], object]") -> None:
-        self.lives = list(lives)
+        self.live(*lives)
         self.table = ProcessTable()
         # Those that have not been reaped, and all that there ever were, by pid.
         self.workers: list[FakeWorker] = []
@@ -53,6 +53,10 @@ class FakeSystem:
         self.refusals: list[OSError] = []
         self.pidfd_refusals: list[OSError] = []
         self._pipes: list[tuple[int, int]] = []
+
+    def live(self, *lives: "Callable[[FakeSystem, FakeWorker], object]") -> None:
+        """Have the next forks live like this."""
+        self.lives = list(lives)
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.table.install(monkeypatch)

@@ -43,7 +43,7 @@ class Run:
 
     def __init__(self, system: FakeSystem, workers: int = 1, stop_seconds: float = LONG) -> None:
         self.system = system
-        self.supervisor = Supervisor(workers, lambda *_: 0, stop_seconds)
+        self.supervisor = Supervisor(workers, lambda _orders, _ready: 0, stop_seconds)
         self.ready = 0
 
     def until_stopped(self, number: int = signal.SIGTERM) -> int:
@@ -70,7 +70,7 @@ def test_it_is_ready_once_and_stops_in_good_order(system: FakeSystem, number: in
 
 
 def test_a_worker_that_dies_is_replaced_and_that_is_logged(system: FakeSystem) -> None:
-    system.lives = [dies, lives]
+    system.live(dies, lives)
     with capture_logs() as logs:
         assert Run(system).until_stopped() == 0
     assert len(system.forked) == 2
@@ -92,7 +92,7 @@ def test_what_a_dead_worker_left_behind_is_killed_and_its_siblings_tasks_are_not
         works(system, worker)
         dies(system, worker)
 
-    system.lives = [works, works_and_dies, lives]
+    system.live(works, works_and_dies, lives)
     with capture_logs() as logs:
         assert Run(system, 2).until_stopped() == 0
     # The sibling ended in good order after it: what it left on purpose stays.
@@ -110,7 +110,7 @@ def test_what_does_not_die_is_logged_and_the_supervisor_goes_on(
         system.table.rows[pid].others = True
         dies(system, worker)
 
-    system.lives = [leaves_the_stubborn, lives]
+    system.live(leaves_the_stubborn, lives)
     with capture_logs() as logs:
         assert Run(system).until_stopped() == 0
     [stubborn] = [log for log in logs if log["event"] == "some of it does not die"]
@@ -118,7 +118,7 @@ def test_what_does_not_die_is_logged_and_the_supervisor_goes_on(
 
 
 def test_workers_that_die_again_and_again_right_after_their_start_are_given_up(system: FakeSystem) -> None:
-    system.lives = [dies]
+    system.live(dies)
     with capture_logs() as logs:
         assert Run(system).until_stopped() == FAILED
     assert len(system.forked) == MAX_YOUNG_DEATHS
@@ -127,7 +127,7 @@ def test_workers_that_die_again_and_again_right_after_their_start_are_given_up(s
 
 def test_deaths_of_old_workers_are_no_reason_to_give_up(system: FakeSystem, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "YOUNG_SECONDS", 0.0)
-    system.lives = [dies] * (2 * MAX_YOUNG_DEATHS) + [lives]
+    system.live(dies] * (2 * MAX_YOUNG_DEATHS) + [lives)
     assert Run(system).until_stopped() == 0
 
 
