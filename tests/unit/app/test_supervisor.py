@@ -20,6 +20,10 @@ def open_descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
+def no_work(orders: int, ready: int) -> int:
+    raise AssertionError((orders, ready))
+
+
 def lives(_: FakeSystem, worker: FakeWorker) -> None:
     assert worker.pid
 
@@ -43,7 +47,7 @@ class Run:
 
     def __init__(self, system: FakeSystem, workers: int = 1, stop_seconds: float = LONG) -> None:
         self.system = system
-        self.supervisor = Supervisor(workers, lambda _orders, _ready: 0, stop_seconds)
+        self.supervisor = Supervisor(workers, no_work, stop_seconds)
         self.ready = 0
 
     def until_stopped(self, number: int = signal.SIGTERM) -> int:
@@ -127,7 +131,7 @@ def test_workers_that_die_again_and_again_right_after_their_start_are_given_up(s
 
 def test_deaths_of_old_workers_are_no_reason_to_give_up(system: FakeSystem, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "YOUNG_SECONDS", 0.0)
-    system.live(dies] * (2 * MAX_YOUNG_DEATHS) + [lives)
+    system.live(*[dies] * (2 * MAX_YOUNG_DEATHS), lives)
     assert Run(system).until_stopped() == 0
 
 

@@ -21,6 +21,11 @@ def pattern(size: int) -> bytes:
     return array("I", range(size // 4 + 1)).tobytes()[:size]
 
 
+def take(target: int, data: bytes) -> None:
+    assert target >= 0
+    assert data
+
+
 def full_disk() -> BinaryIO:
     return Path("/dev/full").open("r+b", buffering=0)
 
@@ -135,7 +140,7 @@ async def test_a_full_disk_is_a_failure_with_the_systems_reason(
         monkeypatch.setattr(captured.spool, "open", full_disk)
         if full_from:
             # The file itself takes what was in memory; what follows does not fit.
-            monkeypatch.setattr("execwire.adapters.subprocess.capture.write_all", lambda *_: None)
+            monkeypatch.setattr("execwire.adapters.subprocess.capture.write_all", take)
         await captured.write(pattern(HELD_BYTES * 8))
         await captured.ended()
         assert captured.capture.failure is not None

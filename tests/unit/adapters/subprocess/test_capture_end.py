@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from captured import Captured, capturing, read_and_close
+from captured import PLENTY, Captured, capturing, read_and_close
 from proc import eventually
 from turns import settle
 
@@ -18,7 +18,7 @@ MUCH = 1_000_000
 async def spooling(captured: Captured) -> None:
     """Have it write to a file, and wait for more."""
     await captured.write(bytes(MUCH))
-    await eventually(lambda: captured.capture._stirred is not None and captured.capture._size == MUCH)
+    await eventually(lambda: captured.spool.disk.free == PLENTY - MUCH)
 
 
 async def test_finishing_takes_what_is_in_the_pipe_and_waits_for_nobody(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ async def test_one_that_spools_goes_on_when_more_comes_and_ends_at_the_end_of_fi
     async with capturing(tmp_path) as captured:
         await spooling(captured)
         await captured.write(b"more")
-        await eventually(lambda: captured.capture._size == MUCH + 4)
+        await eventually(lambda: captured.spool.disk.free == PLENTY - MUCH - 4)
         assert captured.ends == 0
         captured.hang_up()
         await captured.ended()
@@ -104,7 +104,7 @@ async def test_at_the_limit_it_waits_whether_there_is_more(tmp_path: Path) -> No
         await spooling(captured)
         await settle()
         assert not captured.capture.ended
-        os.write(captured.writing, b"x")
+        await captured.write(b"x")
         await captured.ended()
         assert captured.capture.overflowed
         assert await captured.collect() == bytes(MUCH)

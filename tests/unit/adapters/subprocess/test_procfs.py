@@ -16,7 +16,11 @@ Files = dict[str, bytes]
 def files(monkeypatch: pytest.MonkeyPatch) -> Files:
     """What stands under /proc, by path."""
     files: Files = {}
-    monkeypatch.setattr(procfs, "_read", lambda path: files.get(path, b""))
+
+    def read(path: str) -> bytes:
+        return files.get(path, b"")
+
+    monkeypatch.setattr(procfs, "_read", read)
     return files
 
 
@@ -68,7 +72,11 @@ def test_of_a_process_that_is_gone_nothing_is_known() -> None:
 
 
 def test_children_of_every_thread_are_found(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "listdir", lambda path: ["7", "8"] if path == "/proc/7/task" else [])
+    def threads(path: str) -> list[str]:
+        assert path == "/proc/7/task"
+        return ["7", "8"]
+
+    monkeypatch.setattr(os, "listdir", threads)
     files["/proc/7/task/7/children"] = b"10 11 "
     files["/proc/7/task/8/children"] = b"12 "
     assert procfs.children(7) == [10, 11, 12]

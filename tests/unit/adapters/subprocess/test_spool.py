@@ -3,6 +3,7 @@ import os
 import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from captured import read_and_close
@@ -38,11 +39,12 @@ def pipe() -> Iterator[list[int]]:
         os.close(end)
 
 
-def kept(spool: Spool, data: bytes) -> SpooledOutput:
+def kept(spool: Spool, data: bytes) -> tuple[SpooledOutput, BinaryIO]:
+    """Return an output, and the file that it owns."""
     file = spool.open()
     file.write(data)
     spool.disk.claim(len(data))
-    return SpooledOutput(file, len(data), spool)
+    return SpooledOutput(file, len(data), spool), file
 
 
 # Hazard 20.
@@ -68,14 +70,14 @@ async def test_output_in_memory_is_there_in_pieces_until_it_is_closed() -> None:
 
 
 async def test_output_in_a_file_reads_back_and_frees_the_disk(spool: Spool) -> None:
-    output = kept(spool, b"x" * 900)
+    output, file = kept(spool, b"x" * 900)
     assert output.held is None
     assert spool.disk.free == 100
     assert await read_and_close(output) == b"x" * 900
     output.close()
     await spool.freed()
     assert spool.disk.free == 1000
-    assert output._file.closed
+    assert file.closed
 
 
 async def test_spool_files_have_no_name(spool: Spool, tmp_path: Path) -> None:
@@ -94,7 +96,8 @@ async def test_a_file_that_was_cut_short_is_an_error_not_an_end(spool: Spool) ->
 async def test_closing_while_a_thread_still_reads_waits_for_that_thread_off_the_loop(
     spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    output, reading, go_on = kept(spool, b"text"), threading.Event(), threading.Event()
+    output, file = kept(spool, b"text")
+    reading, go_on = threading.Event(), threading.Event()
     read = os.pread
 
     def slow(descriptor: int, count: int, offset: int) -> bytes:
@@ -107,17 +110,17 @@ async def test_closing_while_a_thread_still_reads_waits_for_that_thread_off_the_
     await eventually(reading.is_set)
     chunk.cancel()
     output.close()
-    assert not output._file.closed
+    assert not file.closed
     go_on.set()
     await spool.freed()
-    assert output._file.closed
+    assert file.closed
 
 
 async def test_closing_before_a_thread_has_begun_to_read_cancels_that(spool: Spool) -> None:
     go_on = threading.Event()
     for _ in range(THREADS):
         spool.submit(go_on.wait, 10)
-    output = kept(spool, b"text")
+    output, file = kept(spool, b"text")
     chunk = asyncio.ensure_future(anext(output.chunks()))
     await asyncio.sleep(0)
     output.close()
@@ -125,7 +128,7 @@ async def test_closing_before_a_thread_has_begun_to_read_cancels_that(spool: Spo
     with pytest.raises(asyncio.CancelledError):
         await chunk
     await spool.freed()
-    assert output._file.closed
+    assert file.closed
 
 
 def test_moving_stops_where_the_pipe_is_empty_closed_or_enough_was_moved(pipe: list[int], tmp_path: Path) -> None:
@@ -152,7 +155,11 @@ def test_a_disk_that_is_full_is_an_error(pipe: list[int]) -> None:
 
 def test_a_file_that_takes_a_little_at_a_time_gets_everything(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     write = os.write
-    monkeypatch.setattr(os, "write", lambda target, data: write(target, data[:3]))
+
+    def write_a_little(target: int, data: memoryview) -> int:
+        return write(target, data[:3])
+
+    monkeypatch.setattr(os, "write", write_a_little)
     with (tmp_path / "file").open("wb", buffering=0) as file:
         write_all(file.fileno(), b"0123456789")
         write_all(file.fileno(), b"")

@@ -75,5 +75,6 @@ async def test_what_cannot_be_watched_is_an_error_and_leaves_nothing_behind(watc
     always_readable = os.memfd_create("file")
     with pytest.raises(PermissionError):
         watch.add(always_readable, lambda: None)
+    with pytest.raises(KeyError):
+        watch.remove(always_readable)
     os.close(always_readable)
-    assert watch._callbacks == {}

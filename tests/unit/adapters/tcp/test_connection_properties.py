@@ -8,7 +8,7 @@ from served import MAX_LINE, Limits, Served, ask
 from turns import played, settle
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=5)
-REQUESTS = st.builds(lambda word, number: ask(word, **({"id": number} if number else {})), WORDS, st.integers(0, 3))
+REQUESTS = st.tuples(WORDS, st.integers(1, 3)).map(lambda drawn: ask(drawn[0], id=drawn[1]))
 PLAIN_REQUESTS = WORDS.map(ask)
 LINES = st.one_of(
     REQUESTS,

@@ -161,9 +161,9 @@ async def test_a_client_between_lines_may_take_all_the_time_it_wants() -> None:
 
 async def test_a_line_that_the_agent_itself_does_not_read_cannot_be_late() -> None:
     async with Served("a", limits=Limits(line_seconds=0.001, requests=1)) as served:
-        await served.send(b'{"command":["')
+        served.transport.deliver(b'{"command":["')
         served.intake.fill()
-        await served.send(b"a")
+        served.transport.deliver(b"a")
         assert not served.transport.is_reading()
         await past(0.005)
         assert not served.transport.wrote_eof

@@ -4,10 +4,12 @@ import asyncio
 from dataclasses import dataclass, field
 
 from fakes import FakeClock, FakeOutput, FakeTaskIntake
-from served import Limits, Served, ask, echo
+from served import Served, ask, echo
+from transport import FakeTransport
 from turns import settle
 
 from execwire.adapters.tcp.exchanges import Exchanges, InFlight
+from execwire.adapters.tcp.outbox import Outbox
 from execwire.adapters.tcp.wire import Incoming
 from execwire.domain.task import TaskRequest, TaskResult
 
@@ -25,11 +27,11 @@ class Outputs:
         return TaskResult(request.command, 0, 0.0, 0, self.given[-1], "")
 
 
-class BrokenIntake(FakeTaskIntake):
-    """Fails as only a defect of the agent can."""
-
-    async def run(self, request: TaskRequest) -> TaskResult:
+def fail_for_a_and_b(request: TaskRequest) -> TaskResult:
+    """Fail as only a defect of the agent can, but for other commands."""
+    if request.command[0] in {"a", "b"}:
         raise LookupError(request.command)
+    return echo(request)
 
 
 async def test_results_come_in_the_order_of_the_requests_however_they_end() -> None:
@@ -100,11 +102,8 @@ async def test_an_invalid_request_is_answered_at_once_under_its_id_where_one_cou
 
 
 async def test_a_defect_of_the_agent_is_answered_and_the_next_request_runs() -> None:
-    async with Served() as served:
-        works = served.intake
-        served.connection._exchanges._intake = BrokenIntake(echo)
+    async with Served(answer=fail_for_a_and_b) as served:
         await served.send(ask("a"), ask("b", id="b"))
-        served.connection._exchanges._intake = works
         await served.send(ask("c"))
         assert sorted(served.commands) == ABC
         assert served.errors.count("internal error of the agent; its log says more") == 2
@@ -137,16 +136,21 @@ async def test_a_result_that_comes_before_there_is_anywhere_to_send_it_is_droppe
 
 
 async def test_requests_in_flight_and_their_bytes_are_counted_until_they_are_sent() -> None:
-    async with Served(*ABC, limits=Limits(requests=3, request_bytes=1000)) as served:
-        exchanges = served.connection._exchanges
-        await served.send(ask("a"), ask("b", id="b"))
-        assert (exchanges.empty, exchanges.full) == (False, False)
-        await served.send(ask("c", padding="x" * 940))
-        assert exchanges.full
-        await served.let_go("a", "b")
-        assert (exchanges.empty, exchanges.full) == (False, False)
-        await served.let_go("c")
-        assert (exchanges.empty, exchanges.full) == (True, False)
+    exchanges = Exchanges(FakeTaskIntake(echo), FakeClock(), InFlight(3, 1000))
+    outbox = exchanges.outbox = Outbox(FakeTransport(), exchanges.sent)
+    outbox.pause()
+    seen: list[tuple[bool, bool]] = []
+    for size in (10, 10, 980):
+        exchanges.take(Incoming(TaskRequest(("a",)), None), size)
+        await settle()
+        seen.append((exchanges.empty, exchanges.full))
+    assert seen == [(False, False), (False, False), (False, True)]
+    outbox.resume()
+    assert (exchanges.empty, exchanges.full) == (True, False)
+    exchanges.take(Incoming(TaskRequest(("a",)), None), 1000)
+    assert (exchanges.empty, exchanges.full) == (False, True)
+    await settle()
+    assert exchanges.empty
 
 
 async def test_a_client_that_goes_in_the_turn_in_which_it_asks_leaves_nothing_behind() -> None:

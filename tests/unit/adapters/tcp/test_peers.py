@@ -3,8 +3,8 @@
 import errno
 import socket
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import cast
 
 import pytest
 
@@ -48,10 +48,24 @@ def error(number: int) -> bytes:
     return struct.pack("=IHHIIi", 36, 2, 0, 0, 0, -number)
 
 
-def peers(reply: bytes | OSError) -> tuple[Peers, FakeNetlink]:
-    peers, netlink = Peers(), FakeNetlink(reply)
-    peers._netlink = cast("socket.socket", netlink)
-    return peers, netlink
+Answering = Callable[[bytes | OSError], tuple[Peers, FakeNetlink]]
+
+
+@pytest.fixture
+def peers(monkeypatch: pytest.MonkeyPatch) -> Answering:
+    """Peers, and the kernel behind them, which always answers the same."""
+
+    def answering(reply: bytes | OSError) -> tuple[Peers, FakeNetlink]:
+        netlink = FakeNetlink(reply)
+
+        def open_socket(family: int, _: int, protocol: int) -> FakeNetlink:
+            assert (family, protocol) == (socket.AF_NETLINK, 4)
+            return netlink
+
+        monkeypatch.setattr(socket, "socket", open_socket)
+        return Peers(), netlink
+
+    return answering
 
 
 @pytest.mark.parametrize(
@@ -67,19 +81,21 @@ def peers(reply: bytes | OSError) -> tuple[Peers, FakeNetlink]:
         (OSError(errno.ENOBUFS, "No buffer space available"), Presence.UNKNOWN, None),
     ],
 )
-@pytest.mark.parametrize(("ours", "theirs"), [(OURS, THEIRS), (OURS_6, THEIRS_6)])
+@pytest.mark.parametrize("ends", [(OURS, THEIRS), (OURS_6, THEIRS_6)])
 def test_what_the_kernel_says_decides(
-    reply: bytes | OSError, presence: Presence, user: int | None, ours: Address, theirs: Address
+    peers: Answering, reply: bytes | OSError, presence: Presence, user: int | None, ends: tuple[Address, Address]
 ) -> None:
     asked, _ = peers(reply)
-    assert asked.presence(ours, theirs) is presence
-    assert asked.user(ours, theirs) == user
+    assert asked.presence(*ends) is presence
+    assert asked.user(*ends) == user
 
 
 @pytest.mark.parametrize(
     ("ours", "theirs", "family"), [(OURS, THEIRS, socket.AF_INET), (OURS_6, THEIRS_6, socket.AF_INET6)]
 )
-def test_the_question_is_about_the_socket_at_the_other_end(ours: Address, theirs: Address, family: int) -> None:
+def test_the_question_is_about_the_socket_at_the_other_end(
+    peers: Answering, ours: Address, theirs: Address, family: int
+) -> None:
     asked, netlink = peers(answer(1, 1))
     asked.presence(ours, theirs)
     [query] = netlink.asked
@@ -91,7 +107,7 @@ def test_the_question_is_about_the_socket_at_the_other_end(ours: Address, theirs
     assert query[44:60] == socket.inet_pton(family, ours[0]).ljust(16, b"\0")
 
 
-def test_of_other_hosts_the_kernel_is_not_asked() -> None:
+def test_of_other_hosts_the_kernel_is_not_asked(peers: Answering) -> None:
     asked, netlink = peers(answer(1000, 77))
     assert asked.presence(("192.0.2.1", 3000), REMOTE) is Presence.UNKNOWN
     assert asked.user(("192.0.2.1", 3000), REMOTE) is None
@@ -122,8 +138,11 @@ def test_without_a_socket_to_ask_through_nobody_is_taken_for_gone(monkeypatch: p
     assert Peers().presence(OURS, THEIRS) is Presence.UNKNOWN
 
 
-def test_closing_closes_what_was_opened_once() -> None:
+def test_closing_closes_what_was_opened_once(peers: Answering) -> None:
     asked, netlink = peers(answer(1, 1))
+    asked.close()
+    assert netlink.closed == 0
+    asked.presence(OURS, THEIRS)
     asked.close()
     asked.close()
     assert netlink.closed == 1
