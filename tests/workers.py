@@ -9,6 +9,9 @@ import pytest
 from process_table import ProcessTable
 
 from execwire.app import supervisor
+from execwire.app.supervisor import STOP, Supervisor
+
+LONG = 60.0
 
 
 @dataclass
@@ -125,3 +128,36 @@ class FakeSystem:
     def _worker(self, pid: int) -> FakeWorker:
         [worker] = [worker for worker in self.workers if worker.pid == pid]
         return worker
+
+
+def no_work(orders: int, ready: int) -> int:
+    raise AssertionError((orders, ready))
+
+
+def lives(_: FakeSystem, worker: FakeWorker) -> None:
+    assert worker.pid
+
+
+def dies(system: FakeSystem, worker: FakeWorker) -> None:
+    system.end(worker, signal.SIGSEGV)
+
+
+class Run:
+    """A run of a supervisor to its end; `on_ready` is a test's own."""
+
+    def __init__(self, system: FakeSystem, workers: int = 1, stop_seconds: float = LONG) -> None:
+        self.system = system
+        self.supervisor = Supervisor(workers, no_work, stop_seconds)
+        self.ready = 0
+
+    def until_stopped(self, number: int = signal.SIGTERM) -> int:
+        """Run; as it is ready, send a signal; each worker that is told to stop ends as it should."""
+
+        def stop() -> None:
+            self.ready += 1
+            self.system.send(number)
+            for worker in self.system.workers:
+                if worker.ordered() == STOP:
+                    self.system.end(worker)
+
+        return self.supervisor.run(stop)

@@ -8,28 +8,14 @@ from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
-from workers import FakeSystem, FakeWorker
+from workers import FakeSystem, FakeWorker, Run, dies, lives
 
 from execwire.app import supervisor
-from execwire.app.supervisor import FAILED, HURRY, MAX_YOUNG_DEATHS, STOP, Supervisor
-
-LONG = 60.0
+from execwire.app.supervisor import FAILED, HURRY, MAX_YOUNG_DEATHS, STOP
 
 
 def open_descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
-
-
-def no_work(orders: int, ready: int) -> int:
-    raise AssertionError((orders, ready))
-
-
-def lives(_: FakeSystem, worker: FakeWorker) -> None:
-    assert worker.pid
-
-
-def dies(system: FakeSystem, worker: FakeWorker) -> None:
-    system.end(worker, signal.SIGSEGV)
 
 
 @pytest.fixture
@@ -40,27 +26,6 @@ def system(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSystem]:
         system.install(patch)
         yield system
     assert open_descriptors() <= before + 1, "the selector alone may stay"
-
-
-class Run:
-    """A run of a supervisor to its end; `on_ready` is a test's own."""
-
-    def __init__(self, system: FakeSystem, workers: int = 1, stop_seconds: float = LONG) -> None:
-        self.system = system
-        self.supervisor = Supervisor(workers, no_work, stop_seconds)
-        self.ready = 0
-
-    def until_stopped(self, number: int = signal.SIGTERM) -> int:
-        """Run; as it is ready, send a signal; each worker that is told to stop ends as it should."""
-
-        def stop() -> None:
-            self.ready += 1
-            self.system.send(number)
-            for worker in self.system.workers:
-                if worker.ordered() == STOP:
-                    self.system.end(worker)
-
-        return self.supervisor.run(stop)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
