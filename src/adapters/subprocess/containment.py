@@ -119,7 +119,7 @@ class Containment:
                 await self._walk(marks, sightings)
             except OSError as error:
                 # What was not looked at is not gone.
-                sightings = {mark: Sighting(died=True, reason=f"cannot look for it: {error.strerror}") for mark in marks}
+                sightings = dict.fromkeys(marks, Sighting(died=True, reason=f"cannot look for it: {error.strerror}"))
             for mark in marks:
                 self._judge(mark, sightings.get(mark))
             awaited = [ending for ending in self._ending.values() if not ending.gone.done()]
@@ -145,19 +145,22 @@ class Containment:
 
     def _judge(self, mark: int, sighting: Sighting | None) -> None:
         ending = self._ending[mark]
-        ending.clean = ending.clean + 1 if sighting is None or sighting.clean else 0
+        if sighting is not None and not sighting.clean:
+            ending.clean = 0
+            if self._loop.time() >= ending.deadline and not ending.gone.done():
+                _log.warning("a task could not be killed; sweeping on", pids=sighting.alive, reason=sighting.reason)
+                ending.gone.set_result(False)
+            return
+        ending.clean += 1
         if ending.clean >= CLEAN_WALKS:
             del self._ending[mark]
             if not ending.gone.done():
                 ending.gone.set_result(True)
-        elif sighting is not None and not sighting.clean and self._loop.time() >= ending.deadline and not ending.gone.done():
-            _log.warning("a task could not be killed; sweeping on", pids=sighting.alive, reason=sighting.reason)
-            ending.gone.set_result(False)
 
     async def _walk(self, marks: frozenset[int], sightings: dict[int, Sighting]) -> None:
         walk = self._descent.walk(marks, sightings)
         while self._goes_on(walk):
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # noqa: ASYNC110 -- waits for nothing: others get a turn
 
     def _goes_on(self, walk: Iterator[None]) -> bool:
         slice_end = self._loop.time() + SLICE_SECONDS

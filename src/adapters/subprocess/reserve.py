@@ -11,7 +11,7 @@ SIZE = procfs.WIDTH + 1
 
 
 class Reserve:
-    """Inside of `with` there are SIZE descriptors to be had. Only for what neither awaits nor opens in other threads."""
+    """Inside of `with` there are SIZE descriptors to be had; for what does not await, as others would take them."""
 
     def __init__(self) -> None:
         """Take them; raises OSError where that is too many already."""
