@@ -159,8 +159,8 @@ class Containment:
 
     async def _walk(self, marks: frozenset[int], sightings: dict[int, Sighting]) -> None:
         walk = self._descent.walk(marks, sightings)
-        while self._goes_on(walk):
-            await asyncio.sleep(0)  # noqa: ASYNC110 -- waits for nothing: others get a turn
+        while self._goes_on(walk):  # noqa: ASYNC110 -- waits for nothing: others get a turn
+            await asyncio.sleep(0)
 
     def _goes_on(self, walk: Iterator[None]) -> bool:
         slice_end = self._loop.time() + SLICE_SECONDS
