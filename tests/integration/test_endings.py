@@ -60,7 +60,9 @@ async def test_every_fatal_signal_is_128_and_its_number_and_told_by_name(agent: 
         assert result["output"] == "said"
 
 
-@pytest.mark.parametrize(("number", "name"), [(34, "SIGRTMIN"), (35, "SIGRTMIN+1"), (63, "SIGRTMIN+29"), (64, "SIGRTMAX")])
+@pytest.mark.parametrize(
+    ("number", "name"), [(34, "SIGRTMIN"), (35, "SIGRTMIN+1"), (63, "SIGRTMIN+29"), (64, "SIGRTMAX")]
+)
 async def test_real_time_signals_have_names_too(agent: Agent, number: int, name: str) -> None:
     result = await agent.run("sh", "-c", f"kill -{number} $$")
     assert (result["exit_code"], result["error"]) == (128 + number, f"terminated by signal {name}")
@@ -84,7 +86,7 @@ async def test_times_are_those_of_the_execution(agent: Agent) -> None:
 
 
 async def test_the_command_is_echoed_as_it_was_sent(agent: Agent) -> None:
-    command = ["printf", "%s", "", "ü \"\\\n\t\u2028\U0001f600", "-1", " "]
+    command = ["printf", "%s", "", 'ü "\\\n\t\u2028\U0001f600', "-1", " "]
     result = await agent.run(*command)
     assert result["command"] == command
     assert result["output"] == "".join(command[2:])

@@ -1,7 +1,6 @@
 """Why a command could not be started: the system's reason, with the file named, and a result like every other."""
 
 import asyncio
-import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,22 +8,14 @@ from typing import Any
 
 import pytest
 from agent import Agent, running_agent
+from files import made, written_to
 from standing import standing_agent
-
-ARGUMENT_BYTES = 500_000
-"""Several of these are more than execve(2) takes."""
 
 
 @pytest.fixture(scope="module")
 def agent() -> Iterator[Agent]:
     with standing_agent("--max-line", "8MiB") as agent:
         yield agent
-
-
-def made(path: Path, content: str, mode: int = stat.S_IRWXU) -> str:
-    path.write_text(content)
-    path.chmod(mode)
-    return str(path)
 
 
 def reason_of(result: dict[str, Any]) -> str:
@@ -93,10 +84,9 @@ async def test_a_start_that_fails_is_quick_and_stamped_and_leaves_the_next_one_a
 
 async def test_a_name_is_looked_up_as_execvp_would(tmp_path: Path) -> None:
     closed, folder, first, second = (tmp_path / name for name in ("closed", "folder", "first", "second"))
-    for directory in (closed, folder / "tool", first, second):
-        directory.mkdir(parents=True)
     made(closed / "tool", "#!/bin/sh\n", stat.S_IRUSR)
     made(closed / "only", "#!/bin/sh\n", stat.S_IRUSR)
+    made(folder / "tool" / "anything", "")
     made(first / "tool", "#!/bin/sh\necho first\n")
     made(second / "tool", "#!/bin/sh\necho second\n")
     search_path = ":".join(map(str, (tmp_path / "absent", closed, folder, first, second)))
@@ -108,17 +98,17 @@ async def test_a_name_is_looked_up_as_execvp_would(tmp_path: Path) -> None:
 
 # Hazard 16: a program that was written a moment ago may still be open for writing, in whoever else has been forked.
 async def test_a_file_that_is_still_being_written_is_started_once_it_is_closed(agent: Agent, tmp_path: Path) -> None:
-    path = Path(made(tmp_path / "program", "#!/bin/sh\necho started\n"))
-    with path.open("ab"):
+    path = made(tmp_path / "program", "#!/bin/sh\necho started\n")
+    with written_to(path):
         running = asyncio.create_task(agent.run(str(path)))
-        done, _ = await asyncio.wait({running}, timeout=0.1)
+        done, _ = await asyncio.wait({running}, timeout=0.05)
         assert not done
     assert (await running)["output"] == "started\n"
 
 
 async def test_a_file_that_stays_open_for_writing_is_refused_with_the_reason(agent: Agent, tmp_path: Path) -> None:
-    path = Path(made(tmp_path / "program", "#!/bin/sh\necho started\n"))
-    with path.open("ab"):
+    path = made(tmp_path / "program", "#!/bin/sh\necho started\n")
+    with written_to(path):
         assert "Text file busy" in reason_of(await agent.run(str(path)))
 
 
