@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import sys
-import tempfile
 from contextlib import AsyncExitStack
 from pathlib import Path
 from uuid import uuid4
