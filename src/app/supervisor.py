@@ -59,6 +59,8 @@ class Supervisor:
         self._selector = selectors.DefaultSelector()
         self._descent = Descent()
         self._workers: dict[int, Worker] = {}
+        # A pipe through which Python passes on the numbers of signals.
+        self._signals, self._signalled = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         # When to start the workers that are missing.
         self._start_at = 0.0
         self._young_deaths = 0
@@ -69,8 +71,11 @@ class Supervisor:
         """Supervise to the end and return the exit status; `on_ready` is called once, when the first worker accepts."""
         self._on_ready: Callable[[], None] | None = on_ready
         become_subreaper()
+        # A handler that did the work could come in the middle of a log line, and wait for the lock of that line for ever.
+        signal.set_wakeup_fd(self._signalled, warn_on_full_buffer=False)
         for number in STOP_SIGNALS:
-            signal.signal(number, lambda number, _: self._stop(signal.Signals(number).name))
+            signal.signal(number, lambda *_: None)
+        self._selector.register(self._signals, selectors.EVENT_READ, self._obey)
         while self._workers or self._stop_at is None:
             self._keep_up()
             for key, _ in self._selector.select(TICK_SECONDS if self._all_there else BACKOFF_SECONDS):
@@ -93,7 +98,7 @@ class Supervisor:
             self._stop_at = now
 
     def _try_to_start(self) -> None:
-        # A stop that comes in the middle of it waits until there is a worker to be told.
+        # Until it ignores them, a worker would pass on signals of its own through the pipe of its parent.
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         try:
             self._start()
@@ -118,10 +123,12 @@ class Supervisor:
         self._selector.register(ready, selectors.EVENT_READ, lambda: self._ready(ready))
 
     def _become_worker(self, *not_ours: int) -> None:
+        signal.set_wakeup_fd(-1)
         for number in STOP_SIGNALS:
             signal.signal(number, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         # A worker that held its siblings' orders would keep them from seeing the supervisor's end.
+        not_ours += (self._signals, self._signalled)
         for descriptor in (*not_ours, *(worker.orders for worker in self._workers.values())):
             os.close(descriptor)
         self._selector.close()
@@ -174,6 +181,11 @@ class Supervisor:
             _log.warning("killed what a dead worker left behind", processes=len(killed))
         if sighting.alive:
             _log.error("some of it does not die", pids=sighting.alive, reason=sighting.reason)
+
+    def _obey(self) -> None:
+        for number in os.read(self._signals, 512):
+            if number in STOP_SIGNALS:
+                self._stop(signal.Signals(number).name)
 
     def _stop(self, reason: str) -> None:
         order = STOP if self._stop_at is None else HURRY
