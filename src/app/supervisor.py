@@ -46,6 +46,8 @@ class Supervisor:
         self._descent = Descent()
         self._orphans = Orphans(self._descent)
         self._workers: dict[int, Worker] = {}
+        # A pipe through which Python passes on the numbers of signals.
+        self._signals, self._signalled = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         # When to start the workers that are missing.
         self._start_at = 0.0
         self._young_deaths = 0
@@ -59,8 +61,13 @@ class Supervisor:
         for pid in procfs.children(os.getpid()):
             # Started by whoever became this process (exec), and none of our business.
             self._descent.enrol(pid, _NO_MARK)
+        # A parent may have left it ignored; children would then be reaped before anybody sees how they ended (wait(2)).
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        # A handler that did the work could come in the middle of a log line, and wait for the lock of that line for ever.
+        signal.set_wakeup_fd(self._signalled, warn_on_full_buffer=False)
         for number in STOP_SIGNALS:
-            signal.signal(number, lambda number, _: self._stop(signal.Signals(number).name))
+            signal.signal(number, lambda *_: None)
+        self._selector.register(self._signals, selectors.EVENT_READ, self._obey)
         while self._workers or self._orphans.awaited or self._stop_at is None:
             self._keep_up()
             self._orphans.sweep()
@@ -83,7 +90,7 @@ class Supervisor:
             self._stop_at = now
 
     def _try_to_start(self) -> None:
-        # A stop either comes before it, and nothing is started, or waits until there is a worker to be told.
+        # Until it ignores them, a worker would pass on signals of its own through the pipe of its parent.
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         try:
             if self._stop_at is None:
@@ -102,7 +109,10 @@ class Supervisor:
         self._selector.register(worker.ready, selectors.EVENT_READ, lambda: self._hear(worker))
 
     def _let_go(self) -> None:
-        # In a new worker: it must not hold what tells its siblings of the supervisor's end.
+        signal.set_wakeup_fd(-1)
+        os.close(self._signals)
+        os.close(self._signalled)
+        # It must not hold what tells its siblings of the supervisor's end.
         for sibling in self._workers.values():
             sibling.close()
         self._selector.close()
@@ -138,6 +148,11 @@ class Supervisor:
             self._stop("repeated deaths")
         else:
             self._start_at = time.monotonic() + BACKOFF_SECONDS * (2**self._young_deaths - 1)
+
+    def _obey(self) -> None:
+        for number in os.read(self._signals, 512):
+            if number in STOP_SIGNALS:
+                self._stop(signal.Signals(number).name)
 
     def _stop(self, reason: str) -> None:
         order = STOP if self._stop_at is None else HURRY
