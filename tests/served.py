@@ -101,6 +101,7 @@ class Served:
         in_flight = InFlight(limits.requests, limits.request_bytes, limits.killed_with_client)
         self.connection = Connection(
             Surroundings(self.intake, FakeClock(), self.peers, MAX_LINE, limits.line_seconds, in_flight),
+            lambda _: None,
             self.lost.append,
         )
         self.transport = FakeTransport()

@@ -22,6 +22,9 @@ from .settings import MIB, Settings
 from .users import allowed_users
 
 IN_FLIGHT_BYTES = 64 * MIB
+"""Of request lines of one connection."""
+REQUEST_BYTES = 256 * MIB
+"""Of memory that all commands may take that run or wait."""
 BURST = 64
 
 
@@ -38,7 +41,7 @@ def _subprocess_settings(settings: Settings, descriptor_limit: tuple[int, int]) 
 
 
 def _admission(runner: TaskRunner, settings: Settings) -> Admission:
-    return Admission(runner, settings.max_running, settings.max_queued)
+    return Admission(runner, settings.max_running, settings.max_queued, REQUEST_BYTES)
 
 
 def _surroundings(settings: Settings, intake: TaskIntake, clock: Clock) -> Surroundings:
