@@ -10,16 +10,12 @@ import structlog
 from ...domain.ports import Clock, TaskIntake
 from .exchanges import Exchanges, InFlight
 from .framing import LineFramer, Oddity
-from .liveness import Countdown, Liveness
+from .liveness import CLOSE_SECONDS, Countdown, Liveness
 from .outbox import Exchange, Outbox
 from .peers import Peers
 from .wire import Incoming, decode_request
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
-
-CLOSE_SECONDS = 1.0
-"""How long a client that was told the end may take to close its side. Closing at once, with bytes of its unread, would
-make the kernel reset the connection and throw away what was sent last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +33,11 @@ class Surroundings:
 class Connection(asyncio.Protocol):
     """Serves one client; asyncio calls it, as asyncio.Protocol says."""
 
-    def __init__(self, surroundings: Surroundings, on_lost: "Callable[[Connection], None]") -> None:
-        """Prepare; nothing happens before `connection_made`. `on_lost` is called at the very end."""
+    def __init__(self, surroundings: Surroundings, on_lost: "Callable[[Connection], None]", refusal: str = "") -> None:
+        """Prepare. `on_lost` is called at the very end; `refusal` is why this client is not served, if it is not."""
         self._on_lost = on_lost
         self._intake = surroundings.intake
-        self._peers = surroundings.peers
-        self._max_line = surroundings.max_line
-        self._line_seconds = surroundings.line_seconds
+        self._surroundings = surroundings
         self._framer = LineFramer(surroundings.max_line)
         self._exchanges = Exchanges(surroundings.intake, surroundings.clock, surroundings.in_flight)
         # Reading is paused: this client has enough in flight, or the agent has.
@@ -54,8 +48,10 @@ class Connection(asyncio.Protocol):
         self._at_eof = False
         # Nothing more is taken from this client; it is answered and let go.
         self._leaving = False
-        # Everything was answered and the client has been told that there is no more.
-        self._told = False
+        # Everything was answered and the client has been told that there is no more; or nothing can be told yet.
+        self._told = True
+        # Known before the first byte is taken, which may be there as soon as the transport is.
+        self._refusal = refusal
         # Waits for room in the agent while it is full.
         self._room: asyncio.Task[None] | None = None
         # Runs out if a line that has begun to arrive is not completed.
@@ -66,7 +62,11 @@ class Connection(asyncio.Protocol):
         # uvloop's transports do not inherit from asyncio's, they only behave like them.
         self._transport = cast("asyncio.Transport", transport)
         self._outbox = self._exchanges.outbox = Outbox(self._transport, self._sent)
-        self._liveness = Liveness(self._transport, self._peers, lambda: self._paused or self._at_eof)
+        self._liveness = Liveness(self._transport, self._surroundings.peers, lambda: self._paused or self._at_eof)
+        self._told = False
+        if self._refusal:
+            self.refuse(self._refusal)
+        self._settle()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End: whatever still runs for this client is killed, whatever it was to be told is dropped."""
@@ -122,11 +122,9 @@ class Connection(asyncio.Protocol):
 
     def _sent(self, exchange: Exchange) -> None:
         self._exchanges.sent(exchange)
-        if self._taking:
-            return
-        if self._paused:
+        if self._paused and not self._taking:
             self._take_lines()
-        else:
+        elif not self._taking:
             self._settle()
 
     def _take_lines(self) -> None:
@@ -149,7 +147,7 @@ class Connection(asyncio.Protocol):
 
     def _take(self, line: bytes | Oddity) -> None:
         if line is Oddity.TOO_LONG:
-            self._exchanges.refuse(f"invalid request: The line is longer than {self._max_line} bytes")
+            self._exchanges.refuse(f"invalid request: The line is longer than {self._surroundings.max_line} bytes")
         elif line is Oddity.FOREIGN:
             self._leaving = True
             self._framer.clear()
@@ -167,7 +165,7 @@ class Connection(asyncio.Protocol):
 
     def _give_up_on_line(self) -> None:
         if not self._leaving and not self._paused:
-            self.refuse(f"invalid request: The line was not completed within {self._line_seconds:g} s")
+            self.refuse(f"invalid request: The line was not completed within {self._surroundings.line_seconds:g} s")
 
     def _pause(self, *, paused: bool) -> None:
         if paused and self._room is None and not self._intake.has_room:

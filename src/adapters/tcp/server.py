@@ -54,6 +54,8 @@ class TcpServer:
     async def __aexit__(self, *exc_info: object) -> None:
         """Close every connection, answered or not; their tasks are cancelled with that."""
         self._stop_accepting()
+        # Those who were accepted a moment ago have no transport yet that could be closed.
+        await asyncio.gather(*self._openings)
         for connection in tuple(self._connections):
             connection.abort()
         await self._closed()
@@ -105,27 +107,28 @@ class TcpServer:
         self._loop.add_reader(listener.fileno(), self._accept, listener)
 
     async def _open(self, client: socket.socket) -> None:
-        connection = Connection(self._surroundings, self._lost)
-        self._connections.add(connection)
+        connection: Connection | None = None
         try:
+            # The verdict comes first: what the client has sent is read as soon as there is a transport.
             refusal = self._refusal(client)
+            if refusal:
+                _log.warning("client refused", reason=refusal)
             client.setblocking(False)  # noqa: FBT003 -- its only form
             if client.family != socket.AF_UNIX:
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection = Connection(self._surroundings, self._lost, refusal or "")
+            self._connections.add(connection)
+            if self._leaving:
+                connection.leave()
             await self._loop.connect_accepted_socket(lambda: connection, client)
         except OSError as error:
             _log.debug("client gone before it was served", reason=error.strerror)
             client.close()
-            self._lost(connection)
-            return
-        if refusal is not None:
-            _log.warning("client refused", reason=refusal)
-            connection.refuse(refusal)
-        elif self._leaving:
-            connection.leave()
+            if connection is not None:
+                self._lost(connection)
 
     def _refusal(self, client: socket.socket) -> str | None:
-        if len(self._connections) > self._door.max_connections:
+        if len(self._connections) >= self._door.max_connections:
             return f"refused: {self._door.max_connections} clients are connected; --max-connections allows more"
         return self._door.access.refusal(client, self._surroundings.peers)
 
