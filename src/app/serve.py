@@ -11,7 +11,7 @@ import structlog
 import uvloop
 
 from .container import Container
-from .supervisor import HURRY
+from .worker import HURRY
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
