@@ -15,8 +15,9 @@ def unread_bytes(agent: Agent, port: int) -> int | None:
     """What the agent has not read yet of what the client on `port` has sent; None if it has no such connection."""
     ends = [f":{agent.port:04X}", f":{port:04X}"]
     for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]:
-        _, ours, theirs, _, queues, *_ = line.split()
-        if [ours[-5:], theirs[-5:]] == ends:
+        _, ours, theirs, _, queues, _, _, _, _, inode, *_ = line.split()
+        # Without an inode it is not the agent's yet, or no longer: the kernel remembers closed ones for a while.
+        if [ours[-5:], theirs[-5:]] == ends and inode != "0":
             return int(queues.partition(":")[2], 16)
     return None
 

@@ -10,7 +10,7 @@ import structlog
 from ...domain.ports import Clock, TaskIntake
 from .exchanges import Exchanges, InFlight
 from .framing import LineFramer, Oddity
-from .liveness import Countdown, Liveness
+from .liveness import CLOSE_SECONDS, Countdown, Liveness
 from .outbox import Exchange, Outbox
 from .peers import Peers
 from .valve import Valve

@@ -118,6 +118,8 @@ class TcpServer:
         try:
             # Decided before the connection is made: what the client has sent by then is read at once.
             refusal = self._refusal(client)
+            if refusal:
+                _log.warning("client refused", reason=refusal)
             client.setblocking(False)  # noqa: FBT003 -- its only form
             if client.family != socket.AF_UNIX:
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
