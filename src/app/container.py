@@ -9,10 +9,9 @@ from ..adapters.clock import SystemClock
 from ..adapters.subprocess.executor import SubprocessExecutor, SubprocessSettings
 from ..adapters.subprocess.process import Leftovers
 from ..adapters.tcp.access import Access
-from ..adapters.tcp.connection import Surroundings
-from ..adapters.tcp.exchanges import InFlight
 from ..adapters.tcp.peers import Peers
 from ..adapters.tcp.server import Door, TcpServer
+from ..adapters.tcp.surroundings import InFlight, Surroundings
 from ..domain.ports import Clock, TaskExecutor, TaskIntake, TaskRunner
 from .admission import Admission
 from .drain import Drain

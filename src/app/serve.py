@@ -84,7 +84,7 @@ async def serve(container: Container, orders: Orders, on_accepting: Callable[[],
             async with asyncio.timeout(0.0 if orders.abandoned else DELIVERY_SECONDS) as limit:
                 with _when(orders.hurry, lambda: limit.reschedule(loop.time() + HURRIED_SECONDS)):
                     await server.answered()
-        _log.info("stopped", killed=killed, unanswered_clients=server.clients)
+        _log.info("stopped", killed=killed, unanswered_clients=server.unanswered)
 
 
 @contextlib.contextmanager

@@ -2,17 +2,15 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import cast
 
 import structlog
 
-from ...domain.ports import Clock, TaskIntake
-from .exchanges import Exchanges, InFlight
+from .exchanges import Exchanges
 from .framing import LineFramer, Oddity
-from .liveness import CLOSE_SECONDS, Countdown, Liveness
+from .liveness import Countdown, Liveness
 from .outbox import Exchange, Outbox
-from .peers import Peers
+from .surroundings import Surroundings
 from .valve import Valve
 from .wire import Incoming, decode_request
 
@@ -23,18 +21,6 @@ LINES_A_TURN = 32
 CLOSE_SECONDS = 1.0
 """How long a client that was told the end may take to close its side. Closing at once, with bytes of its unread, would
 make the kernel reset the connection and throw away what was sent last."""
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What all connections share; `max_line` is bytes, `line_seconds` how long a line may take to arrive."""
-
-    intake: TaskIntake
-    clock: Clock
-    peers: Peers
-    max_line: int
-    line_seconds: float
-    in_flight: InFlight
 
 
 class Connection(asyncio.Protocol):
@@ -120,6 +106,11 @@ class Connection(asyncio.Protocol):
         """Close as soon as nothing is owed; until then requests are still taken, so that each gets an answer."""
         self._ending = True
         self._settle()
+
+    @property
+    def answered(self) -> bool:
+        """Whether nothing is owed to this client."""
+        return self._exchanges.empty
 
     def abort(self) -> None:
         """Close now, answered or not."""

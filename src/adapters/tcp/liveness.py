@@ -7,9 +7,6 @@ from collections.abc import Callable
 from .peers import Peers, Presence, hung_up
 
 CHECK_SECONDS = 0.5
-CLOSE_SECONDS = 1.0
-"""How long a client that was told the end may take to close its side. Closing at once, with bytes of its unread, would
-make the kernel reset the connection and throw away what was sent last."""
 
 
 class Countdown:

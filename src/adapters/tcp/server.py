@@ -10,7 +10,8 @@ from typing import Self
 import structlog
 
 from .access import Access
-from .connection import Connection, Surroundings
+from .connection import Connection
+from .surroundings import Surroundings
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
@@ -73,9 +74,9 @@ class TcpServer:
             connection.leave()
 
     @property
-    def clients(self) -> int:
-        """How many were accepted and have not gone."""
-        return self._clients
+    def unanswered(self) -> int:
+        """How many clients are owed an answer."""
+        return sum(not connection.answered for connection in self._connections)
 
     async def answered(self) -> None:
         """Accept nobody any more, and wait until every client has its answers and has gone."""
@@ -118,8 +119,6 @@ class TcpServer:
         try:
             # Decided before the connection is made: what the client has sent by then is read at once.
             refusal = self._refusal(client)
-            if refusal:
-                _log.warning("client refused", reason=refusal)
             client.setblocking(False)  # noqa: FBT003 -- its only form
             if client.family != socket.AF_UNIX:
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
