@@ -73,7 +73,7 @@ class Supervisor:
         become_subreaper()
         # A parent may have left it ignored; children would then be reaped before anybody sees how they ended (wait(2)).
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        # A handler that did the work could come in the middle of a log line, and wait for the lock of that line for ever.
+        # A handler that did the work could interrupt a log line, and then wait for the lock of that line for ever.
         signal.set_wakeup_fd(self._signalled, warn_on_full_buffer=False)
         for number in STOP_SIGNALS:
             signal.signal(number, lambda *_: None)

@@ -81,15 +81,15 @@ async def test_a_daemon_that_holds_stdout_does_not_delay_a_success(agent: Agent,
 
 # Hazards 1 to 3. Each may be late once on a busy machine, but not every time.
 @pytest.mark.parametrize(
-    ("script", "timeout", "at_most"),
+    ("script", "timeout_ms", "at_most"),
     [("sleep 60 & wait", 300, 0.4), ("sleep 60 & echo hi", 0, 0.35), ("setsid -f sleep 5; echo hi", 0, 0.35)],
 )
 async def test_who_holds_the_pipe_costs_a_tenth_of_a_second_at_most(
-    agent: Agent, script: str, timeout: int, at_most: float
+    agent: Agent, script: str, timeout_ms: int, at_most: float
 ) -> None:
     seconds = 60.0
     for _ in range(20):
-        _, seconds = await timed(agent, "sh", "-c", script, timeout=timeout)
+        _, seconds = await timed(agent, "sh", "-c", script, timeout=timeout_ms)
         if seconds < at_most:
             break
     assert seconds < at_most

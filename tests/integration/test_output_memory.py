@@ -1,0 +1,89 @@
+"""However much a process writes, the agent's memory stays flat: nothing of it is ever one object."""
+
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+from agent import Agent, Client, running_agent
+from proc import memory_kib
+
+FLAT_KIB = 64 * 1024
+MB = 1_000_000
+
+
+@pytest.fixture
+async def agent() -> AsyncIterator[Agent]:
+    async with running_agent() as agent:
+        yield agent
+
+
+async def skim(client: Client) -> tuple[bytes, int, bytes]:
+    """Read one line without keeping it: its first and last hundred bytes or so, and its length."""
+    head, length, tail = b"", 0, b""
+    while not tail.endswith(b"\n"):
+        piece = await client.reader.read(256 * 1024)
+        assert piece, "the connection ended in the middle of a result"
+        head = (head + piece)[:100] if len(head) < 100 else head
+        length += len(piece)
+        tail = (tail + piece)[-200:]
+    return head, length, tail
+
+
+def error_in(tail: bytes) -> str:
+    """Read the key after the output."""
+    error: str = json.loads(b'{"error"' + tail.rpartition(b'"error"')[2])["error"]
+    return error
+
+
+async def peak_kib_of(agent: Agent, *command: str, **fields: object) -> tuple[tuple[bytes, int, bytes], int]:
+    """Run a task and skim its result; return that, and by how much the worker's memory grew at the most."""
+    assert (await agent.run("echo", "warm"))["output"] == "warm\n"
+    idle = memory_kib(agent.worker)
+    async with await agent.connect() as client:
+        await client.request(command=list(command), **fields)
+        line = await skim(client)
+    return line, memory_kib(agent.worker, "VmHWM") - idle
+
+
+async def test_three_hundred_megabytes_arrive_whole_and_memory_stays_flat(agent: Agent) -> None:
+    written = 300 * MB
+    (head, length, tail), grown = await peak_kib_of(agent, "sh", "-c", f"head -c {written} /dev/zero | tr '\\0' x")
+    assert error_in(tail) == ""
+    assert head.startswith(b'{"command":["sh"')
+    assert 100 < length - written < 250
+    assert grown < FLAT_KIB
+
+
+# Hazard 17.
+async def test_yes_until_its_timeout_keeps_memory_flat(agent: Agent) -> None:
+    (_, length, tail), grown = await peak_kib_of(agent, "yes", timeout=300)
+    assert error_in(tail) == "timeout exceeded"
+    assert tail.count(b"y\\ny\\ny\\n") > 0
+    assert length > 10_000
+    assert grown < FLAT_KIB
+
+
+# Hazard 17.
+async def test_yes_until_the_output_limit_keeps_memory_flat() -> None:
+    limit = 100 * MB
+    async with running_agent("--max-output", str(limit)) as agent:
+        (_, length, tail), grown = await peak_kib_of(agent, "yes")
+        assert error_in(tail) == "output limit exceeded"
+        # A line end is two characters in JSON.
+        assert 0 < length - limit * 3 // 2 < 250
+        assert grown < FLAT_KIB
+
+
+# A hundred at once, each less than goes to a file by itself, are not a hundred times that in memory.
+async def test_much_output_of_many_tasks_keeps_within_the_memory_that_all_may_hold_together() -> None:
+    async with running_agent("--max-held", "8MiB") as agent:
+        await agent.run("true")
+        idle = memory_kib(agent.worker)
+        async with await agent.connect() as client:
+            # The first keeps all others waiting for their turn, with their output.
+            await client.request(command=["sleep", "2"])
+            for _ in range(400):
+                await client.request(command=["head", "-c", "250000", "/proc/self/exe"])
+            for _ in range(401):
+                await skim(client)
+        assert memory_kib(agent.worker, "VmHWM") - idle < FLAT_KIB
