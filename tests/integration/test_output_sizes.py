@@ -1,5 +1,6 @@
 """Hazard 20: one byte under, at and over each limit of output, and each size at which it is kept elsewhere."""
 
+import contextlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -38,8 +39,8 @@ async def test_no_size_at_which_output_moves_costs_or_adds_a_byte() -> None:
             assert is_whole(result, size), size
 
 
-# In memory; at what one read takes; at what one task keeps in memory; in a file; in a file, after a step's length.
-@pytest.mark.parametrize("limit", [1000, 64 * KIB, 256 * KIB, 300_000, 2048 * KIB])
+# In memory; as much as one task keeps there; in a file, at a step's length.
+@pytest.mark.parametrize("limit", [1000, 256 * KIB, 2048 * KIB])
 async def test_the_limit_itself_may_be_written_and_not_a_byte_more(limit: int) -> None:
     async with running_agent("--max-output", str(limit)) as agent:
         for size, result in await results_of(agent, [0, *around(limit), 2 * limit]):
@@ -88,5 +89,8 @@ async def test_the_spools_limit_is_that_of_all_tasks_together_and_small_output_n
 
 def spooled_bytes(worker: int) -> int:
     """What the files without a name hold that a process has open."""
-    entries = [entry for entry in Path(f"/proc/{worker}/fd").iterdir() if "(deleted)" in str(entry.readlink())]
-    return sum(entry.stat().st_size for entry in entries)
+    held = 0
+    for entry in Path(f"/proc/{worker}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed since it was listed
+            held += entry.stat().st_size if "(deleted)" in str(entry.readlink()) else 0
+    return held
