@@ -76,7 +76,7 @@ class Supervisor:
         # A handler that did the work could interrupt a log line, and then wait for the lock of that line for ever.
         signal.set_wakeup_fd(self._signalled, warn_on_full_buffer=False)
         for number in STOP_SIGNALS:
-            signal.signal(number, lambda *_: None)
+            signal.signal(number, lambda _number, _frame: None)
         self._selector.register(self._signals, selectors.EVENT_READ, self._obey)
         while self._workers or self._stop_at is None:
             self._keep_up()
