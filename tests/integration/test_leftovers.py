@@ -13,7 +13,7 @@ from proc import alive_with, eventually
 FAMILY = (
     '(exec -a "$0-group" sleep 60) & '
     'setsid -f bash -c \'exec -a "$0-daemon" sleep 60\' "$0"; '
-    'for who in group daemon; do until grep -qs "$0[-]$who" /proc/[0-9]*/cmdline; do :; done; done; echo hi'
+    'for who in group daemon; do until grep -qs "$0[-]$who" /proc/[0-9]*/cmdline; do sleep 0.05; done; done; echo hi'
 )
 """Leaves a process of its own group and a daemon, both running by then."""
 
@@ -56,9 +56,8 @@ async def test_what_a_background_process_writes_within_the_linger_belongs_to_the
         assert result["duration_ms"] < 1000
 
 
-@pytest.mark.parametrize("leftovers", ["kill", "keep"])
-async def test_past_the_linger_nobody_is_waited_for(marker: str, leftovers: str) -> None:
-    async with running_agent("--linger-ms", "0", "--leftovers", leftovers) as agent:
+async def test_past_the_linger_nobody_is_waited_for_even_who_may_stay(marker: str) -> None:
+    async with running_agent("--linger-ms", "0", "--leftovers", "keep") as agent:
         began = time.monotonic()
         script = '(exec -a "$0" sleep 60; echo late) & echo early'
         result = await agent.run("bash", "-c", script, marker)

@@ -1,19 +1,20 @@
 """However much a process writes, the agent's memory stays flat: nothing of it is ever one object."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 
 import pytest
 from agent import Agent, Client, running_agent
 from proc import memory_kib
+from standing import standing_agent
 
 FLAT_KIB = 64 * 1024
 MB = 1_000_000
 
 
-@pytest.fixture
-async def agent() -> AsyncIterator[Agent]:
-    async with running_agent() as agent:
+@pytest.fixture(scope="module")
+def agent() -> Iterator[Agent]:
+    with standing_agent() as agent:
         yield agent
 
 

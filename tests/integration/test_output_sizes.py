@@ -1,13 +1,14 @@
 """Hazard 20: one byte under, at and over each limit of output, and each size at which it is kept elsewhere."""
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from agent import Agent, running_agent
 from proc import eventually
+from standing import standing_agent
 
 KIB = 1024
 EXCEEDED = (-1, "output limit exceeded")
@@ -63,28 +64,35 @@ async def test_output_that_memory_has_no_room_for_is_kept_all_the_same() -> None
             assert is_whole(result, size), size
 
 
-async def test_a_task_that_finds_the_spool_full_ends_and_what_it_took_is_given_back() -> None:
-    async with running_agent("--max-spool", "1MiB") as agent:
-        for _ in range(3):
-            result = await agent.run("sh", "-c", FILL.format(3_000_000))
-            assert (result["exit_code"], result["error"]) == EXCEEDED
-            assert result["output"] == "x" * 1024 * KIB
-            ((size, result),) = await results_of(agent, [1024 * KIB])
-            assert is_whole(result, size)
+@pytest.fixture(scope="module")
+def small_spool() -> Iterator[Agent]:
+    with standing_agent("--max-spool", "1MiB") as agent:
+        yield agent
 
 
-async def test_the_spools_limit_is_that_of_all_tasks_together_and_small_output_needs_none_of_it() -> None:
-    async with running_agent("--max-spool", "1MiB") as agent:
-        async with await agent.connect() as client:
-            await client.request(command=["sh", "-c", FILL.format(700_000) + "; sleep 60"])
-            await eventually(lambda: spooled_bytes(agent.worker) == 700_000)
-            other = await agent.run("sh", "-c", FILL.format(700_000))
-            assert (other["exit_code"], other["error"]) == EXCEEDED
-            assert is_whole({**other, "exit_code": 0, "error": ""}, 1024 * KIB - 700_000)
-            assert is_whole(await agent.run("sh", "-c", FILL.format(1000)), 1000)
-        # The first one's client has gone, and with it what was kept for it.
-        await eventually(lambda: spooled_bytes(agent.worker) == 0)
-        assert is_whole(await agent.run("sh", "-c", FILL.format(700_000)), 700_000)
+async def test_a_task_that_finds_the_spool_full_ends_and_what_it_took_is_given_back(small_spool: Agent) -> None:
+    for _ in range(3):
+        result = await small_spool.run("sh", "-c", FILL.format(3_000_000))
+        assert (result["exit_code"], result["error"]) == EXCEEDED
+        assert result["output"] == "x" * 1024 * KIB
+        ((size, result),) = await results_of(small_spool, [1024 * KIB])
+        assert is_whole(result, size)
+
+
+async def test_the_spools_limit_is_that_of_all_tasks_together_and_small_output_needs_none_of_it(
+    small_spool: Agent,
+) -> None:
+    agent = small_spool
+    async with await agent.connect() as client:
+        await client.request(command=["sh", "-c", FILL.format(700_000) + "; sleep 60"])
+        await eventually(lambda: spooled_bytes(agent.worker) == 700_000)
+        other = await agent.run("sh", "-c", FILL.format(700_000))
+        assert (other["exit_code"], other["error"]) == EXCEEDED
+        assert is_whole({**other, "exit_code": 0, "error": ""}, 1024 * KIB - 700_000)
+        assert is_whole(await agent.run("sh", "-c", FILL.format(1000)), 1000)
+    # The first one's client has gone, and with it what was kept for it.
+    await eventually(lambda: spooled_bytes(agent.worker) == 0)
+    assert is_whole(await agent.run("sh", "-c", FILL.format(700_000)), 700_000)
 
 
 def spooled_bytes(worker: int) -> int:
