@@ -63,10 +63,10 @@ class Supervisor:
             self._descent.enrol(pid, _NO_MARK)
         # A parent may have left it ignored; children would then be reaped before anybody sees how they ended (wait(2)).
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        # A handler that did the work could come in the middle of a log line, and wait for its lock for ever.
+        # A handler that did the work could interrupt a log line, and then wait for the lock of that line for ever.
         signal.set_wakeup_fd(self._signalled, warn_on_full_buffer=False)
         for number in STOP_SIGNALS:
-            signal.signal(number, lambda *_: None)
+            signal.signal(number, lambda _number, _frame: None)
         self._selector.register(self._signals, selectors.EVENT_READ, self._obey)
         while self._workers or self._orphans.awaited or self._stop_at is None:
             self._keep_up()

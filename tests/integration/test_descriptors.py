@@ -9,7 +9,6 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from uuid import uuid4
 
-import pytest
 from agent import Agent, running_agent
 from proc import alive_with, descriptors, eventually
 
@@ -42,19 +41,17 @@ async def test_what_the_agent_was_started_with_is_not_passed_on() -> None:
         assert (await agent.run(*LIST))["output"] == STANDARD
 
 
-@pytest.mark.parametrize("closing", ["<&-", ">&-", "<&- >&-"])
-async def test_an_agent_without_standard_descriptors_gives_them_to_tasks(closing: str) -> None:
-    async with running_agent(launcher=("sh", "-c", f'exec "$@" {closing}', "sh")) as agent:
+async def test_an_agent_without_standard_descriptors_gives_them_to_tasks() -> None:
+    async with running_agent(launcher=("sh", "-c", 'exec "$@" <&- >&-', "sh")) as agent:
         assert (await agent.run(*LIST))["output"] == STANDARD
         assert (await agent.run("sh", "-c", "cat; echo out; echo err >&2"))["output"] == "out\n"
 
 
-@pytest.mark.parametrize("closing", ["2>&-", "<&- >&- 2>&-"])
-async def test_an_agent_whose_stderr_is_closed_serves(closing: str) -> None:
+async def test_an_agent_whose_stderr_is_closed_too_serves() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     process = await asyncio.create_subprocess_exec(
-        "sh", "-c", f'exec "$@" {closing}', "sh", sys.executable, "-m", "execwire", "serve", "--port", str(port),
+        "sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", sys.executable, "-m", "execwire", "serve", "--port", str(port),
     )  # fmt: skip
     agent = Agent(process, Path(os.devnull))
     agent.port = port

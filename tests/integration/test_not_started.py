@@ -1,6 +1,5 @@
 """Why a command could not be started: the system's reason, with the file named, and a result like every other."""
 
-import asyncio
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,11 +98,12 @@ async def test_a_name_is_looked_up_as_execvp_would(tmp_path: Path) -> None:
 # Hazard 16: a program that was written a moment ago may still be open for writing, in whoever else has been forked.
 async def test_a_file_that_is_still_being_written_is_started_once_it_is_closed(agent: Agent, tmp_path: Path) -> None:
     path = made(tmp_path / "program", "#!/bin/sh\necho started\n")
-    with written_to(path):
-        running = asyncio.create_task(agent.run(str(path)))
-        done, _ = await asyncio.wait({running}, timeout=0.05)
-        assert not done
-    assert (await running)["output"] == "started\n"
+    async with await agent.connect() as client:
+        with written_to(path):
+            await client.request(command=[path])
+            # What came after it has been run, so it was tried.
+            assert (await client.ask(command=["true"], id="after it"))["id"] == "after it"
+        assert (await client.result())["output"] == "started\n"
 
 
 async def test_a_file_that_stays_open_for_writing_is_refused_with_the_reason(agent: Agent, tmp_path: Path) -> None:

@@ -81,18 +81,15 @@ async def test_a_daemon_that_holds_stdout_does_not_delay_a_success(agent: Agent,
 
 # Hazards 1 to 3. Each may be late once on a busy machine, but not every time.
 @pytest.mark.parametrize(
-    ("script", "timeout", "at_most"),
+    ("script", "timeout_ms", "at_most"),
     [("sleep 60 & wait", 300, 0.4), ("sleep 60 & echo hi", 0, 0.35), ("setsid -f sleep 5; echo hi", 0, 0.35)],
 )
 async def test_who_holds_the_pipe_costs_a_tenth_of_a_second_at_most(
-    agent: Agent,
-    script: str,
-    timeout: int,
-    at_most: float,  # noqa: ASYNC109 -- of the task
+    agent: Agent, script: str, timeout_ms: int, at_most: float
 ) -> None:
     seconds = 60.0
     for _ in range(20):
-        _, seconds = await timed(agent, "sh", "-c", script, timeout=timeout)
+        _, seconds = await timed(agent, "sh", "-c", script, timeout=timeout_ms)
         if seconds < at_most:
             break
     assert seconds < at_most
@@ -103,22 +100,22 @@ def five_megabytes(folder: Path) -> tuple[str, str]:
     return made(folder / "five-megabytes", text), text
 
 
-async def writes_fifty_megabytes_and_exits(agent: Agent, folder: Path) -> None:
+async def writes_much_and_exits(agent: Agent, folder: Path, times: int) -> None:
     path, text = five_megabytes(folder)
-    result = await agent.run("cat", *[path] * 10)
+    result = await agent.run("cat", *[path] * times)
     assert (result["exit_code"], result["error"]) == (0, "")
-    assert result["output"] == text * 10
+    assert result["output"] == text * times
 
 
 # Hazard 4.
 async def test_fifty_megabytes_and_an_exit_right_after_them_arrive_whole(agent: Agent, tmp_path: Path) -> None:
-    await writes_fifty_megabytes_and_exits(agent, tmp_path)
+    await writes_much_and_exits(agent, tmp_path, 10)
 
 
 # Hazard 4: on a starved machine a drain that is bounded by time loses bytes.
 @pytest.mark.usefixtures("busy")
-async def test_fifty_megabytes_arrive_whole_on_a_busy_machine_too(agent: Agent, tmp_path: Path) -> None:
-    await writes_fifty_megabytes_and_exits(agent, tmp_path)
+async def test_twenty_megabytes_arrive_whole_on_a_busy_machine_too(agent: Agent, tmp_path: Path) -> None:
+    await writes_much_and_exits(agent, tmp_path, 4)
 
 
 async def what_substitutions_say(agent: Agent, rounds: int) -> set[tuple[int, str]]:

@@ -6,7 +6,7 @@ import sys
 
 from agent import running_agent
 
-# Each line of the log is interrupted by the next signal: a handler that waits for its lock would wait for ever.
+# Each line of the log is interrupted by the next signal: a handler that waited for the line's lock would never end.
 INTERRUPTED = """
 import os, signal
 from execwire.app.logs import configure_logging

@@ -65,10 +65,10 @@ async def test_the_environment_is_the_agents_byte_by_byte() -> None:
 
 
 async def test_the_directory_is_the_agents_and_relative_paths_start_there(tmp_path: Path) -> None:
-    made(tmp_path / "script", "#!/bin/sh\npwd -P\n")
+    made(tmp_path / "script", "#!/bin/sh\npwd\n")
     launcher = ("sh", "-c", 'cd "$0" && exec "$@"', str(tmp_path))
     async with running_agent(launcher=launcher, environment={"PYTHONPATH": str(ROOT)}) as agent:
-        assert (await agent.run("./script"))["output"] == f"{os.path.realpath(tmp_path)}\n"
+        assert (await agent.run("./script"))["output"] == f"{tmp_path}\n"
 
 
 async def test_arguments_are_utf_8_whatever_the_locale() -> None:
