@@ -6,7 +6,6 @@ supervisor has died; the signals of a terminal or a service manager, which reach
 
 import os
 import selectors
-import signal
 import time
 from collections.abc import Callable
 
@@ -16,7 +15,8 @@ from ..adapters.subprocess import procfs
 from ..adapters.subprocess.containment import become_subreaper
 from ..adapters.subprocess.descent import Descent
 from .orphans import Orphans
-from .worker import HURRY, STOP, STOP_SIGNALS, Worker, start_worker
+from .stop_signals import StopSignals
+from .worker import HURRY, STOP, Worker, start_worker
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
@@ -59,8 +59,8 @@ class Supervisor:
         for pid in procfs.children(os.getpid()):
             # Started by whoever became this process (exec), and none of our business.
             self._descent.enrol(pid, _NO_MARK)
-        for number in STOP_SIGNALS:
-            signal.signal(number, lambda number, _: self._stop(signal.Signals(number).name))
+        self._signals = StopSignals()
+        self._selector.register(self._signals.descriptor, selectors.EVENT_READ, self._heed)
         while self._workers or self._orphans.awaited or self._stop_at is None:
             self._keep_up()
             self._orphans.sweep()
@@ -83,16 +83,11 @@ class Supervisor:
             self._stop_at = now
 
     def _try_to_start(self) -> None:
-        # A stop either comes before it, and nothing is started, or waits until there is a worker to be told.
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         try:
-            if self._stop_at is None:
-                self._start()
+            self._start()
         except OSError as error:
             _log.error("cannot start a worker; trying again", reason=error.strerror)
             self._start_at = time.monotonic() + RETRY_SECONDS
-        finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
     def _start(self) -> None:
         worker = start_worker(self._work, self._let_go)
@@ -105,6 +100,7 @@ class Supervisor:
         # In a new worker: it must not hold what tells its siblings of the supervisor's end.
         for sibling in self._workers.values():
             sibling.close()
+        self._signals.ignore()
         self._selector.close()
 
     def _hear(self, worker: Worker) -> None:
@@ -116,7 +112,6 @@ class Supervisor:
             self._on_ready = None
 
     def _bury(self, worker: Worker) -> None:
-        # First of all: a stop that comes in between must find no pipe that is closed.
         del self._workers[worker.pid]
         _, wait_status = os.waitpid(worker.pid, 0)
         for descriptor in {worker.pidfd, worker.ready} & self._selector.get_map().keys():
@@ -138,6 +133,10 @@ class Supervisor:
             self._stop("repeated deaths")
         else:
             self._start_at = time.monotonic() + BACKOFF_SECONDS * (2**self._young_deaths - 1)
+
+    def _heed(self) -> None:
+        for name in self._signals.read():
+            self._stop(name)
 
     def _stop(self, reason: str) -> None:
         order = STOP if self._stop_at is None else HURRY
