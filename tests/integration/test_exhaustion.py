@@ -31,7 +31,7 @@ async def open_at_rest(agent: Agent) -> list[str]:
     """Everything that is opened at first use has been."""
     assert (await agent.run("true"))["exit_code"] == 0
     found: list[str] = []
-    while found != (found := descriptors(agent.worker)):
+    while found != (found := descriptors(agent.worker)):  # noqa: ASYNC110 -- nothing tells when that is
         await asyncio.sleep(0.1)  # the client that has just left may still be among them
     return found
 

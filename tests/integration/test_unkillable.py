@@ -29,6 +29,7 @@ def becomes_root(tmp_path: Path) -> Path:
         pytest.skip("only root can make a program that becomes root, and it takes a C compiler")
     for folder in (tmp_path, *tmp_path.parents[:2]):
         folder.chmod(0o755)
+    tmp_path.chmod(0o777)
     program = tmp_path / f"becomes-root-{os.urandom(4).hex()}"
     subprocess.run([compiler, "-x", "c", "-o", program, "-"], input=SOURCE.encode(), check=True)
     program.chmod(0o4755)
@@ -45,7 +46,6 @@ async def test_what_may_not_be_signalled_is_answered_all_the_same_and_logged(
     becomes_root: Path, tmp_path: Path
 ) -> None:
     # Hazard 7.
-    tmp_path.chmod(0o777)
     launcher = ("setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups")
     async with running_agent("--drain-seconds", "0", launcher=launcher) as agent:
         started = time.monotonic()
