@@ -16,7 +16,8 @@ from ..adapters.subprocess import procfs
 from ..adapters.subprocess.containment import become_subreaper
 from ..adapters.subprocess.descent import Descent
 from .orphans import Orphans
-from .worker import HURRY, STOP, STOP_SIGNALS, Worker, start_worker
+from .stop_signals import StopSignals
+from .worker import HURRY, STOP, Worker, start_worker
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
@@ -46,8 +47,6 @@ class Supervisor:
         self._descent = Descent()
         self._orphans = Orphans(self._descent)
         self._workers: dict[int, Worker] = {}
-        # A pipe through which Python passes on the numbers of signals.
-        self._signals, self._signalled = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         # When to start the workers that are missing.
         self._start_at = 0.0
         self._young_deaths = 0
@@ -63,11 +62,8 @@ class Supervisor:
             self._descent.enrol(pid, _NO_MARK)
         # A parent may have left it ignored; children would then be reaped before anybody sees how they ended (wait(2)).
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        # A handler that did the work could interrupt a log line, and then wait for the lock of that line for ever.
-        signal.set_wakeup_fd(self._signalled, warn_on_full_buffer=False)
-        for number in STOP_SIGNALS:
-            signal.signal(number, lambda _number, _frame: None)
-        self._selector.register(self._signals, selectors.EVENT_READ, self._obey)
+        self._signals = StopSignals()
+        self._selector.register(self._signals.descriptor, selectors.EVENT_READ, self._heed)
         while self._workers or self._orphans.awaited or self._stop_at is None:
             self._keep_up()
             self._orphans.sweep()
@@ -90,16 +86,11 @@ class Supervisor:
             self._stop_at = now
 
     def _try_to_start(self) -> None:
-        # Until it ignores them, a worker would pass on signals of its own through the pipe of its parent.
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         try:
-            if self._stop_at is None:
-                self._start()
+            self._start()
         except OSError as error:
             _log.error("cannot start a worker; trying again", reason=error.strerror)
             self._start_at = time.monotonic() + RETRY_SECONDS
-        finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
     def _start(self) -> None:
         worker = start_worker(self._work, self._let_go)
@@ -109,12 +100,10 @@ class Supervisor:
         self._selector.register(worker.ready, selectors.EVENT_READ, lambda: self._hear(worker))
 
     def _let_go(self) -> None:
-        signal.set_wakeup_fd(-1)
-        os.close(self._signals)
-        os.close(self._signalled)
-        # It must not hold what tells its siblings of the supervisor's end.
+        # In a new worker: it must not hold what tells its siblings of the supervisor's end.
         for sibling in self._workers.values():
             sibling.close()
+        self._signals.ignore()
         self._selector.close()
 
     def _hear(self, worker: Worker) -> None:
@@ -126,7 +115,6 @@ class Supervisor:
             self._on_ready = None
 
     def _bury(self, worker: Worker) -> None:
-        # First of all: a stop that comes in between must find no pipe that is closed.
         del self._workers[worker.pid]
         _, wait_status = os.waitpid(worker.pid, 0)
         for descriptor in {worker.pidfd, worker.ready} & self._selector.get_map().keys():
@@ -149,10 +137,9 @@ class Supervisor:
         else:
             self._start_at = time.monotonic() + BACKOFF_SECONDS * (2**self._young_deaths - 1)
 
-    def _obey(self) -> None:
-        for number in os.read(self._signals, 512):
-            if number in STOP_SIGNALS:
-                self._stop(signal.Signals(number).name)
+    def _heed(self) -> None:
+        for name in self._signals.read():
+            self._stop(name)
 
     def _stop(self, reason: str) -> None:
         order = STOP if self._stop_at is None else HURRY

@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+from .stop_signals import STOP_SIGNALS
+
 STOP, HURRY = b"s", b"h"
 """Orders: stop, and kill what still runs."""
 
@@ -44,20 +45,22 @@ class Worker:
 def start_worker(work: Callable[[int, int], int], let_go: Callable[[], None]) -> Worker:
     """Fork; the new process calls `let_go` to close what is the supervisor's, then `work`, and exits with its result.
 
-    Raises OSError, leaving nothing behind.
+    STOP_SIGNALS are blocked until `let_go` has returned. Raises OSError, leaving nothing behind.
     """
     with contextlib.ExitStack() as undo:
         orders, give = _pipe(undo)
         ready, tell = _pipe(undo)
-        pid = os.fork()
-        if pid == 0:
-            undo.pop_all()
-            for number in STOP_SIGNALS:
-                signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+        try:
+            pid = os.fork()
+            if pid == 0:
+                undo.pop_all()
+                os.close(give)
+                os.close(ready)
+                let_go()
+        finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
-            os.close(give)
-            os.close(ready)
-            let_go()
+        if pid == 0:
             sys.exit(work(orders, tell))
         undo.callback(_undo_fork, pid)
         pidfd = os.pidfd_open(pid)

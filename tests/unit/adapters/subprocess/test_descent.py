@@ -5,7 +5,7 @@ import os
 import resource
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import pytest
 from proc import eventually, is_alive
@@ -81,7 +81,7 @@ def test_other_marks_are_left_alone() -> None:
 
 
 @contextlib.contextmanager
-def no_descriptor_left() -> Iterator[None]:
+def no_descriptor_left() -> Generator[None]:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
     try:
