@@ -31,7 +31,6 @@ FAULTS = (
     "cannot start",  # no descriptor, process or memory to be had
     "the output could not be kept",  # a full disk
     "output limit exceeded",  # a full spool
-    "internal error",  # judged by the agent's log
 )
 _LINGER_NONE = struct.pack("ii", 1, 0)
 
@@ -90,7 +89,11 @@ class Talk:
     async def end(self) -> None:
         """See that nothing comes that was not asked for."""
         self._writer.write_eof()
-        if rest := await self._reader.read():
+        try:
+            rest = await asyncio.wait_for(self._reader.read(), ANSWER_SECONDS)
+        except TimeoutError:
+            raise BrokenError("a connection is not closed, although everything on it was answered") from None
+        if rest:
             raise BrokenError(f"doubled or never asked for: {rest[:300]!r}")
 
     def judge(self, task: Task, result: Result) -> None:
