@@ -10,7 +10,8 @@ import os
 import random
 import sys
 
-from .load import Load, client
+from .load import client
+from .talk import Load
 from .verdict import BrokenError
 
 CONNECTIONS = 16

@@ -34,7 +34,7 @@ class Scene:
     @property
     def disk(self) -> Path:
         """The spool's folder in the agent's own mount namespace."""
-        return Path(f"/proc/{self.agent.worker}/root") / self.spool_dir.relative_to("/")
+        return Path(f"/proc/{self.agent.pid}/root") / self.spool_dir.relative_to("/")
 
     def moment(self) -> float:
         """Return how long something lasts, in seconds."""
@@ -93,8 +93,10 @@ async def full_disk(scene: Scene) -> None:
 
 async def _stopped(pid: int, seconds: float) -> None:
     os.kill(pid, signal.SIGSTOP)
-    await asyncio.sleep(seconds)
-    os.kill(pid, signal.SIGCONT)
+    try:
+        await asyncio.sleep(seconds)
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 async def _limited(scene: Scene, name: str, soft: int) -> None:

@@ -9,8 +9,9 @@ from collections.abc import Callable
 
 from agent import Agent, running_agent
 
-from .load import Load, client
+from .load import client
 from .remains import Level, at_rest
+from .talk import Load
 from .verdict import BrokenError, Order, prove, say
 
 CONNECTIONS = 64
@@ -66,7 +67,7 @@ def _judge(agent: Agent, worker: int, before: Level, after: Level) -> None:
     if after.memory_kib > before.memory_kib * MEMORY_PART:
         raise BrokenError(f"memory grew from {before.memory_kib} to {after.memory_kib} KiB")
     for line in agent.log_text().splitlines():
-        if '"level":"error"' in line or '"level": "error"' in line:
+        if '"level": "error"' in line:
             raise BrokenError(f"in the agent's log: {line}")
 
 
