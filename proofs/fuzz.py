@@ -57,7 +57,7 @@ def _round(bench: Bench, number: int) -> None:
             deadline=None,
             database=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
-            phases=[Phase.generate, Phase.shrink],
+            phases=[Phase.generate],
             report_multiple_bugs=False,
         ),
     )

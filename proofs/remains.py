@@ -25,7 +25,7 @@ class Level:
         return f"{self.descriptors} descriptors, {self.memory_kib / 1024:.1f} MiB"
 
 
-async def at_rest(agent: Agent, marker: str, spool_dir: str, most_descriptors: int | None = None) -> Level:
+async def at_rest(agent: Agent, marker: str, most_descriptors: int | None = None) -> Level:
     """Wait until nothing of the tasks is left; raises BrokenError for what remains.
 
     `most_descriptors`: how many the worker may have open.
@@ -33,7 +33,7 @@ async def at_rest(agent: Agent, marker: str, spool_dir: str, most_descriptors: i
     worker = agent.worker
     await _see_none("still running", lambda: alive_with(marker))
     await _see_none("zombies", lambda: [*zombies(worker), *zombies(agent.pid)])
-    await _see_none("spool files", lambda: [name for name in descriptors(worker) if name.startswith(spool_dir)])
+    await _see_none("spool files", lambda: [name for name in descriptors(worker) if name.endswith("(deleted)")])
     if most_descriptors is not None:
         await _see_none(
             f"more than {most_descriptors} descriptors",

@@ -51,7 +51,14 @@ def prove(name: str, proof: Callable[[Order], Awaitable[None]], *, countable: bo
 
 
 async def _run(proof: Callable[[Order], Awaitable[None]], order: Order) -> None:
-    await proof(order)
+    broken: BrokenError | None = None
+    try:
+        await proof(order)
+    except* BrokenError as group:
+        # The first of those that clients in a task group have seen at once.
+        broken = next(error for error in group.exceptions if isinstance(error, BrokenError))
+    if broken is not None:
+        raise broken
 
 
 def say(text: str) -> None:
