@@ -1,11 +1,13 @@
 import json
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from agent import Agent, running_agent
 from proc import eventually
+from shared import shared_agent
 from strangers import (
     ASK,
     ASK_AND_READ_A_LINE,
@@ -20,6 +22,12 @@ from strangers import (
 pytestmark = only_root
 
 
+@pytest.fixture(scope="module")
+def agent() -> Iterator[Agent]:
+    with shared_agent() as agent:
+        yield agent
+
+
 def touching(trace: Path) -> str:
     return json.dumps({"command": ["touch", str(trace)]})
 
@@ -29,34 +37,32 @@ async def check_served(agent: Agent) -> None:
 
 
 # Hazard 33.
-async def test_another_user_is_refused_and_told_how_to_be_let_in(tmp_path: Path) -> None:
+async def test_another_user_is_refused_and_told_how_to_be_let_in(agent: Agent, tmp_path: Path) -> None:
     trace = tmp_path / "ran"
-    async with running_agent() as agent:
-        answer = json.loads(await as_stranger(ASK, str(agent.port), touching(trace)))
-        assert list(answer) == ["command", "executed_at", "duration_ms", "exit_code", "output", "error"]
-        assert (answer["command"], answer["exit_code"], answer["output"]) == ([], -1, "")
-        assert answer["error"].startswith(f"refused: user {STRANGER} may not send requests here")
-        assert f"--allow-user {STRANGER}" in answer["error"]
-        await check_served(agent)
-        assert not trace.exists()
+    answer = json.loads(await as_stranger(ASK, str(agent.port), touching(trace)))
+    assert list(answer) == ["command", "executed_at", "duration_ms", "exit_code", "output", "error"]
+    assert (answer["command"], answer["exit_code"], answer["output"]) == ([], -1, "")
+    assert answer["error"].startswith(f"refused: user {STRANGER} may not send requests here")
+    assert f"--allow-user {STRANGER}" in answer["error"]
+    await check_served(agent)
+    assert not trace.exists()
 
 
 # Hazard 33.
-async def test_one_who_writes_and_closes_before_he_is_looked_up_has_nothing_run(tmp_path: Path) -> None:
+async def test_one_who_writes_and_closes_before_he_is_looked_up_has_nothing_run(agent: Agent, tmp_path: Path) -> None:
     trace = tmp_path / "ran"
-    async with running_agent() as agent:
-        await check_served(agent)
-        worker = agent.worker
-        # The agent does not get to accept him before he has gone; to the kernel his socket is then nobody's.
-        os.kill(worker, signal.SIGSTOP)
-        try:
-            for _ in range(3):
-                assert await as_stranger(WRITE_AND_GO, str(agent.port), touching(trace)) == ""
-        finally:
-            os.kill(worker, signal.SIGCONT)
-        await eventually(lambda: agent.log_text().count("client refused") == 3)
-        await check_served(agent)
-        assert not trace.exists()
+    refused = agent.log_text().count("client refused")
+    worker = agent.worker
+    # The agent does not get to accept him before he has gone; to the kernel his socket is then nobody's.
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        for _ in range(3):
+            assert await as_stranger(WRITE_AND_GO, str(agent.port), touching(trace)) == ""
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    await eventually(lambda: agent.log_text().count("client refused") == refused + 3)
+    await check_served(agent)
+    assert not trace.exists()
 
 
 # Hazard 33.

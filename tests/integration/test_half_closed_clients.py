@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from agent import Agent, running_agent
-from departures import DEPARTURES
+from departures import DEPARTURES, close, reset
 from gate import Gate, gate_in
 from proc import eventually
 from shared import shared_agent
@@ -54,6 +54,21 @@ async def test_a_half_close_with_nothing_asked_is_answered_with_the_end(agent: A
     async with await agent.connect() as client:
         client.writer.write_eof()
         assert await client.at_end() == b""
+
+
+# Hazard 26.
+async def test_who_goes_after_having_waited_half_closed_loses_its_tasks(agent: Agent, gate: Gate) -> None:
+    clients = [await agent.connect() for _ in (close, reset)]
+    for client in clients:
+        await client.request(command=gate.before("true"))
+        client.writer.write_eof()
+    await gate.until_waiting(2)
+    # Longer than the time between two looks at the peer, which have found both there.
+    assert (await agent.run("sleep", "0.7"))["exit_code"] == 0
+    assert gate.waiting() == 2
+    for client, depart in zip(clients, (close, reset), strict=True):
+        depart(client)
+    await gate.until_none_waits()
 
 
 # Hazard 28.

@@ -1,6 +1,7 @@
 import asyncio
 import json
 import re
+import signal
 import socket
 from pathlib import Path
 
@@ -76,8 +77,11 @@ async def test_an_address_that_others_can_reach_is_served_when_insisted_on(host:
 async def test_a_restarted_agent_gets_the_port_of_the_one_before() -> None:
     async with running_agent() as agent, await agent.connect() as client:
         assert (await client.ask(command=["echo", "1"]))["output"] == "1\n"
-        assert await agent.stop() == 0
+        # The agent ends the connection, so that the address stays in the kernel's memory for a minute.
+        agent.process.send_signal(signal.SIGTERM)
         assert await client.at_end() == b""
+        client.writer.close()
+        assert await agent.process.wait() == 0
         async with running_agent("--port", str(agent.port)) as successor:
             assert successor.port == agent.port
             assert (await successor.run("echo", "2"))["output"] == "2\n"

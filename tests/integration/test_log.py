@@ -14,7 +14,7 @@ from agent import START_SECONDS, Agent, running_agent
 from proc import eventually
 
 SMALL_PIPE = 4096
-TASKS = 200
+TASKS = 100
 
 
 class Reading:

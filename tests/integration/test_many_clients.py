@@ -12,7 +12,7 @@ from shared import shared_agent
 from sockets import port_of, until_let_go
 
 MANY = 1000
-LINE_SECONDS = 1
+LINE_SECONDS = 0.5
 
 
 @pytest.fixture(scope="module", autouse=True)

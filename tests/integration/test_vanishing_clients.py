@@ -121,16 +121,3 @@ async def test_with_an_answer_that_it_has_not_read(agent: Agent, client: Client,
 async def test_after_its_last_answer(client: Client, depart: Departure) -> None:
     assert (await client.ask(command=["echo", "read"]))["output"] == "read\n"
     depart(client)
-
-
-async def test_after_it_has_waited_half_closed_for_a_while(
-    agent: Agent, client: Client, gate: Gate, depart: Departure
-) -> None:
-    await client.request(command=gate.before("true"))
-    client.writer.write_eof()
-    await gate.until_waiting(1)
-    # Longer than the time between two looks at the peer, which have found it there.
-    assert (await agent.run("sleep", "0.7"))["exit_code"] == 0
-    assert gate.waiting() == 1
-    depart(client)
-    await gate.until_none_waits()
