@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --require-hashes --requirement
 ROUNDS ?= 5
 
-.PHONY: help run install dev test check bench lock clean
+.PHONY: help run install dev test check bench fuzz soak chaos fuzz-short soak-short chaos-short lock clean
 
 help:
 	@sed -n 's/^#: //p' Makefile
@@ -39,6 +39,26 @@ check: dev
 bench: install
 	$(BIN)/python benchmarks/bench.py --rounds $(ROUNDS)
 
+# How long, and from which seed, a proof is to go on; nothing leaves it to the proof.
+SPAN = $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
+
+#: make fuzz     bytes of every kind against a live agent (MINUTES=5 or EXAMPLES=n, SEED=n to repeat); see proofs/
+fuzz: dev
+	$(BIN)/python -m proofs.fuzz $(SPAN) $(if $(EXAMPLES),--examples $(EXAMPLES))
+
+#: make soak     full load of every kind, then nothing may be left (MINUTES=5)
+soak: dev
+	$(BIN)/python -m proofs.soak $(SPAN)
+
+#: make chaos    the same while workers, clients, limits and disks fail (MINUTES=5)
+chaos: dev
+	$(BIN)/python -m proofs.chaos $(SPAN)
+
+fuzz-short soak-short chaos-short: %-short:
+	$(MAKE) $* MINUTES=$(or $(SHORT_$*),0.5)
+
+SHORT_fuzz = 0.33
+
 #: make lock     renew requirements/*.txt from pyproject.toml (needs uv)
 lock:
 	uv pip compile --upgrade --universal --generate-hashes --no-annotate --no-header --python-version 3.11 \
@@ -52,7 +72,7 @@ lock:
 clean:
 	rm -rf .venv .venv-* build dist .coverage .coverage.* .hypothesis .pytest_cache .mypy_cache .ruff_cache \
 		.import_linter_cache
-	find src tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+	find src tests benchmarks proofs -name __pycache__ -prune -exec rm -rf {} +
 
 dev: $(VENV)/.dev
 

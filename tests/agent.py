@@ -49,7 +49,7 @@ class Agent:
     async def wait_until_listening(self) -> None:
         async with asyncio.timeout(START_SECONDS):
             while True:
-                match = re.search(r"listening on \S*?:(\d+)", self.log_text())
+                match = re.search(r"listening on \S*:(\d+)", self.log_text())
                 if match:
                     self.port = int(match[1])
                     return

@@ -10,8 +10,8 @@ from fakes import FakeClock, FakePeers, FakeTaskIntake
 from transport import FakeTransport
 from turns import settle
 
-from execwire.adapters.tcp.connection import Connection, Surroundings
-from execwire.adapters.tcp.exchanges import InFlight
+from execwire.adapters.tcp.connection import Connection
+from execwire.adapters.tcp.surroundings import InFlight, Surroundings
 from execwire.domain.output import NO_OUTPUT
 from execwire.domain.task import TaskRequest, TaskResult
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from types import FrameType
 
-from . import machine, output, parallel, startup, throughput
+from . import endings, machine, output, parallel, startup, throughput
 from .build import CannotBuildError, build_client, build_yardsticks
 from .client import Client, ClientFailedError
 from .lab import FULL, QUICK, Lab, Plan, Sample
@@ -21,7 +21,8 @@ from .servers import ServerFailedError, ServerSpec
 from .table import render
 
 SECTIONS = {
-    section.name: section for section in (throughput.SECTION, output.SECTION, parallel.SECTION, startup.SECTION)
+    section.name: section
+    for section in (throughput.SECTION, output.SECTION, parallel.SECTION, startup.SECTION, endings.SECTION)
 }
 _ROOT = Path(__file__).resolve().parent.parent.parent
 _AGENT = (sys.executable, "-m", "execwire", "serve", "--port", "{port}")
@@ -100,6 +101,8 @@ def _options() -> argparse.Namespace:
     add("--output-bytes", type=_count, metavar="N", help=f"that the task of output writes ({FULL.output_bytes})")
     add("--sleepers", type=_count, metavar="N", help=f"tasks at once in parallel ({FULL.sleepers})")
     add("--sleep-seconds", type=_count, metavar="N", help=f"that each of them sleeps ({FULL.sleep_seconds})")
+    add("--timeouts", type=_count, metavar="N", help=f"one after the other in endings ({FULL.timeouts})")
+    add("--endings", type=_count, metavar="N", help=f"timeouts at one moment in endings ({FULL.endings})")
     add("--json", type=Path, metavar="FILE", help="write every run's figures there")
     add(
         "--agent",

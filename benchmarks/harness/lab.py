@@ -14,17 +14,39 @@ class Plan:
     rounds: int
     """Of throughput and of start."""
     heavy_rounds: int
-    """Of output and of parallel, which take seconds each and vary less."""
+    """Of output, parallel and endings, which take seconds each and vary less."""
     tasks: int
     """In one throughput run."""
     output_bytes: int
     sleepers: int
     """Tasks at once, each on a connection of its own."""
     sleep_seconds: int
+    timeouts: int
+    """One after the other, in endings."""
+    endings: int
+    """Tasks that time out at the same moment."""
 
 
-FULL = Plan(rounds=5, heavy_rounds=3, tasks=2000, output_bytes=1_000_000_000, sleepers=2000, sleep_seconds=5)
-QUICK = Plan(rounds=2, heavy_rounds=1, tasks=400, output_bytes=50_000_000, sleepers=200, sleep_seconds=1)
+FULL = Plan(
+    rounds=5,
+    heavy_rounds=3,
+    tasks=2000,
+    output_bytes=1_000_000_000,
+    sleepers=2000,
+    sleep_seconds=5,
+    timeouts=500,
+    endings=1000,
+)
+QUICK = Plan(
+    rounds=2,
+    heavy_rounds=1,
+    tasks=400,
+    output_bytes=50_000_000,
+    sleepers=200,
+    sleep_seconds=1,
+    timeouts=50,
+    endings=100,
+)
 
 
 @dataclass(frozen=True)

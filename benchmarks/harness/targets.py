@@ -14,6 +14,11 @@ TARGETS: dict[tuple[str, str], str] = {
     ("output", "text_mb_per_s"): "go >= 2.00",
     ("output", "peak_above_idle_mb"): "64 MiB at most",
     ("parallel", "plateau_kib_per_task"): "30 KiB at most",
+    ("timeouts", "late_p50_ms"): "10 ms at most",
+    ("timeouts", "late_p99_ms"): "30 ms at most",
+    ("ending", "answered_s"): "3 s at most",
+    ("ending", "blocked_ms"): "50 ms at most",
+    ("starting", "blocked_ms"): "50 ms at most",
     ("start", "connected_ms"): "400 ms at most",
 }
 """By case and figure."""

@@ -45,7 +45,8 @@ def main(arguments: list[str] | None = None) -> None:
 def serve(settings: Settings) -> NoReturn:
     """Run the agent until it is told to stop; exits with its status."""
     descriptor_limit = raise_descriptor_limit()
-    terminal = sys.stderr.isatty()
+    # Not sys.stderr, which Python leaves out where descriptor 2 was closed at the start.
+    terminal = os.isatty(2)
     configure_logging(settings.log_level, StderrNow(), terminal=terminal)
     listeners = _listen(settings)
 

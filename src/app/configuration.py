@@ -5,7 +5,7 @@ import difflib
 import re
 import tomllib
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -16,7 +16,7 @@ ENVIRONMENT_PREFIX = "EXECWIRE_"
 CONFIG_VARIABLE = "EXECWIRE_CONFIG"
 
 _UNITS = {"": 1, "b": 1, "k": 1024, "kib": 1024, "m": 1024**2, "mib": 1024**2, "g": 1024**3, "gib": 1024**3}
-_TYPES: dict[str, object] = typing.get_type_hints(Settings, include_extras=True)
+TYPES: dict[str, object] = typing.get_type_hints(Settings, include_extras=True)
 NAMES = tuple(setting.name for setting in dataclasses.fields(Settings))
 
 
@@ -67,7 +67,7 @@ def _known(name: str, where: str, prefix: str, spell: typing.Callable[[str], str
 
 
 def _convert(name: str, value: object, where: str) -> object:
-    kind = _TYPES[name]
+    kind = TYPES[name]
     strict = not isinstance(value, str)
     try:
         if isinstance(value, str):
@@ -89,9 +89,3 @@ def _bytes(text: str) -> object:
     match = re.fullmatch(r"\s*(\d+)\s*([a-z]*)\s*", text, re.IGNORECASE)
     factor = _UNITS.get(match[2].lower()) if match else None
     return int(match[1]) * factor if match and factor else text
-
-
-def describe(names: Iterable[str] = NAMES) -> list[tuple[str, str, object]]:
-    """Return name, explanation and default of each setting, for --help."""
-    by_name = {setting.name: setting for setting in dataclasses.fields(Settings)}
-    return [(name, by_name[name].metadata["help"], by_name[name].default) for name in names]

@@ -9,10 +9,9 @@ from ..adapters.clock import SystemClock
 from ..adapters.subprocess.executor import SubprocessExecutor, SubprocessSettings
 from ..adapters.subprocess.process import Leftovers
 from ..adapters.tcp.access import Access
-from ..adapters.tcp.connection import Surroundings
-from ..adapters.tcp.exchanges import InFlight
 from ..adapters.tcp.peers import Peers
 from ..adapters.tcp.server import Door, TcpServer
+from ..adapters.tcp.surroundings import InFlight, Surroundings
 from ..domain.ports import Clock, TaskExecutor, TaskIntake, TaskRunner
 from .admission import Admission
 from .drain import Drain
@@ -22,6 +21,9 @@ from .settings import MIB, Settings
 from .users import allowed_users
 
 IN_FLIGHT_BYTES = 64 * MIB
+"""Of request lines of one connection."""
+REQUEST_BYTES = 256 * MIB
+"""Of memory that all commands may take that run or wait."""
 BURST = 64
 
 
@@ -38,7 +40,7 @@ def _subprocess_settings(settings: Settings, descriptor_limit: tuple[int, int]) 
 
 
 def _admission(runner: TaskRunner, settings: Settings) -> Admission:
-    return Admission(runner, settings.max_running, settings.max_queued)
+    return Admission(runner, settings.max_running, settings.max_queued, REQUEST_BYTES)
 
 
 def _surroundings(settings: Settings, intake: TaskIntake, clock: Clock) -> Surroundings:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from .. import __version__
-from .configuration import describe
+from .manual import entries
 
 USAGE_ERROR = 2
 
@@ -61,21 +61,16 @@ def parser() -> Parser:
         allow_abbrev=False,
     )
     serve_parser.add_argument("--config", type=Path, metavar="FILE", help="read settings from this TOML file")
-    for name, text, default in describe():
-        option = f"--{name.replace('_', '-')}"
-        if isinstance(default, bool):
-            serve_parser.add_argument(option, action="store_const", const="true", help=text)
-        elif isinstance(default, tuple):
-            serve_parser.add_argument(option, action="append", metavar=_metavar(name), help=text)
+    for entry in entries():
+        if isinstance(entry.default, bool):
+            serve_parser.add_argument(entry.option, action="store_const", const="true", help=entry.text)
+        elif isinstance(entry.default, tuple):
+            serve_parser.add_argument(entry.option, action="append", metavar=entry.form, help=entry.text)
         else:
-            shown = f"{text} (default {default})" if default != "" else text
-            serve_parser.add_argument(option, metavar=_metavar(name), help=shown)
+            text = f"{entry.text} (default {entry.shown})" if entry.shown else entry.text
+            serve_parser.add_argument(entry.option, metavar=entry.form, help=text)
     top.below = (serve_parser,)
     return top
-
-
-def _metavar(name: str) -> str:
-    return name.rsplit("_", 1)[-1].upper()
 
 
 def fail(message: str) -> NoReturn:

@@ -1,9 +1,10 @@
 """The agent's life: open everything, accept, and at a signal stop in an order in which nobody loses an answer."""
 
 import asyncio
+import contextlib
 import gc
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, Self
 
@@ -11,13 +12,15 @@ import structlog
 import uvloop
 
 from .container import Container
-from .supervisor import HURRY
+from .worker import HURRY
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 GARBAGE_THRESHOLD = 10_000
 DELIVERY_SECONDS = 5.0
 """How long clients may take, after the last task has ended, to read what they are owed."""
+HURRIED_SECONDS = 0.5
+"""The same, from the order to hurry."""
 
 
 def run(container: Container, orders: int, ready: int) -> None:
@@ -74,17 +77,29 @@ async def serve(container: Container, orders: Orders, on_accepting: Callable[[],
         await orders.stop.wait()
         # First nobody new, so that the number of answers that are owed only falls.
         server.leave()
-        hurrying = loop.create_task(_when(orders.hurry, drain.kill))
-        killed = await drain.drain(container.settings().drain_seconds)
-        hurrying.cancel()
+        with _when(orders.hurry, drain.kill):
+            killed = await drain.drain(container.settings().drain_seconds)
         # Then what the ended tasks have to say, while the clients read it.
-        unanswered = await server.answered(0.0 if orders.abandoned else DELIVERY_SECONDS)
-        _log.info("stopped", killed=killed, unanswered_clients=unanswered)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.0 if orders.abandoned else DELIVERY_SECONDS) as limit:
+                with _when(orders.hurry, lambda: limit.reschedule(loop.time() + HURRIED_SECONDS)):
+                    await server.answered()
+        _log.info("stopped", killed=killed, unanswered_clients=server.unanswered)
 
 
-async def _when(event: asyncio.Event, then: Callable[[], object]) -> None:
-    await event.wait()
-    then()
+@contextlib.contextmanager
+def _when(event: asyncio.Event, then: Callable[[], object]) -> Iterator[None]:
+    """Within the block, call `then` as soon as the event is set."""
+
+    async def wait() -> None:
+        await event.wait()
+        then()
+
+    waiting = asyncio.get_running_loop().create_task(wait())
+    try:
+        yield
+    finally:
+        waiting.cancel()
 
 
 def _printable(context: dict[str, Any]) -> dict[str, Any]:

@@ -46,7 +46,8 @@ class Settings:
         "kill", "tasks of a client that has gone: kill them, or let them finish and drop their results"
     )
     leftovers: Literal["kill", "keep", "kill-all"] = _setting(
-        "kill", "what a command leaves running: kill its process group, keep all, or kill-all, daemons too"
+        "kill",
+        "what becomes of what a command leaves running: kill its process group, keep all, or kill-all, daemons too",
     )
     linger_ms: Span = _setting(200.0, "milliseconds that a background process may hold stdout after its command ended")
     drain_seconds: Span = _setting(10.0, "seconds that running tasks get when the agent is asked to stop")

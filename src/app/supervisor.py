@@ -4,44 +4,31 @@ It does nothing else, so that little can end it. Orders go to a worker through a
 supervisor has died; the signals of a terminal or a service manager, which reach all processes, are obeyed here alone.
 """
 
-import contextlib
 import os
 import selectors
 import signal
-import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import structlog
 
+from ..adapters.subprocess import procfs
 from ..adapters.subprocess.containment import become_subreaper
-from ..adapters.subprocess.descent import CLEAN_WALKS, Descent, Sighting
+from ..adapters.subprocess.descent import Descent
+from .orphans import Orphans
+from .stop_signals import StopSignals
+from .worker import HURRY, STOP, Worker, start_worker
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-STOP, HURRY = b"s", b"h"
-"""Orders: stop, and kill what still runs."""
 YOUNG_SECONDS = 1.0
 MAX_YOUNG_DEATHS = 5
 """So many workers in a row that died right after their start are no accident."""
 BACKOFF_SECONDS = 0.05
 RETRY_SECONDS = 1.0
-SWEEP_SECONDS = 2.0
-WALK_PAUSE_SECONDS = 0.005
 TICK_SECONDS = 0.5
 FAILED = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Worker:
-    """A forked process: its pidfd, the pipe with its orders, and the monotonic seconds at which it was started."""
-
-    pid: int
-    pidfd: int
-    orders: int
-    started_at: float
+_NO_MARK = 0
 
 
 class Supervisor:
@@ -58,6 +45,7 @@ class Supervisor:
         self._stop_seconds = stop_seconds
         self._selector = selectors.DefaultSelector()
         self._descent = Descent()
+        self._orphans = Orphans(self._descent)
         self._workers: dict[int, Worker] = {}
         # When to start the workers that are missing.
         self._start_at = 0.0
@@ -69,90 +57,74 @@ class Supervisor:
         """Supervise to the end and return the exit status; `on_ready` is called once, when the first worker accepts."""
         self._on_ready: Callable[[], None] | None = on_ready
         become_subreaper()
-        for number in STOP_SIGNALS:
-            signal.signal(number, lambda number, _: self._stop(signal.Signals(number).name))
-        while self._workers or self._stop_at is None:
+        for pid in procfs.children(os.getpid()):
+            # Started by whoever became this process (exec), and none of our business.
+            self._descent.enrol(pid, _NO_MARK)
+        # A parent may have left it ignored; children would then be reaped before anybody sees how they ended (wait(2)).
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        self._signals = StopSignals()
+        self._selector.register(self._signals.descriptor, selectors.EVENT_READ, self._heed)
+        while self._workers or self._orphans.awaited or self._stop_at is None:
             self._keep_up()
-            for key, _ in self._selector.select(TICK_SECONDS if self._all_there else BACKOFF_SECONDS):
+            self._orphans.sweep()
+            for key, _ in self._selector.select(self._orphans.patience(self._tick)):
                 key.data()
         return self._status
 
     @property
-    def _all_there(self) -> bool:
-        return len(self._workers) == self._count or self._stop_at is not None
+    def _tick(self) -> float:
+        return TICK_SECONDS if len(self._workers) == self._count or self._stop_at is not None else BACKOFF_SECONDS
 
     def _keep_up(self) -> None:
         now = time.monotonic()
-        if self._stop_at is None:
-            while len(self._workers) < self._count and now >= self._start_at:
-                self._try_to_start()
-        elif now >= self._stop_at + self._stop_seconds:
-            for pid in self._workers:
-                _log.error("a worker does not stop; killed", pid=pid)
-                os.kill(pid, signal.SIGKILL)
+        while self._stop_at is None and len(self._workers) < self._count and now >= self._start_at:
+            self._try_to_start()
+        if self._stop_at is not None and now >= self._stop_at + self._stop_seconds:
+            for worker in self._workers.values():
+                _log.error("a worker does not stop; killed", pid=worker.pid)
+                worker.kill()
             self._stop_at = now
 
     def _try_to_start(self) -> None:
-        # A stop that comes in the middle of it waits until there is a worker to be told.
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         try:
             self._start()
         except OSError as error:
             _log.error("cannot start a worker; trying again", reason=error.strerror)
             self._start_at = time.monotonic() + RETRY_SECONDS
-        finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
     def _start(self) -> None:
-        # Whatever fails in between, nothing stays open; a worker that has been forked by then sees its orders end.
-        with contextlib.ExitStack() as ours, contextlib.ExitStack() as its:
-            orders, give = os.pipe()
-            its.callback(os.close, orders)
-            ours.callback(os.close, give)
-            ready, tell = os.pipe()
-            its.callback(os.close, tell)
-            ours.callback(os.close, ready)
-            pid = os.fork()
-            if pid == 0:
-                ours.close()
-                self._become_worker()
-                sys.exit(self._work(orders, tell))
-            pidfd = os.pidfd_open(pid)
-            ours.callback(os.close, pidfd)
-            worker = Worker(pid, pidfd, give, time.monotonic())
-            self._selector.register(pidfd, selectors.EVENT_READ, lambda: self._bury(worker))
-            self._selector.register(ready, selectors.EVENT_READ, lambda: self._ready(ready))
-            self._workers[pid] = worker
-            self._descent.enrol(pid, 0)
-            ours.pop_all()
+        worker = start_worker(self._work, self._let_go)
+        self._workers[worker.pid] = worker
+        self._descent.enrol(worker.pid, _NO_MARK)
+        self._selector.register(worker.pidfd, selectors.EVENT_READ, lambda: self._bury(worker))
+        self._selector.register(worker.ready, selectors.EVENT_READ, lambda: self._hear(worker))
 
-    def _become_worker(self) -> None:
-        for number in STOP_SIGNALS:
-            signal.signal(number, signal.SIG_IGN)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
-        # A worker that held its siblings' orders would keep them from seeing the supervisor's end.
-        for worker in self._workers.values():
-            os.close(worker.orders)
+    def _let_go(self) -> None:
+        # In a new worker: it must not hold what tells its siblings of the supervisor's end.
+        for sibling in self._workers.values():
+            sibling.close()
+        self._signals.ignore()
         self._selector.close()
 
-    def _ready(self, ready: int) -> None:
-        accepting = bool(os.read(ready, 1))
-        self._selector.unregister(ready)
-        os.close(ready)
-        if accepting and self._on_ready is not None:
+    def _hear(self, worker: Worker) -> None:
+        if worker.pid not in self._workers:
+            return  # buried a moment ago, in the same round of events
+        self._selector.unregister(worker.ready)
+        if os.read(worker.ready, 1) and self._on_ready is not None:
             self._on_ready()
             self._on_ready = None
 
     def _bury(self, worker: Worker) -> None:
-        _, wait_status = os.waitpid(worker.pid, 0)
-        self._selector.unregister(worker.pidfd)
-        os.close(worker.pidfd)
-        os.close(worker.orders)
         del self._workers[worker.pid]
+        _, wait_status = os.waitpid(worker.pid, 0)
+        for descriptor in {worker.pidfd, worker.ready} & self._selector.get_map().keys():
+            self._selector.unregister(descriptor)
+        worker.close()
         self._descent.release(worker.pid)
         status = os.waitstatus_to_exitcode(wait_status)
         if self._stop_at is not None and status == 0:
             return
+        self._orphans.begin()
         young = time.monotonic() - worker.started_at < YOUNG_SECONDS
         self._young_deaths = self._young_deaths + 1 if young else 0
         _log.error("a worker died", pid=worker.pid, status=status, restart=self._stop_at is None)
@@ -164,30 +136,14 @@ class Supervisor:
             self._stop("repeated deaths")
         else:
             self._start_at = time.monotonic() + BACKOFF_SECONDS * (2**self._young_deaths - 1)
-            self._keep_up()
-        self._sweep()
 
-    def _sweep(self) -> None:
-        """Kill what dead workers left behind; all of it is adopted by this process."""
-        deadline = time.monotonic() + SWEEP_SECONDS
-        clean, killed = 0, set[int]()
-        sighting = Sighting()
-        while clean < CLEAN_WALKS and time.monotonic() < deadline:
-            sighting = Sighting()
-            for _ in self._descent.walk_adopted(sighting):
-                pass
-            killed.update(sighting.alive)
-            clean = 0 if sighting.alive else clean + 1
-            time.sleep(WALK_PAUSE_SECONDS)
-        if killed:
-            _log.warning("killed what a dead worker left behind", processes=len(killed))
-        if sighting.alive:
-            _log.error("some of it does not die", pids=sighting.alive, reason=sighting.reason)
+    def _heed(self) -> None:
+        for name in self._signals.read():
+            self._stop(name)
 
     def _stop(self, reason: str) -> None:
         order = STOP if self._stop_at is None else HURRY
         self._stop_at = self._stop_at or time.monotonic()
         _log.info("stopping", reason=reason, now=order is HURRY)
         for worker in self._workers.values():
-            with contextlib.suppress(BrokenPipeError):  # it has just died
-                os.write(worker.orders, order)
+            worker.tell(order)

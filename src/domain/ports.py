@@ -44,9 +44,12 @@ class TaskIntake(TaskRunner, Protocol):
 
     @property
     def has_room(self) -> bool:
-        """Whether a further request would be run or queued; one that comes all the same waits its turn too."""
+        """Whether a further request would be run or queued; one that comes all the same waits its turn too.
+
+        False for everybody else while somebody waits in `room`.
+        """
         ...
 
     async def room(self) -> None:
-        """Return once there is room, at once if there is."""
+        """Return when it is the caller's turn to bring one request; turns come in the order in which callers do."""
         ...

@@ -92,11 +92,15 @@ class Capture:
         """Return all that was kept, which is the caller's from now on, and close the pipe; once, and when at rest."""
         self._unwatch()
         os.close(self._pipe)
+        # Its owner is told through this and owns the capture: a circle, which would keep both, and the pieces, until
+        # the collector comes by.
+        self._on_end = _nobody
+        pieces, self._pieces = self._pieces, []
         if self._file is not None:
             return SpooledOutput(self._file, self._size, self._spool)
         if not self._size:
             return NO_OUTPUT
-        return MemoryOutput(b"".join(self._pieces), self._spool.memory)
+        return MemoryOutput(b"".join(pieces), self._spool.memory)
 
     def _read(self) -> None:
         self._take(READ_BYTES)
@@ -194,3 +198,7 @@ class Capture:
         if self._watched:
             self._watched = False
             self._watch.remove(self._pipe)
+
+
+def _nobody() -> None:
+    """Who is told after the end."""

@@ -8,11 +8,13 @@ that are ending, in slices of time. Tasks are taken for careless, not hostile: o
 import asyncio
 import ctypes
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import structlog
 
 from .descent import CLEAN_WALKS, Descent, Sighting
+from .reserve import Reserve
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
@@ -50,7 +52,8 @@ class Containment:
 
     def __init__(self) -> None:
         """Sweep nothing yet."""
-        self.descent = Descent()
+        self._descent = Descent()
+        self._reserve = Reserve()
         self._loop = asyncio.get_running_loop()
         self._marks = itertools.count(1)
         self._ending: dict[int, _Ending] = {}
@@ -62,6 +65,20 @@ class Containment:
     def new_mark(self) -> int:
         """Return a number that no task of this process has had."""
         return next(self._marks)
+
+    def enrol(self, pid: int, mark: int) -> None:
+        """Take note of a child of that mark that its owner will reap, and say so by `released`."""
+        self._descent.enrol(pid, mark)
+        self._tidy_later()
+
+    def released(self, pid: int) -> None:
+        """Forget a child that was reaped; whatever it left behind is tidied up within about a second of its end."""
+        self._descent.release(pid)
+        self._tidy_later()
+
+    def abandoned(self, pid: int) -> None:
+        """Take over the reaping of an enrolled child."""
+        self._descent.abandon(pid)
 
     async def end(self, mark: int) -> bool:
         """Kill every process of a task; return True when all have been seen dead, False if that takes over 2 s.
@@ -80,15 +97,9 @@ class Containment:
     async def end_adopted(self) -> None:
         """End every task of which something has been adopted."""
         await self._walk(frozenset(), {})
-        marks = self.descent.adopted_marks
+        marks = self._descent.adopted_marks
         if marks:
             await asyncio.gather(*(self.end(mark) for mark in marks))
-
-    def released(self, pid: int) -> None:
-        """Forget a child that was reaped; whatever it left behind is tidied up within about a second of its end."""
-        self.descent.release(pid)
-        if self._tidying is None:
-            self._tidying = self._loop.call_later(TIDY_SECONDS, self._tidy)
 
     async def close(self) -> None:
         """Sweep no more."""
@@ -97,13 +108,18 @@ class Containment:
         if self._sweeping is not None:
             self._sweeping.cancel()
             await asyncio.wait({self._sweeping})
+        self._reserve.close()
 
     async def _sweep(self) -> None:
         pause = FIRST_PAUSE_SECONDS
         while self._ending:
             marks = frozenset(self._ending)
             sightings: dict[int, Sighting] = {}
-            await self._walk(marks, sightings)
+            try:
+                await self._walk(marks, sightings)
+            except OSError as error:
+                # What was not looked at is not gone.
+                sightings = dict.fromkeys(marks, Sighting(died=True, reason=f"cannot look for it: {error.strerror}"))
             for mark in marks:
                 self._judge(mark, sightings.get(mark))
             awaited = [ending for ending in self._ending.values() if not ending.gone.done()]
@@ -129,25 +145,43 @@ class Containment:
 
     def _judge(self, mark: int, sighting: Sighting | None) -> None:
         ending = self._ending[mark]
-        ending.clean = 0 if sighting is not None and sighting.alive else ending.clean + 1
+        if sighting is not None and not sighting.clean:
+            ending.clean = 0
+            if self._loop.time() >= ending.deadline and not ending.gone.done():
+                _log.warning("a task could not be killed; sweeping on", pids=sighting.alive, reason=sighting.reason)
+                ending.gone.set_result(False)
+            return
+        ending.clean += 1
         if ending.clean >= CLEAN_WALKS:
             del self._ending[mark]
             if not ending.gone.done():
                 ending.gone.set_result(True)
-        elif sighting is not None and self._loop.time() >= ending.deadline and not ending.gone.done():
-            _log.warning("a task could not be killed; sweeping on", pids=sighting.alive, reason=sighting.reason)
-            ending.gone.set_result(False)
 
     async def _walk(self, marks: frozenset[int], sightings: dict[int, Sighting]) -> None:
-        slice_end = self._loop.time() + SLICE_SECONDS
-        for _ in self.descent.walk(marks, sightings):
-            if self._loop.time() >= slice_end:
-                await asyncio.sleep(0)
-                slice_end = self._loop.time() + SLICE_SECONDS
+        walk = self._descent.walk(marks, sightings)
+        while self._goes_on(walk):  # noqa: ASYNC110 -- waits for nothing: others get a turn
+            await asyncio.sleep(0)
 
-    def _tidy(self) -> None:
-        # In one go: all that is read of a child that is enrolled is a dictionary.
-        for _ in self.descent.walk(frozenset(), {}):
-            pass
-        again = self.descent.has_adopted
-        self._tidying = self._loop.call_later(TIDY_SECONDS, self._tidy) if again else None
+    def _goes_on(self, walk: Iterator[None]) -> bool:
+        slice_end = self._loop.time() + SLICE_SECONDS
+        with self._reserve:
+            for _ in walk:
+                if self._loop.time() >= slice_end:
+                    return True
+        return False
+
+    def _tidy_later(self) -> None:
+        if self._tidying is None:
+            self._tidying = self._loop.call_later(TIDY_SECONDS, self._tidy, None)
+
+    def _tidy(self, walk: Iterator[None] | None) -> None:
+        walk = walk or self._descent.walk(frozenset(), {})
+        try:
+            if self._goes_on(walk):
+                self._tidying = self._loop.call_later(0, self._tidy, walk)
+                return
+        except OSError as error:
+            _log.warning("cannot look for what ended tasks have left", reason=error.strerror)
+        self._tidying = None
+        if self._descent.has_children:
+            self._tidy_later()

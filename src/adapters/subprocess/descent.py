@@ -13,10 +13,17 @@ CLEAN_WALKS = 2
 
 @dataclass(slots=True)
 class Sighting:
-    """What one walk saw alive of one task: pids, and why one of them could not be killed."""
+    """What one walk saw of one task: the pids that were alive, and why one of them could not be killed."""
 
     alive: list[int] = field(default_factory=list[int])
-    reason: str = "does not die of SIGKILL (proc(5) may say where it hangs)"
+    died: bool = False
+    """An adopted process had died since the last walk, perhaps not without having forked."""
+    reason: str = "SIGKILL does not end it: it hangs in the kernel, or forks faster than it is found"
+
+    @property
+    def clean(self) -> bool:
+        """Whether there was nothing that could have got away in the meantime."""
+        return not self.alive and not self.died
 
 
 class Descent:
@@ -52,40 +59,59 @@ class Descent:
         return {mark for mark in self._adopted.values() if mark is not None}
 
     @property
-    def has_adopted(self) -> bool:
-        """Whether the last walk left adopted children alive."""
-        return bool(self._adopted)
+    def has_children(self) -> bool:
+        """Whether there are enrolled children, or the last walk left adopted ones alive."""
+        return bool(self._leaders or self._adopted)
 
     def walk(self, marks: frozenset[int], sightings: dict[int, Sighting]) -> Iterator[None]:
         """Kill whatever is alive of `marks`, noting it in `sightings`, and reap adopted zombies.
 
-        Yields after each process, so that the caller can do other things in between.
+        Yields after each process, so that the caller can do other things in between. Raises OSError where the system
+        has no descriptor or memory left to look with.
         """
-        present = procfs.children(self._pid)
-        for gone in self._adopted.keys() - set(present):
-            del self._adopted[gone]
-        for pid in present:
-            mark = self._leaders.get(pid) or self._mark_of_adopted(pid)
+        for pid in self._present():
+            mark, reaped = self._leaders.get(pid), False
+            if mark is None:
+                mark, reaped = self._look_at_adopted(pid)
             if mark in marks:
-                yield from self._kill_tree(pid, sightings.setdefault(mark, Sighting()))
+                sighting = sightings.setdefault(mark, Sighting())
+                if reaped:
+                    sighting.died = True
+                else:
+                    yield from self._kill_tree(pid, sighting)
             yield
 
     def walk_adopted(self, sighting: Sighting) -> Iterator[None]:
         """Kill every adopted child with all that stands below it, and reap the zombies among them."""
-        for pid in procfs.children(self._pid):
+        for pid in self._present():
             if pid not in self._leaders:
-                self._mark_of_adopted(pid)
-                yield from self._kill_tree(pid, sighting)
+                _, reaped = self._look_at_adopted(pid)
+                if reaped:
+                    sighting.died = True
+                else:
+                    yield from self._kill_tree(pid, sighting)
+                yield
 
-    def _mark_of_adopted(self, pid: int) -> int:
-        alive, _ = procfs.alive_and_parent(pid)
-        if not alive:
-            self._adopted.pop(pid, None)
-            _reap(pid)
-            return 0
+    def _present(self) -> list[int]:
+        # The newest first: of a chain of processes that hand over to each other the last one is the one that lives.
+        present = procfs.children(self._pid)[::-1]
+        for gone in self._adopted.keys() - set(present):
+            del self._adopted[gone]
+        return present
+
+    def _look_at_adopted(self, pid: int) -> tuple[int, bool]:
+        """Return the mark of an adopted child, 0 for none, and whether it had died and is reaped now."""
+        alive, parent = procfs.alive_and_parent(pid)
+        if parent != self._pid:
+            return 0, False  # a leader that was reaped during this walk, and whoever has its pid by now
         if pid not in self._adopted:
+            # A zombie still has its limits.
             self._adopted[pid] = procfs.mark(pid)
-        return self._adopted[pid] or 0
+        mark = self._adopted[pid] or 0
+        if not alive:
+            del self._adopted[pid]
+            _reap(pid)
+        return mark, not alive
 
     def _kill_tree(self, root: int, sighting: Sighting) -> Iterator[None]:
         # Parents before children: what is forked in between is adopted by this process and met in the next walk.

@@ -30,12 +30,12 @@ def find_executable(name: bytes, search_path: bytes) -> bytes:
 
 def explain(error: OSError, executable: bytes) -> str:
     """Return the system's reason with the file named, and what the bare reason leaves in the dark."""
-    path = Path(os.fsdecode(executable))
     reason = error.strerror or str(error)
-    if error.errno == errno.EACCES and path.is_dir():
+    # Not by pathlib: there, what may not be looked at is an error, not absent.
+    if error.errno == errno.EACCES and os.path.isdir(executable):  # noqa: PTH112
         reason += " (it is a directory)"
-    elif error.errno == errno.ENOENT and path.exists():
-        reason = f"bad interpreter: {_interpreter(path)}: {reason}"
+    elif error.errno == errno.ENOENT and b"/" in executable and os.path.exists(executable):  # noqa: PTH110
+        reason = f"bad interpreter: {_interpreter(Path(os.fsdecode(executable)))}: {reason}"
     elif error.errno == errno.ENOEXEC:
         reason += " (neither a program for this machine nor a script that begins with #!)"
     elif error.errno == errno.E2BIG:

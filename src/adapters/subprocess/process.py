@@ -65,7 +65,7 @@ class Process:
         self._capture = Capture(
             spawned.stdout, handling.watch, handling.spool, handling.max_output, self._on_output_end
         )
-        handling.containment.descent.enrol(spawned.pid, spawned.mark)
+        handling.containment.enrol(spawned.pid, spawned.mark)
         handling.exits.follow(self.leader, self._on_exit)
         if timeout is not None:
             self._deadline = loop.call_later(min(timeout, MAX_TIMER_SECONDS), self._on_deadline)
@@ -110,7 +110,7 @@ class Process:
         containment = self._handling.containment
         if not self.leader.has_ended():
             # It could not be killed. Whenever it ends, it is reaped like what was adopted.
-            containment.descent.abandon(self.leader.pid)
+            containment.abandoned(self.leader.pid)
             return 0
         if self._handling.leftovers is not Leftovers.KEEP:
             # Before the reaping, while the group is surely ours.

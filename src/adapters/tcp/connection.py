@@ -2,59 +2,51 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeAlias, cast
+from typing import cast
 
 import structlog
 
-from ...domain.ports import Clock, TaskIntake
-from .exchanges import Exchanges, InFlight
+from .exchanges import Exchanges
 from .framing import LineFramer, Oddity
 from .liveness import Countdown, Liveness
 from .outbox import Exchange, Outbox
-from .peers import Peers
+from .surroundings import Surroundings
+from .valve import Valve
 from .wire import Incoming, decode_request
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
+LINES_A_TURN = 32
+"""Taken from one client before the others get their turn: what is not valid is answered at once and costs no slot."""
 CLOSE_SECONDS = 1.0
 """How long a client that was told the end may take to close its side. Closing at once, with bytes of its unread, would
 make the kernel reset the connection and throw away what was sent last."""
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What all connections share; `max_line` is bytes, `line_seconds` how long a line may take to arrive."""
-
-    intake: TaskIntake
-    clock: Clock
-    peers: Peers
-    max_line: int
-    line_seconds: float
-    in_flight: InFlight
-
-
 class Connection(asyncio.Protocol):
     """Serves one client; asyncio calls it, as asyncio.Protocol says."""
 
-    def __init__(self, surroundings: Surroundings, on_made: "Callback", on_lost: "Callback") -> None:
-        """Prepare; `on_made` is called before anything is read, and may refuse or let go. `on_lost` at the very end."""
-        self._on_made, self._on_lost = on_made, on_lost
-        self._surroundings, self._intake = surroundings, surroundings.intake
+    def __init__(
+        self,
+        surroundings: Surroundings,
+        on_made: "Callable[[Connection], None]",
+        on_lost: "Callable[[Connection], None]",
+    ) -> None:
+        """Prepare; `on_made` is called before anything is read, and may already let go; `on_lost` at the very end."""
+        self._on_made = on_made
+        self._on_lost = on_lost
+        self._surroundings = surroundings
+        self._intake = surroundings.intake
         self._framer = LineFramer(surroundings.max_line)
         self._exchanges = Exchanges(surroundings.intake, surroundings.clock, surroundings.in_flight)
-        # Reading is paused: this client has enough in flight, or the agent has.
-        self._paused = False
         # Lines are being taken; what is sent meanwhile needs no second round of it.
         self._taking = False
-        # The client has closed its sending side.
-        self._at_eof = False
+        # Whatever this client is owed is the last; what it asks for until it has that, is still taken.
+        self._ending = False
         # Nothing more is taken from this client; it is answered and let go.
         self._leaving = False
         # Everything was answered and the client has been told that there is no more.
         self._told = False
-        # Waits for room in the agent while it is full.
-        self._room: asyncio.Task[None] | None = None
         # Runs out if a line that has begun to arrive is not completed.
         self._patience = Countdown(surroundings.line_seconds, self._give_up_on_line)
 
@@ -63,19 +55,20 @@ class Connection(asyncio.Protocol):
         # uvloop's transports do not inherit from asyncio's, they only behave like them.
         self._transport = cast("asyncio.Transport", transport)
         self._outbox = self._exchanges.outbox = Outbox(self._transport, self._sent)
-        self._liveness = Liveness(self._transport, self._surroundings.peers, lambda: self._paused or self._at_eof)
+        self._valve = Valve(self._transport, self._intake, self._take_lines)
+        valve = self._valve
+        self._liveness = Liveness(self._transport, self._surroundings.peers, lambda: valve.shut or valve.at_eof)
         self._on_made(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End: whatever still runs for this client is killed, whatever it was to be told is dropped."""
         self._leaving = self._told = True
         self._framer.clear()
-        if self._room is not None:
-            self._room.cancel()
+        self._valve.close()
         self._liveness.stop()
         self._patience.stop()
         if not self._exchanges.empty:
-            _log.info("client gone before its answers", error=str(exc or ""))
+            _log.info("client gone before its answers", **({"error": str(exc)} if exc else {}))
         self._exchanges.close()
         self._outbox.close()
         self._on_lost(self)
@@ -88,9 +81,9 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """Keep the connection open (true) while something that was asked for before is not taken or not answered."""
-        self._at_eof = True
+        self._valve.at_eof = True
         self._take_lines()
-        if self._exchanges.empty and not self._paused:
+        if self._exchanges.empty and not self._valve.shut:
             return False
         self._liveness.check()
         return True
@@ -104,15 +97,20 @@ class Connection(asyncio.Protocol):
         self._outbox.resume()
 
     def refuse(self, reason: str) -> None:
-        """Say why this client is not served, and close."""
+        """Say why this client is not served, take nothing from it, and close."""
+        self._drop_the_rest()
         self._exchanges.refuse(reason)
-        self.leave()
+        self._settle()
 
     def leave(self) -> None:
-        """Take no more requests, answer what was taken, close."""
-        self._leaving = True
-        self._framer.clear()
+        """Close as soon as nothing is owed; until then requests are still taken, so that each gets an answer."""
+        self._ending = True
         self._settle()
+
+    @property
+    def answered(self) -> bool:
+        """Whether nothing is owed to this client."""
+        return self._exchanges.empty
 
     def abort(self) -> None:
         """Close now, answered or not."""
@@ -120,81 +118,74 @@ class Connection(asyncio.Protocol):
 
     def _sent(self, exchange: Exchange) -> None:
         self._exchanges.sent(exchange)
-        if self._taking:
-            return
-        if self._paused:
+        if self._valve.shut and not self._taking:
             self._take_lines()
-        else:
+        elif not self._taking:
             self._settle()
 
-    def _take_lines(self) -> None:
+    def _take_lines(self, *, granted: bool = False) -> None:
+        if self._leaving:
+            self._settle()
+            return
         self._taking = True
         blocked = False
-        while not self._leaving:
-            blocked = self._exchanges.full or not self._intake.has_room
-            line = None if blocked else self._framer.next_line()
+        for _ in range(LINES_A_TURN):
+            blocked = self._exchanges.full or not (granted or self._intake.has_room)
+            granted = False
+            line = None if blocked or self._leaving else self._framer.next_line()
             if line is None:
                 break
             self._patience.stop()
             self._take(line)
-        if self._framer.has_partial and not blocked and not self._leaving:
-            self._patience.start()
-        if self._at_eof and not blocked and not self._leaving:
-            self._take_last(self._framer.partial)
+        else:
+            blocked = True
+            self._valve.let_others()
+        if not blocked and not self._leaving:
+            self._take_the_rest()
         self._taking = False
-        self._pause(paused=blocked)
+        self._valve.turn(shut=blocked and not self._leaving)
+        if self._valve.shut:
+            self._liveness.watch()
         self._settle()
+
+    def _take_the_rest(self) -> None:
+        if self._valve.at_eof:
+            self._take_last(self._framer.partial)
+        elif self._framer.has_partial:
+            self._patience.start()
 
     def _take(self, line: bytes | Oddity) -> None:
         if line is Oddity.TOO_LONG:
             self._exchanges.refuse(f"invalid request: The line is longer than {self._surroundings.max_line} bytes")
         elif line is Oddity.FOREIGN:
-            self._leaving = True
-            self._framer.clear()
+            self._drop_the_rest()
             self._exchanges.refuse("refused: this port takes newline-terminated JSON, neither HTTP nor TLS")
         elif line.strip():
             self._exchanges.take(decode_request(line), len(line))
 
     def _take_last(self, line: bytes) -> None:
-        self._leaving = True
-        self._framer.clear()
-        incoming = decode_request(line)
-        if isinstance(incoming, Incoming) or incoming.is_object:
-            self._exchanges.take(incoming, len(line))
+        self._drop_the_rest()
+        if line.strip():
+            incoming = decode_request(line)
+            if isinstance(incoming, Incoming) or incoming.is_object:
+                self._exchanges.take(incoming, len(line))
 
     def _give_up_on_line(self) -> None:
-        if not self._leaving and not self._paused:
+        if not self._leaving and not self._valve.shut:
             self.refuse(f"invalid request: The line was not completed within {self._surroundings.line_seconds:g} s")
 
-    def _pause(self, *, paused: bool) -> None:
-        if paused and self._room is None and not self._intake.has_room:
-            self._room = asyncio.get_running_loop().create_task(self._await_room())
-        if paused == self._paused or self._transport.is_closing():
-            return
-        self._paused = paused
-        if not self._at_eof:
-            if paused:
-                self._transport.pause_reading()
-            else:
-                self._transport.resume_reading()
-        if paused:
-            self._liveness.watch()
-
-    async def _await_room(self) -> None:
-        await self._intake.room()
-        self._room = None
-        self._take_lines()
+    def _drop_the_rest(self) -> None:
+        self._leaving = True
+        self._framer.clear()
 
     def _settle(self) -> None:
-        if self._told or not self._leaving or not self._exchanges.empty:
+        if self._told or not (self._leaving or self._ending) or not self._exchanges.empty:
             return
         self._told = True
-        if self._at_eof or not self._transport.can_write_eof():
+        self._drop_the_rest()
+        if self._valve.at_eof or not self._transport.can_write_eof():
             self._transport.close()
         else:
-            self._pause(paused=False)
+            self._valve.turn(shut=False)
             self._transport.write_eof()
             asyncio.get_running_loop().call_later(CLOSE_SECONDS, self._transport.close)
-
-
-Callback: TypeAlias = Callable[[Connection], None]

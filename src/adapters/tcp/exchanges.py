@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
 
 import structlog
 
@@ -10,21 +9,10 @@ from ...domain.output import NO_OUTPUT
 from ...domain.ports import Clock, TaskIntake
 from ...domain.task import NO_EXIT_CODE, TaskRequest, TaskResult
 from .outbox import Exchange, Outbox
+from .surroundings import InFlight
 from .wire import Incoming, InvalidRequest, RequestId
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class InFlight:
-    """How many requests one client may have in flight, and how many bytes their lines may have together.
-
-    When the client has gone they are killed, or else finished, and their results dropped.
-    """
-
-    requests: int
-    request_bytes: int
-    killed_with_client: bool = True
 
 
 class Exchanges:

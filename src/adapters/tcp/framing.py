@@ -6,6 +6,8 @@ _METHODS = b"GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH PRI"
 FOREIGN_STARTS = (*(method + b" " for method in _METHODS.split()), b"\x16\x03")
 """How HTTP requests (RFC 9110; `PRI` opens HTTP/2) and TLS records begin; no JSON object does."""
 
+_CARRIAGE_RETURN = 13
+
 
 class Oddity(Enum):
     """What a line can be instead of one that is worth reading."""
@@ -17,7 +19,7 @@ class Oddity(Enum):
 
 
 class LineFramer:
-    """Cuts a stream of bytes into lines of at most `max_line` bytes, the newline not counted.
+    r"""Cuts a stream of bytes into lines of at most `max_line` bytes, `\n` or `\r\n` not counted.
 
     Holds at most one partial line besides what was fed and not yet taken.
     """
@@ -51,7 +53,7 @@ class LineFramer:
             self._skipping = False
             del buffer[: end + 1]
             return self.next_line()
-        line = Oddity.TOO_LONG if end > self._max_line else bytes(buffer[:end])
+        line = Oddity.TOO_LONG if _is_over(buffer, end, self._max_line) else bytes(buffer[:end])
         del buffer[: end + 1]
         return line
 
@@ -71,7 +73,7 @@ class LineFramer:
         self._searched = 0
 
     def _partial(self) -> Oddity | None:
-        over = len(self._buffer) > self._max_line
+        over = _is_over(self._buffer, len(self._buffer), self._max_line)
         if not (over or self._skipping):
             self._searched = len(self._buffer)
             return None
@@ -80,3 +82,8 @@ class LineFramer:
             return None
         self._skipping = True
         return Oddity.TOO_LONG
+
+
+def _is_over(buffer: bytearray, length: int, max_line: int) -> bool:
+    # A carriage return at the end belongs to the newline that has come, or may come next.
+    return length > max_line and not (length == max_line + 1 and buffer[max_line] == _CARRIAGE_RETURN)

@@ -4,15 +4,18 @@ import asyncio
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 import structlog
 
 from .access import Access
-from .connection import Connection, Surroundings
+from .connection import Connection
+from .surroundings import Surroundings
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
+STOPPING = "refused: the agent is stopping; connect again once it is back"
 ACCEPT_PAUSE_SECONDS = 0.1
 """How long nobody is accepted when the system has no descriptor or memory for one; clients wait in the backlog."""
 
@@ -38,48 +41,51 @@ class TcpServer:
         self._listeners = listeners
         self._surroundings = surroundings
         self._door = door
-        # Accepted, and not yet ready to be written to.
-        self._arriving: set[Connection] = set()
         self._connections: set[Connection] = set()
+        # Clients that were accepted and have not gone, those included whose connection is only being made.
+        self._clients = 0
         self._openings: set[asyncio.Task[None]] = set()
         self._none_left = asyncio.Event()
+        # Nobody new is served; then not even the ones who are there.
         self._leaving = False
+        self._aborting = False
         self._pauses: dict[socket.socket, asyncio.TimerHandle] = {}
 
     async def __aenter__(self) -> Self:
         """Accept; the listeners take clients from here on."""
         self._loop = asyncio.get_running_loop()
+        self._surroundings.peers.open()
         for listener in self._listeners:
             self._loop.add_reader(listener.fileno(), self._accept, listener)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
         """Close every connection, answered or not; their tasks are cancelled with that."""
-        self._stop_accepting()
-        # Who is being let in can be closed only once that is done.
-        await asyncio.gather(*self._openings)
+        self._aborting = True
         for connection in tuple(self._connections):
             connection.abort()
-        await self._closed()
+        await self.answered()
         self._surroundings.peers.close()
 
     def leave(self) -> None:
-        """Accept nobody, take no further requests; connections close as they have been answered."""
-        self._stop_accepting()
+        """Turn newcomers away with a word, and close connections as they have been answered."""
+        self._leaving = True
         for connection in tuple(self._connections):
             connection.leave()
 
-    async def answered(self, seconds: float) -> int:
-        """Wait until every client has its answers, up to `seconds`; return how many clients have not."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._closed()
-        except TimeoutError:
-            return self._count
-        return 0
+    @property
+    def unanswered(self) -> int:
+        """How many clients are owed an answer."""
+        return sum(not connection.answered for connection in self._connections)
+
+    async def answered(self) -> None:
+        """Accept nobody any more, and wait until every client has its answers and has gone."""
+        self._stop_accepting()
+        while self._clients:
+            self._none_left.clear()
+            await self._none_left.wait()
 
     def _stop_accepting(self) -> None:
-        self._leaving = True
         for listener in self._listeners:
             self._loop.remove_reader(listener.fileno())
         for pause in self._pauses.values():
@@ -94,13 +100,14 @@ class TcpServer:
             except OSError as error:
                 self._pause(listener, error)
                 return
+            self._clients += 1
             opening = self._loop.create_task(self._open(client))
             self._openings.add(opening)
             opening.add_done_callback(self._openings.discard)
 
     def _pause(self, listener: socket.socket, error: OSError) -> None:
         if not self._pauses:
-            _log.warning("cannot accept clients for now", reason=error.strerror, connections=self._count)
+            _log.warning("cannot accept clients for now", reason=error.strerror, clients=self._clients)
         self._loop.remove_reader(listener.fileno())
         self._pauses[listener] = self._loop.call_later(ACCEPT_PAUSE_SECONDS, self._resume, listener)
 
@@ -109,46 +116,40 @@ class TcpServer:
         self._loop.add_reader(listener.fileno(), self._accept, listener)
 
     async def _open(self, client: socket.socket) -> None:
-        refusal: str | None = None
-        connection = Connection(self._surroundings, lambda connection: self._made(connection, refusal), self._lost)
-        self._arriving.add(connection)
         try:
+            # Decided before the connection is made: what the client has sent by then is read at once.
             refusal = self._refusal(client)
             client.setblocking(False)  # noqa: FBT003 -- its only form
             if client.family != socket.AF_UNIX:
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection = Connection(self._surroundings, partial(self._made, refusal), self._lost)
             await self._loop.connect_accepted_socket(lambda: connection, client)
         except OSError as error:
             _log.debug("client gone before it was served", reason=error.strerror)
             client.close()
-            self._lost(connection)
+            self._one_less()
 
-    def _made(self, connection: Connection, refusal: str | None) -> None:
-        # Here and no later: loops may read what the client has sent before `_open` gets its turn again.
-        self._arriving.discard(connection)
+    def _made(self, refusal: str | None, connection: Connection) -> None:
         self._connections.add(connection)
-        if refusal is not None:
+        if self._aborting:
+            # Not at once: uvloop takes a connection that ends while it is being made for an error.
+            self._loop.call_soon(connection.abort)
+        elif self._leaving:
+            connection.refuse(STOPPING)
+        elif refusal is not None:
             _log.warning("client refused", reason=refusal)
             connection.refuse(refusal)
-        elif self._leaving:
-            connection.leave()
 
     def _refusal(self, client: socket.socket) -> str | None:
-        if self._count > self._door.max_connections:
+        if self._clients > self._door.max_connections:
             return f"refused: {self._door.max_connections} clients are connected; --max-connections allows more"
         return self._door.access.refusal(client, self._surroundings.peers)
 
     def _lost(self, connection: Connection) -> None:
-        self._arriving.discard(connection)
         self._connections.discard(connection)
-        if not self._count:
+        self._one_less()
+
+    def _one_less(self) -> None:
+        self._clients -= 1
+        if not self._clients:
             self._none_left.set()
-
-    @property
-    def _count(self) -> int:
-        return len(self._arriving) + len(self._connections)
-
-    async def _closed(self) -> None:
-        while self._count:
-            self._none_left.clear()
-            await self._none_left.wait()

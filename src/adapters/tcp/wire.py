@@ -64,7 +64,8 @@ _encode = msgspec.json.Encoder().encode
 def decode_request(line: bytes) -> Incoming | InvalidRequest:
     """Read one line; whatever bytes it holds, the answer is a value."""
     try:
-        parsed = _decoder.decode(line)
+        # As text: msgspec does not look into the strings of fields that it skips, and what is not UTF-8 is not JSON.
+        parsed = _decoder.decode(line.decode())
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return _decode_again(line, str(error))
     return _judge(parsed)

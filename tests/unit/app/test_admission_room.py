@@ -16,9 +16,9 @@ def _echo(request: TaskRequest) -> TaskResult:
 class Full:
     """Admission that runs one task at a time; what runs and what waits is let go by hand."""
 
-    def __init__(self, max_queued: int) -> None:
+    def __init__(self, max_queued: int, max_bytes: int = 1_000_000) -> None:
         self.gate = asyncio.Event()
-        self.admission = Admission(FakeTaskIntake(_echo, gates={"task": self.gate}), 1, max_queued)
+        self.admission = Admission(FakeTaskIntake(_echo, gates={"task": self.gate}), 1, max_queued, max_bytes)
 
     def has_room(self) -> bool:
         return self.admission.has_room
@@ -74,15 +74,76 @@ async def test_what_comes_without_room_waits_its_turn_and_is_not_dropped() -> No
     assert [(await task).exit_code for task in tasks] == [0] * 5
 
 
-async def test_everybody_who_waits_for_room_is_told_as_soon_as_there_is_some() -> None:
-    full = Full(max_queued=1)
-    tasks = [await full.submit(), await full.submit()]
-    watchers = [full.watch(), full.watch()]
+async def test_room_is_given_in_the_order_in_which_it_was_asked_for_and_to_no_newcomer() -> None:
+    full = Full(max_queued=0)
+    tasks = [await full.submit()]
+    told: list[int] = []
+
+    async def bring(number: int) -> None:
+        await full.admission.room()
+        told.append(number)
+        await full.admission.run(TaskRequest(("task",)))
+
+    waiting = [asyncio.create_task(bring(number)) for number in range(3)]
+    await settle()
+    assert told == []
+    assert not full.has_room()
+    full.gate.set()
+    for task in (*tasks, *waiting):
+        await task
+    assert told == [0, 1, 2]
+    assert full.has_room()
+
+
+async def test_who_was_given_room_and_brings_nothing_does_not_keep_it_from_the_next() -> None:
+    full = Full(max_queued=0)
+    task = await full.submit()
+    watchers = [full.watch() for _ in range(3)]
     await settle()
     assert not any(watcher.done() for watcher in watchers)
-    await _finish(full, *tasks)
+    await _finish(full, task)
     await settle()
     assert all(watcher.done() for watcher in watchers)
+
+
+async def test_commands_that_take_too_much_memory_leave_no_room() -> None:
+    full = Full(max_queued=10, max_bytes=100)
+    tasks = [await full.submit()]
+    assert full.has_room()
+    tasks.append(await full.submit())
+    assert not full.has_room()
+    watcher = full.watch()
+    await _finish(full, *tasks)
+    await settle()
+    assert full.has_room()
+    assert watcher.done()
+
+
+async def test_a_wait_for_room_that_is_cancelled_as_it_is_granted_harms_nobody() -> None:
+    full = Full(max_queued=0)
+    task = await full.submit()
+    gone, watcher = full.watch(), full.watch()
+    await settle()
+    full.gate.set()
+    gone.cancel()
+    await task
+    with pytest.raises(asyncio.CancelledError):
+        await gone
+    await settle()
+    assert watcher.done()
+
+
+async def test_a_turn_that_was_cancelled_is_passed_over_and_costs_nobody_a_slot() -> None:
+    full = Full(max_queued=10)
+    tasks = [await full.submit() for _ in range(3)]
+    full.gate.set()
+    # Its coroutine has not run yet when the slot is passed on.
+    tasks[1].cancel()
+    assert (await tasks[0]).exit_code == 0
+    assert (await tasks[2]).exit_code == 0
+    with pytest.raises(asyncio.CancelledError):
+        await tasks[1]
+    assert (await (await full.submit())).exit_code == 0
 
 
 async def test_who_no_longer_waits_for_room_does_not_keep_others_from_hearing_of_it() -> None:

@@ -10,7 +10,7 @@ import structlog
 
 from execwire import __version__
 from execwire.app.cli import main
-from execwire.app.configuration import describe
+from execwire.app.manual import entries
 
 
 @pytest.fixture(autouse=True)
@@ -71,12 +71,10 @@ def test_alone_it_says_what_it_can_do(capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_help_lists_every_setting_with_its_default(capsys: pytest.CaptureFixture[str]) -> None:
     text = answer(capsys, "serve", "--help")
-    for name, explanation, default in describe():
-        option = f"--{name.replace('_', '-')}"
-        shown = (
-            f"{explanation} (default {default})" if isinstance(default, int | float | str) and default else explanation
-        )
-        assert re.search(rf"^ +{option}( \S+)?\s+{re.escape(shown)}", text, re.MULTILINE), option
+    for entry in entries():
+        plain = isinstance(entry.default, bool | tuple) or not entry.shown
+        shown = entry.text if plain else f"{entry.text} (default {entry.shown})"
+        assert re.search(rf"^ +{entry.option}( \S+)?\s+{re.escape(shown)}", text, re.MULTILINE), entry.option
     for word in ("--config FILE", "EXECWIRE_CONFIG", "EXECWIRE_MAX_RUNNING", "SIGTERM", "64KiB"):
         assert word in text
 

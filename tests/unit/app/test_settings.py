@@ -2,7 +2,6 @@ import dataclasses
 
 import pytest
 
-from execwire.app.configuration import describe
 from execwire.app.settings import MIB, Settings
 
 
@@ -22,12 +21,3 @@ def test_settings_do_not_change_once_they_are_made() -> None:
     settings = Settings()
     with pytest.raises(dataclasses.FrozenInstanceError):
         settings.port = 1  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
-
-
-def test_every_setting_is_explained_with_its_default() -> None:
-    explained = {name: (text, default) for name, text, default in describe()}
-    defaults = dataclasses.asdict(Settings())
-    assert explained.keys() == defaults.keys()
-    for name, (text, default) in explained.items():
-        assert len(text.split()) > 2, name
-        assert default == defaults[name]

@@ -138,3 +138,8 @@ def test_arguments_longer_than_the_system_takes_are_for_the_system_to_refuse() -
     # Hazard 23: it answers E2BIG; the request is a valid one.
     argument = "x" * 2_000_000
     assert accepted(json.dumps({"command": ["echo", argument]}).encode()).command == ("echo", argument)
+
+
+@pytest.mark.parametrize("line", [b'{"command":["true"],"x":"\xff"}', b'{"command":["true"],"\xed\xa0\x80":1}'])
+def test_what_is_not_utf8_is_not_json_even_where_it_is_ignored(line: bytes) -> None:
+    assert isinstance(decode_request(line), InvalidRequest)

@@ -1,0 +1,42 @@
+"""Clients in a process of their own, so that they can be stopped and killed.
+
+`python -m proofs.clients PORT MARKER SEED` ends when its stdin does; it prints what it has counted as JSON, or says
+what broke and exits with 1.
+"""
+
+import asyncio
+import json
+import os
+import random
+import sys
+
+from .load import client
+from .talk import Load
+from .verdict import BrokenError
+
+CONNECTIONS = 16
+
+
+async def _talk(port: int, marker: str, seed: int) -> Load:
+    load = Load(port, marker, random.Random(seed), tolerant=True)
+    over = asyncio.create_task(asyncio.to_thread(sys.stdin.read))
+    async with asyncio.TaskGroup() as clients:
+        for _ in range(CONNECTIONS):
+            clients.create_task(client(load, over.done))
+    return load
+
+
+def main() -> None:
+    """Talk until told to stop."""
+    port, marker, seed = sys.argv[1:]
+    try:
+        load = asyncio.run(_talk(int(port), marker, int(seed)))
+    except* BrokenError as group:
+        print(group.exceptions[0], flush=True)
+        # At once: a thread waits for stdin.
+        os._exit(1)
+    print(json.dumps(load.counts))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""Answers beside what was to come: each once, in order where there is no id, as soon as it ends where there is one."""
+
+from collections.abc import Sequence
+
+from .contract import Id, Result, shown
+from .model import Expected
+from .verdict import BrokenError
+
+REPLACEMENT = "\ufffd"
+
+
+def compare(expected: Sequence[Expected], results: Sequence[Result]) -> None:
+    """Match what has come so far; raises BrokenError for what is wrong, doubled, out of order or was not asked for.
+
+    What has not come yet is no fault here.
+    """
+    for name in {result.id for result in results}:
+        wanted = [one for one in expected if one.id == name]
+        came = [result for result in results if result.id == name]
+        if name is None:
+            _compare_in_order(wanted, came)
+        else:
+            _compare_in_any_order(name, wanted, came)
+
+
+def _compare_in_order(wanted: Sequence[Expected], came: Sequence[Result]) -> None:
+    if len(came) > len(wanted):
+        raise BrokenError(f"{len(came)} answers to {len(wanted)} requests without an id; too much: {came[-1]}")
+    for one, result in zip(wanted, came, strict=False):
+        if not matches(one, result):
+            raise BrokenError(f"wrong or out of order: {result}\nto come was: {_told(one)}")
+
+
+def _compare_in_any_order(name: Id, wanted: list[Expected], came: Sequence[Result]) -> None:
+    for result in came:
+        fitting = [one for one in wanted if matches(one, result)]
+        refused = [one for one in wanted if one.rival and result.error.startswith("invalid request: ")]
+        if not fitting and not refused:
+            left = "; ".join(_told(one) for one in wanted) or "nothing more"
+            raise BrokenError(f"wrong under id {name!r}: {result}\nto come was: {left}")
+        wanted.remove((fitting or refused)[0])
+
+
+def matches(one: Expected, result: Result) -> bool:
+    """Whether this is the answer that had to come."""
+    if one.command is None:
+        said = result.error.startswith(one.error) and len(result.error) > len(one.error)
+        return said and (result.command, result.exit_code, result.output) == ([], -1, "")
+    if result.command != list(one.command):
+        return False
+    if one.effect is None:
+        return True
+    full = None if one.effect.output is None else one.effect.output.decode("utf-8", "replace")
+    if one.effect.may_expire and result.error == "timeout exceeded" and result.exit_code == -1:
+        # The last character may have been cut in the middle.
+        return full is None or full.startswith(result.output.rstrip(REPLACEMENT))
+    reason = bool(result.error) if one.effect.error is None else result.error == one.effect.error
+    return reason and result.exit_code == one.effect.exit_code and full in (None, result.output)
+
+
+def _told(one: Expected) -> str:
+    if one.command is None:
+        return f"{one.error}…"
+    return f"{shown(str(list(one.command)))} with {shown(str(one.effect))}"

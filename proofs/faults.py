@@ -1,0 +1,113 @@
+"""What chaos does to the agent and its clients; each fault ends with everything restored."""
+
+import asyncio
+import os
+import random
+import signal
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent import Agent
+from proc import descriptors, eventually, is_alive
+
+from .crowd import Crowd
+from .verdict import BrokenError
+
+RESTART_SECONDS = 10.0
+FILL_BYTES = 1024 * 1024
+ENOUGH = 4096
+"""Descriptors and processes of an agent at full load, and the hard limit of the former."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Where it happens; `as_its_user` begins a command that runs as the agent's user."""
+
+    agent: Agent
+    crowd: Crowd
+    chance: random.Random
+    spool_dir: Path
+    as_its_user: tuple[str, ...]
+
+    @property
+    def disk(self) -> Path:
+        """The spool's folder in the agent's own mount namespace."""
+        return Path(f"/proc/{self.agent.pid}/root") / self.spool_dir.relative_to("/")
+
+    def moment(self) -> float:
+        """Return how long something lasts, in seconds."""
+        return self.chance.uniform(0.2, 2)
+
+
+Fault = Callable[[Scene], Awaitable[None]]
+
+
+async def worker_killed(scene: Scene) -> None:
+    """SIGKILL; the supervisor has to start another."""
+    worker = scene.agent.worker
+    os.kill(worker, signal.SIGKILL)
+    try:
+        await eventually(lambda: not is_alive(worker) and len(scene.agent.workers) == 1, RESTART_SECONDS)
+    except AssertionError:
+        raise BrokenError(f"no worker {RESTART_SECONDS:g} s after the last was killed") from None
+
+
+async def worker_stopped(scene: Scene) -> None:
+    """SIGSTOP, SIGCONT."""
+    await _stopped(scene.agent.worker, scene.moment())
+
+
+async def clients_stopped(scene: Scene) -> None:
+    """SIGSTOP, SIGCONT: they read nothing."""
+    await _stopped(scene.crowd.one().pid, scene.moment())
+
+
+async def clients_killed(scene: Scene) -> None:
+    """SIGKILL; others come."""
+    await scene.crowd.replace(scene.crowd.one())
+
+
+async def few_descriptors(scene: Scene) -> None:
+    """As many as are open, or a few more or less."""
+    await _limited(scene, "nofile", len(descriptors(scene.agent.worker)) + scene.chance.randrange(-5, 20))
+
+
+async def few_processes(scene: Scene) -> None:
+    """No more of them."""
+    await _limited(scene, "nproc", 1)
+
+
+async def full_disk(scene: Scene) -> None:
+    """Not a byte for the spool."""
+    file = scene.disk / "fill"
+    try:
+        with file.open("wb", buffering=0) as filler, suppress(OSError):
+            while filler.write(bytes(FILL_BYTES)):
+                pass
+        await asyncio.sleep(scene.moment())
+    finally:
+        file.unlink()
+
+
+async def _stopped(pid: int, seconds: float) -> None:
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        await asyncio.sleep(seconds)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+async def _limited(scene: Scene, name: str, soft: int) -> None:
+    # The command: only the agent's own user may, where root lacks CAP_SYS_RESOURCE.
+    command = (*scene.as_its_user, "prlimit", f"--pid={scene.agent.worker}")
+    await _see_done(*command, f"--{name}={soft}:")
+    await asyncio.sleep(scene.moment())
+    await _see_done(*command, f"--{name}={ENOUGH}:")
+
+
+async def _see_done(*command: str) -> None:
+    process = await asyncio.create_subprocess_exec(*command)
+    if await process.wait():
+        raise RuntimeError(f"{command} failed")

@@ -1,0 +1,68 @@
+"""The fuzz as a state machine: what clients may do, in any order, on several connections at once."""
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule
+
+from . import lines
+from .contract import Id
+from .example import Bench, Example
+from .peer import pump
+
+MAX_PEERS = 6
+MOMENT_SECONDS = 0.02
+
+
+def machine(work: Bench) -> type[RuleBasedStateMachine]:  # noqa: C901 -- rules want their strategies when they are defined
+    """Return the state machine for this agent; hypothesis makes one instance an example."""
+    line = st.one_of(
+        lines.requests(work.programs), lines.requests(work.programs), lines.mutants(work.programs), lines.JUNK
+    )
+    ends = st.sampled_from([b"\n", b"\n", b"\r\n", b"\n\n", b"\n \n"])
+    batches = st.lists(st.tuples(line, ends).map(b"".join), min_size=1, max_size=12).map(b"".join)
+    which, cuts = st.integers(0, MAX_PEERS - 1), st.lists(st.floats(0, 1), max_size=4)
+
+    class Machine(Example):
+        bench = work
+
+        @rule(number=which, data=batches, where=cuts)
+        def send_lines(self, number: int, data: bytes, where: list[float]) -> None:
+            self.send(self.peer(number), data, where)
+
+        @rule(number=which, data=line, where=cuts)
+        def send_half_a_line(self, number: int, data: bytes, where: list[float]) -> None:
+            self.send(self.peer(number), data[: len(data) // 2], where)
+
+        @rule(number=which, data=lines.FOREIGN, where=cuts)
+        def send_what_is_foreign(self, number: int, data: bytes, where: list[float]) -> None:
+            self.send(self.peer(number), b"\n" + data, where)
+
+        @rule(number=which, timeout=st.integers(1, 80), request_id=st.one_of(st.none(), lines.IDS))
+        def send_what_stays(self, number: int, timeout: int, request_id: Id | None) -> None:
+            self.send(self.peer(number), self.stays(timeout, request_id), [])
+
+        @rule(number=which, count=st.integers(1, 4), reset=st.booleans())
+        def go_while_it_runs(self, number: int, count: int, reset: bool) -> None:  # noqa: FBT001 -- named by its rule
+            peer = self.peer(number)
+            self.send(peer, b"".join(self.stays(None, None) for _ in range(count)), [])
+            self.go(peer, reset=reset)
+
+        @rule(number=which, reset=st.booleans())
+        def leave(self, number: int, reset: bool) -> None:  # noqa: FBT001 -- named by its rule
+            self.go(self.peer(number), reset=reset)
+
+        @rule(number=which)
+        def stop_or_go_on_reading(self, number: int) -> None:
+            peer = self.peer(number)
+            peer.paused = not peer.paused
+
+        @rule()
+        def let_a_moment_pass(self) -> None:
+            pump(self.peers, lambda: False, MOMENT_SECONDS)
+            for peer in self.peers:
+                self.hold(peer)
+
+        @rule(number=which)
+        def half_close(self, number: int) -> None:
+            self.finish(self.peer(number))
+
+    return Machine

@@ -1,0 +1,124 @@
+"""What PROTOCOL says a stream of bytes is answered with: whole, slow and plain, and none of the agent's code."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn, TypeGuard, cast
+
+from .contract import Id
+from .programs import Effect, Programs
+
+MAX_LINE = 8192
+MAX_ID_CHARACTERS = 128
+_METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "PRI"]
+_FOREIGN = [*(f"{method} ".encode() for method in _METHODS), b"\x16\x03"]
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """One answer that has to come: of a command, or (`command` is None) an error that says why there is none.
+
+    `effect` None is whatever that command does. `rival`: an earlier request had this id, and may still be in flight.
+    """
+
+    id: Id | None
+    command: Sequence[str] | None
+    error: str = ""
+    effect: Effect | None = None
+    rival: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What has to come, in the order in which it was asked for, and whether the agent then closes by itself."""
+
+    expected: list[Expected]
+    closes: bool
+
+
+def answers(sent: bytes, programs: Programs, *, at_end: bool) -> Answers:
+    """Say what a client gets that has sent this on one connection and (`at_end`) has closed its sending side."""
+    expected: list[Expected] = []
+    *lines, rest = sent.split(b"\n")
+    for line in lines:
+        if is_foreign(line):
+            return Answers([*expected, Expected(None, None, "refused: ")], closes=True)
+        if len(line) > MAX_LINE:
+            expected.append(Expected(None, None, "invalid request: "))
+        elif not line.isspace() and line:
+            expected.append(_judge(line, programs))
+    if is_foreign(rest):
+        return Answers([*expected, Expected(None, None, "refused: ")], closes=True)
+    if len(rest) > MAX_LINE:
+        expected.append(Expected(None, None, "invalid request: "))
+    elif at_end and isinstance(_read(rest), dict):
+        expected.append(_judge(rest, programs))
+    return Answers(_with_rivals(expected), closes=at_end)
+
+
+def is_foreign(line: bytes) -> bool:
+    """Whether a line starts like HTTP or TLS."""
+    return any(line.startswith(start) for start in _FOREIGN)
+
+
+def _read(line: bytes) -> Any:  # noqa: ANN401 -- whatever JSON holds
+    try:
+        return json.loads(line.decode(), parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _judge(line: bytes, programs: Programs) -> Expected:
+    value = _read(line)
+    if not isinstance(value, dict):
+        return Expected(None, None, "invalid request: ")
+    request = cast("dict[str, Any]", value)
+    given = request.get("id")
+    known = given if _is_id(given) else None
+    command = request.get("command")
+    timeout = request.get("timeout")
+    if (given is None or known is not None) and _is_command(command) and _is_timeout(timeout):
+        return Expected(known, command, effect=programs.effect(command, timeout))
+    return Expected(known, None, "invalid request: ")
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and not any(c == "\0" or 0xD800 <= ord(c) < 0xE000 for c in value)
+
+
+def _is_id(value: object) -> bool:
+    if isinstance(value, str):
+        return _is_text(value) and 1 <= len(value) <= MAX_ID_CHARACTERS
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_command(value: Any) -> TypeGuard[list[str]]:  # noqa: ANN401 -- whatever JSON holds
+    words = cast("list[object]", value) if isinstance(value, list) else []
+    return bool(words) and all(map(_is_text, words)) and words[0] != ""
+
+
+def _is_timeout(value: object) -> bool:
+    if value is None:
+        return True
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return float(value) >= 0 and math.isfinite(float(value))
+    except OverflowError:
+        return False
+
+
+def _with_rivals(expected: list[Expected]) -> list[Expected]:
+    seen: set[Id] = set()
+    marked: list[Expected] = []
+    for one in expected:
+        rival = one.command is not None and one.id in seen
+        marked.append(Expected(one.id, one.command, one.error, one.effect, rival))
+        if one.id is not None:
+            seen.add(one.id)
+    return marked

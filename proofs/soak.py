@@ -1,0 +1,75 @@
+"""Full load of every kind for as long as wanted; afterwards the agent must be as it was before."""
+
+import asyncio
+import os
+import random
+import tempfile
+import time
+from collections.abc import Callable
+
+from agent import Agent, running_agent
+
+from .load import client
+from .remains import Level, at_rest
+from .talk import Load
+from .verdict import BrokenError, Order, prove, say
+
+CONNECTIONS = 64
+WARM_UP_PART, MOST_WARM_UP_SECONDS = 0.4, 120.0
+MEMORY_PART = 1.10
+
+
+# What is freed goes back to the system, so that what remains at rest is what is held, and not the holes between.
+TIDY = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "131072"}
+
+
+async def soak(order: Order) -> None:
+    """Warm up, rest, load, rest; compare the two."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as spool_dir:
+        async with running_agent("--spool-dir", spool_dir, environment=TIDY) as agent:
+            worker = agent.worker
+            load = Load(agent.port, f"soak-{os.getpid()}-{order.seed}", random.Random(order.seed))
+            warm_up = min(order.seconds * WARM_UP_PART, MOST_WARM_UP_SECONDS)
+            await full_load(load, warm_up)
+            before = await at_rest(agent, load.marker)
+            say(f"soak: warm after {warm_up:.0f} s and {answered(load)} tasks: {before}")
+            count, begin = answered(load), time.monotonic()
+            await full_load(load, order.seconds - warm_up)
+            rate = (answered(load) - count) / (time.monotonic() - begin)
+            after = await at_rest(agent, load.marker, before.descriptors)
+            say(f"soak: {', '.join(f'{number} {kind}' for kind, number in sorted(load.counts.items()))}")
+            say(f"soak: {answered(load)} tasks, {rate:.0f} tasks/s over {CONNECTIONS} connections; at rest: {after}")
+            _judge(agent, worker, before, after)
+
+
+async def full_load(load: Load, seconds: float) -> None:
+    """Have all clients talk for so long."""
+    until = _over_after(seconds)
+    async with asyncio.TaskGroup() as clients:
+        for _ in range(CONNECTIONS):
+            clients.create_task(client(load, until))
+
+
+def answered(load: Load) -> int:
+    """Return how many tasks have ended."""
+    ways = ("connections", "pipelined", "under ids", "read slowly")
+    return sum(number for kind, number in load.counts.items() if kind not in ways)
+
+
+def _over_after(seconds: float) -> Callable[[], bool]:
+    deadline = time.monotonic() + seconds
+    return lambda: time.monotonic() >= deadline
+
+
+def _judge(agent: Agent, worker: int, before: Level, after: Level) -> None:
+    if agent.worker != worker:
+        raise BrokenError("the worker has died")
+    if after.memory_kib > before.memory_kib * MEMORY_PART:
+        raise BrokenError(f"memory grew from {before.memory_kib} to {after.memory_kib} KiB")
+    for line in agent.log_text().splitlines():
+        if '"level": "error"' in line:
+            raise BrokenError(f"in the agent's log: {line}")
+
+
+if __name__ == "__main__":
+    prove("soak", soak)

@@ -1,0 +1,70 @@
+"""What faults need of the system: another user for the agent, a small disk of its own; what cannot be had is said."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from .faults import (
+    ENOUGH,
+    Fault,
+    clients_killed,
+    clients_stopped,
+    few_descriptors,
+    few_processes,
+    full_disk,
+    worker_killed,
+    worker_stopped,
+)
+from .verdict import say
+
+NOBODY = "65534"
+# Below the limit the agent changes nothing of it around a spawn, which would undo the fault.
+_LIMIT = ("prlimit", f"--nofile={ENOUGH}:{ENOUGH}")
+# The interpreter may lie in a folder that is root's alone.
+_OTHER_USER = (
+    *("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"),
+    *("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"),
+)
+_SMALL_DISK = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs -o size=64m,mode=1777 none "$0" && exec "$@"')
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The command that starts the agent, one that runs others as its user, and the faults that are possible then."""
+
+    launcher: tuple[str, ...]
+    as_its_user: tuple[str, ...]
+    faults: list[Fault]
+
+
+def set_up(spool_dir: Path) -> Stage:
+    """Find out what can be had."""
+    faults: list[Fault] = [worker_killed, worker_stopped, clients_stopped, clients_killed, few_descriptors]
+    words: tuple[str, ...] = ()
+    user: tuple[str, ...] = ()
+    disk = (*_SMALL_DISK, str(spool_dir))
+    if _works(*disk, "true"):
+        words += disk
+        faults.append(full_disk)
+    else:
+        say("chaos: left out: a full disk, which needs root and mount namespaces")
+    if os.geteuid() != 0:
+        faults.append(few_processes)
+    elif _works(*_OTHER_USER, *_LIMIT, sys.executable, "-c", "import execwire.app.cli"):
+        # Root has no limit of processes.
+        user = _OTHER_USER
+        faults.append(few_processes)
+    else:
+        say("chaos: left out: no processes, since root has no such limit and no other user can run the agent from here")
+    return Stage((*words, *user, *_LIMIT), user, faults)
+
+
+def _works(*command: str) -> bool:
+    try:
+        return (
+            subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0
+        )
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,100 @@
+"""The kinds of tasks that soak and chaos ask for: each under a marker of its own, and with one right answer."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .contract import Result, shown
+
+MEGABYTE = 1_000_000
+
+_FAMILY = """(exec -a "$0" sleep 3600) &
+setsid -f bash -c 'exec -a "$0" sleep 3600 >/dev/null' "$0"
+echo began
+exec -a "$0" sleep 3600"""
+_BACKGROUND = '(exec -a "$0" sleep 3600) & echo "$0"'
+_DAEMON = """setsid -f bash -c 'exec -a "daemon of $0" sleep 2 >/dev/null' "$0"; echo "$0\""""
+_LARGE = 'head -c "$1" /dev/zero | tr "\\0" x'
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A request, and what is right for an answer; `timeout` in milliseconds, 0 for none."""
+
+    kind: str
+    command: tuple[str, ...]
+    timeout: int
+    exit_code: int
+    error: str
+    outputs: Callable[[str], bool]
+
+    def is_answered_by(self, result: Result) -> bool:
+        """Whether this is the right answer; an empty `error` means none, `…` any."""
+        if tuple(result.command) != self.command or result.exit_code != self.exit_code:
+            return False
+        return self.outputs(result.output) and (bool(result.error) if self.error == "…" else result.error == self.error)
+
+    def __str__(self) -> str:
+        """Name it for a reader of a failure."""
+        return f"{self.kind} {shown(str(self.command))}"
+
+
+def some_task(chance: random.Random, marker: str) -> Task:
+    """Return one of the kinds that are answered, most often a fast one."""
+    return chance.choices(_MAKERS, _WEIGHTS)[0](chance, marker)
+
+
+def endless(marker: str) -> Task:
+    """Return one that only the loss of its client ends."""
+    return Task("abandoned", ("bash", "-c", _FAMILY, marker), 0, -1, "…", lambda _: True)
+
+
+def _fast(_: random.Random, marker: str) -> Task:
+    return Task("fast", ("printf", "%s", marker), 0, 0, "", lambda output: output == marker)
+
+
+def _slow(chance: random.Random, marker: str) -> Task:
+    seconds = f"{chance.uniform(0.1, 1):.2f}"
+    return Task("slow", ("sh", "-c", 'sleep "$1"; echo "$0"', marker, seconds), 60_000, 0, "", _says(marker))
+
+
+def _failing(chance: random.Random, marker: str) -> Task:
+    status = chance.randrange(1, 256)
+    return Task("failing", ("sh", "-c", f'echo "$0"; exit {status}', marker), 0, status, "", _says(marker))
+
+
+def _signalled(_: random.Random, marker: str) -> Task:
+    error = "terminated by signal SIGSEGV"
+    return Task("signalled", ("sh", "-c", 'echo "$0"; kill -SEGV $$', marker), 0, 139, error, _says(marker))
+
+
+def _missing(_: random.Random, marker: str) -> Task:
+    return Task("missing", (f"/nonexistent/{marker}",), 0, -1, "…", lambda output: output == "")
+
+
+def _timing_out(chance: random.Random, marker: str) -> Task:
+    begun = ("", "began\n")
+    command = ("bash", "-c", _FAMILY, marker)
+    return Task("timing out", command, chance.randrange(20, 500), -1, "timeout exceeded", begun.__contains__)
+
+
+def _background(_: random.Random, marker: str) -> Task:
+    return Task("background", ("bash", "-c", _BACKGROUND, marker), 0, 0, "", _says(marker))
+
+
+def _daemon(_: random.Random, marker: str) -> Task:
+    # The daemon's marker is in its command line until it ends, two seconds later, by itself.
+    return Task("daemon", ("bash", "-c", _DAEMON, marker), 0, 0, "", _says(marker))
+
+
+def _large(chance: random.Random, marker: str) -> Task:
+    size = chance.randrange(MEGABYTE // 10, 4 * MEGABYTE)
+    return Task("large", ("sh", "-c", _LARGE, marker, str(size)), 0, 0, "", lambda output: output == "x" * size)
+
+
+def _says(marker: str) -> Callable[[str], bool]:
+    return lambda output: output == f"{marker}\n"
+
+
+_MAKERS = [_fast, _slow, _failing, _signalled, _missing, _timing_out, _background, _daemon, _large]
+_WEIGHTS = [50, 8, 15, 4, 8, 6, 2, 2, 5]

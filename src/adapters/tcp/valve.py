@@ -1,0 +1,69 @@
+"""Whether one client is read: not while it, or the agent, has enough in hand; what it sends then waits on its side."""
+
+import asyncio
+from typing import Protocol
+
+from ...domain.ports import TaskIntake
+
+
+class TakesLines(Protocol):
+    """Takes in what a client has sent; `granted` says that the agent has room for one request, whatever it says."""
+
+    def __call__(self, *, granted: bool = False) -> None:
+        """Take."""
+        ...
+
+
+class Valve:
+    """Pauses and resumes a transport; shut for want of room, it has `take` called when it is this client's turn."""
+
+    __slots__ = ("_again", "_intake", "_room", "_take", "_transport", "at_eof", "shut")
+
+    def __init__(self, transport: asyncio.Transport, intake: TaskIntake, take: TakesLines) -> None:
+        """Start open."""
+        self._transport = transport
+        self._intake = intake
+        self._take = take
+        # Waits for room in the agent while it is full.
+        self._room: asyncio.Task[None] | None = None
+        # The next turn of a client that had more to say than fits into one.
+        self._again: asyncio.Handle | None = None
+        self.shut = False
+        # The client has closed its sending side: there is nothing left to pause.
+        self.at_eof = False
+
+    def turn(self, *, shut: bool) -> None:
+        """Read on, or not."""
+        if self._transport.is_closing():
+            return
+        if shut and self._room is None and self._again is None and not self._intake.has_room:
+            self._room = asyncio.get_running_loop().create_task(self._await_room())
+        if shut == self.shut:
+            return
+        self.shut = shut
+        if self.at_eof:
+            return
+        if shut:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
+
+    def let_others(self) -> None:
+        """Take on in the next turn of the loop: others have something to say too."""
+        if self._again is None:
+            self._again = asyncio.get_running_loop().call_soon(self._go_on)
+
+    def close(self) -> None:
+        """Call nobody any more."""
+        for waiting in (self._room, self._again):
+            if waiting is not None:
+                waiting.cancel()
+
+    def _go_on(self) -> None:
+        self._again = None
+        self._take()
+
+    async def _await_room(self) -> None:
+        await self._intake.room()
+        self._room = None
+        self._take(granted=True)

@@ -1,0 +1,86 @@
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from agent import Agent, running_agent
+from proc import eventually
+from shared import shared_agent
+from strangers import (
+    ASK,
+    ASK_AND_READ_A_LINE,
+    BECOME_STRANGER,
+    STRANGER,
+    WRITE_AND_GO,
+    as_stranger,
+    only_root,
+    skip_unless_he_can_run_an_agent,
+)
+
+pytestmark = only_root
+
+
+@pytest.fixture(scope="module")
+def agent() -> Iterator[Agent]:
+    with shared_agent() as agent:
+        yield agent
+
+
+def touching(trace: Path) -> str:
+    return json.dumps({"command": ["touch", str(trace)]})
+
+
+async def check_served(agent: Agent) -> None:
+    assert (await agent.run("echo", "own"))["output"] == "own\n"
+
+
+# Hazard 33.
+async def test_another_user_is_refused_and_told_how_to_be_let_in(agent: Agent, tmp_path: Path) -> None:
+    trace = tmp_path / "ran"
+    answer = json.loads(await as_stranger(ASK, str(agent.port), touching(trace)))
+    assert list(answer) == ["command", "executed_at", "duration_ms", "exit_code", "output", "error"]
+    assert (answer["command"], answer["exit_code"], answer["output"]) == ([], -1, "")
+    assert answer["error"].startswith(f"refused: user {STRANGER} may not send requests here")
+    assert f"--allow-user {STRANGER}" in answer["error"]
+    await check_served(agent)
+    assert not trace.exists()
+
+
+# Hazard 33.
+async def test_one_who_writes_and_closes_before_he_is_looked_up_has_nothing_run(agent: Agent, tmp_path: Path) -> None:
+    trace = tmp_path / "ran"
+    refused = agent.log_text().count("client refused")
+    worker = agent.worker
+    # The agent does not get to accept him before he has gone; to the kernel his socket is then nobody's.
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        for _ in range(3):
+            assert await as_stranger(WRITE_AND_GO, str(agent.port), touching(trace)) == ""
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    await eventually(lambda: agent.log_text().count("client refused") == refused + 3)
+    await check_served(agent)
+    assert not trace.exists()
+
+
+# Hazard 33.
+@pytest.mark.parametrize("allowed", [str(STRANGER), "*"])
+async def test_another_user_is_let_in_by_number_or_with_everybody(allowed: str) -> None:
+    async with running_agent("--allow-user", allowed) as agent:
+        request = json.dumps({"command": ["echo", "hi"]})
+        answer = json.loads(await as_stranger(ASK_AND_READ_A_LINE, str(agent.port), request))
+        assert (answer["output"], answer["error"]) == ("hi\n", "")
+        await check_served(agent)
+
+
+# Hazard 33.
+async def test_an_agent_of_another_user_lets_in_root_and_himself_and_runs_tasks_as_himself() -> None:
+    skip_unless_he_can_run_an_agent()
+    async with running_agent(launcher=BECOME_STRANGER) as agent:
+        assert (await agent.run("id", "-u"))["output"] == f"{STRANGER}\n"
+        request = json.dumps({"command": ["echo", "himself"]})
+        answer = json.loads(await as_stranger(ASK_AND_READ_A_LINE, str(agent.port), request))
+        assert (answer["output"], answer["error"]) == ("himself\n", "")
+        assert await agent.stop() == 0

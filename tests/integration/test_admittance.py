@@ -1,0 +1,104 @@
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Iterator
+
+import pytest
+from fakes import FakeClock, FakePeers, FakeTaskIntake
+
+from execwire.adapters.tcp import connection
+from execwire.adapters.tcp.access import Access
+from execwire.adapters.tcp.peers import Address
+from execwire.adapters.tcp.server import Door, TcpServer
+from execwire.adapters.tcp.surroundings import InFlight, Surroundings
+from execwire.domain.output import NO_OUTPUT
+from execwire.domain.task import TaskRequest, TaskResult
+
+REQUEST = b'{"command":["true"]}\n'
+BOUND_SECONDS = 20.0
+
+
+class OwnPeers(FakePeers):
+    """Peers that all belong to one user."""
+
+    def user(self, ours: Address, theirs: Address) -> int | None:  # noqa: ARG002
+        return os.geteuid()
+
+
+def echo(request: TaskRequest) -> TaskResult:
+    return TaskResult(request.command, 0, 0.0, 0, NO_OUTPUT, "")
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)  # noqa: FBT003 -- its only form
+        yield listener
+
+
+@pytest.fixture
+def client(listener: socket.socket) -> Iterator[socket.socket]:
+    """A client whose first request is there before it is accepted."""
+    with socket.create_connection(listener.getsockname()) as client:
+        client.sendall(REQUEST)
+        client.setblocking(False)  # noqa: FBT003 -- its only form
+        yield client
+
+
+def server_for(listener: socket.socket, intake: FakeTaskIntake, *users: int, max_connections: int = 10) -> TcpServer:
+    surroundings = Surroundings(intake, FakeClock(), OwnPeers(), 1000, 60.0, InFlight(100, 1_000_000))
+    return TcpServer([listener], surroundings, Door(Access(frozenset(users)), max_connections, 1))
+
+
+async def until_the_end(client: socket.socket) -> bytes:
+    text = b""
+    async with asyncio.timeout(BOUND_SECONDS):
+        while piece := await asyncio.get_running_loop().sock_recv(client, 4096):
+            text += piece
+    return text
+
+
+# Hazard 33.
+async def test_what_a_stranger_has_sent_before_he_is_accepted_is_not_run(
+    listener: socket.socket, client: socket.socket
+) -> None:
+    intake = FakeTaskIntake(echo)
+    async with server_for(listener, intake):
+        text = await until_the_end(client)
+    assert text.count(b"\n") == 1
+    assert b"may not send requests here" in text
+    assert intake.taken == []
+
+
+async def test_what_one_client_too_many_has_sent_is_not_run(listener: socket.socket, client: socket.socket) -> None:
+    intake = FakeTaskIntake(echo)
+    async with server_for(listener, intake, os.geteuid(), max_connections=1):
+        assert (await asyncio.get_running_loop().sock_recv(client, 4096)).count(b"\n") == 1
+        with socket.create_connection(listener.getsockname()) as second:
+            second.sendall(REQUEST)
+            second.setblocking(False)  # noqa: FBT003 -- its only form
+            assert b"--max-connections" in await until_the_end(second)
+    assert len(intake.taken) == 1
+
+
+# A client is accepted in one turn of the loop and has its transport in a later one.
+@pytest.mark.parametrize("turns", range(8))
+@pytest.mark.parametrize("in_good_order", [True, False])
+async def test_a_stop_while_a_client_is_being_let_in_keeps_nobody_waiting(
+    monkeypatch: pytest.MonkeyPatch, listener: socket.socket, client: socket.socket, turns: int, *, in_good_order: bool
+) -> None:
+    monkeypatch.setattr(connection, "CLOSE_SECONDS", 0.01)
+    intake = FakeTaskIntake(echo)
+    async with server_for(listener, intake, os.geteuid()) as server:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        if in_good_order:
+            server.leave()
+            async with asyncio.timeout(BOUND_SECONDS):
+                await server.answered()
+    listener.close()
+    answers = b""
+    with contextlib.suppress(ConnectionError):
+        answers = await until_the_end(client)
+    assert answers.count(b"\n") <= len(intake.taken) + answers.count(b"the agent is stopping")

@@ -1,0 +1,90 @@
+"""The system has no more to give: that task fails with its reason, the agent serves on, nothing is leaked."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from agent import Agent, running_agent
+from proc import children, descriptors, eventually
+from trees import sleeper
+
+# Hazard 15, all through this file.
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user or mount")
+SOMEBODY = "54321"
+AS_SOMEBODY = ("setpriv", "--reuid", SOMEBODY, "--regid", SOMEBODY, "--clear-groups")
+
+
+def reason(result: dict[str, Any]) -> str:
+    return str(result["error"]).rpartition(": ")[2]
+
+
+async def assert_all_is_well(agent: Agent, before: list[str]) -> None:
+    assert (await agent.run("echo", "well"))["output"] == "well\n"
+    await eventually(lambda: descriptors(agent.worker) == before)
+    await eventually(lambda: children(agent.worker) == [])
+
+
+async def open_at_rest(agent: Agent) -> list[str]:
+    """Everything that is opened at first use has been."""
+    assert (await agent.run("true"))["exit_code"] == 0
+    found: list[str] = []
+    while found != (found := descriptors(agent.worker)):  # noqa: ASYNC110 -- nothing tells when that is
+        await asyncio.sleep(0.1)  # the client that has just left may still be among them
+    return found
+
+
+async def test_without_a_descriptor_for_a_pipe_a_task_fails_and_no_other_survives_its_timeout(tmp_path: Path) -> None:
+    trees = [sleeper(tmp_path) for _ in range(60)]
+    async with running_agent(launcher=("prlimit", "--nofile=64:64")) as agent:
+        before = await open_at_rest(agent)
+
+        async with await agent.connect() as client:
+            for tree in trees:
+                await client.request(command=list(tree.command), timeout=1500)
+            results = [await client.result() for _ in trees]
+        assert not any(tree.alive for tree in trees)
+        assert {reason(result) for result in results} == {"timeout exceeded", "Too many open files"}
+        await assert_all_is_well(agent, before)
+
+
+async def test_without_a_descriptor_for_a_client_it_waits_until_there_is_one() -> None:
+    async with running_agent(launcher=("prlimit", "--nofile=64:64")) as agent:
+        before = await open_at_rest(agent)
+        clients = [await agent.connect() for _ in range(70)]
+        await eventually(lambda: "cannot accept clients for now" in agent.log_text())
+        late = asyncio.create_task(clients[-1].ask(command=["echo", "late"]))
+        for client in clients[:-1]:
+            await client.__aexit__()
+        assert (await late)["output"] == "late\n"
+        await clients[-1].__aexit__()
+        await assert_all_is_well(agent, before)
+
+
+@needs_root
+async def test_without_a_process_to_be_had_a_task_fails() -> None:
+    async with running_agent(launcher=("prlimit", "--nproc=16:16", *AS_SOMEBODY)) as agent:
+        before = await open_at_rest(agent)
+        async with await agent.connect() as client:
+            for _ in range(20):
+                await client.request(command=["sleep", "1"])
+            results = [await client.result() for _ in range(20)]
+        assert {reason(result) for result in results} == {"", "Resource temporarily unavailable"}
+        await assert_all_is_well(agent, before)
+
+
+@needs_root
+async def test_on_a_full_disk_the_task_that_writes_fails(tmp_path: Path) -> None:
+    script = 'mount -t tmpfs -o size=1m tmpfs "$0" && exec "$@"'
+    launcher = ("unshare", "--mount", "sh", "-c", script, str(tmp_path))
+    async with running_agent("--spool-dir", str(tmp_path), launcher=launcher) as agent:
+        before = await open_at_rest(agent)
+        result = await agent.run("sh", "-c", "head -c 4000000 /dev/zero; exec sleep 60")
+        assert (result["exit_code"], result["output"]) == (-1, "")
+        assert result["error"] == f"the output could not be kept in {tmp_path}: No space left on device"
+        # The space is free again.
+        result = await agent.run("head", "-c", "700000", "/dev/zero")
+        assert (result["exit_code"], len(result["output"])) == (0, 700_000)
+        await assert_all_is_well(agent, before)

@@ -1,0 +1,89 @@
+# Hazards 26 and 28: who has only closed its sending side gets its answers; who is gone loses its tasks, or not.
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from agent import Agent, running_agent
+from departures import DEPARTURES, close, reset
+from gate import Gate, gate_in
+from proc import eventually
+from shared import shared_agent
+from sockets import until_read
+
+IN_FLIGHT = 4
+
+
+@pytest.fixture(scope="module")
+def agent() -> Iterator[Agent]:
+    with shared_agent("--max-in-flight", str(IN_FLIGHT)) as agent:
+        yield agent
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Gate]:
+    with gate_in(tmp_path) as gate:
+        yield gate
+
+
+# Hazard 26.
+async def test_a_half_close_gets_every_answer_however_long_it_takes_and_then_the_end(agent: Agent) -> None:
+    async with await agent.connect() as client:
+        # Longer than two looks at the peer.
+        for command in (["sh", "-c", "sleep 1.2; echo slow"], ["echo", "fast"], []):
+            await client.request(command=command)
+        client.writer.write_eof()
+        answers = [json.loads(line) for line in (await client.at_end()).splitlines()]
+        assert [answer["output"] for answer in answers] == ["slow\n", "fast\n", ""]
+
+
+# Hazard 26.
+async def test_a_half_close_behind_more_than_may_be_in_flight_gets_every_answer(agent: Agent, gate: Gate) -> None:
+    async with await agent.connect() as client:
+        for number in range(5 * IN_FLIGHT):
+            await client.request(command=gate.before("echo", str(number)))
+        client.writer.write_eof()
+        await gate.until_waiting(IN_FLIGHT)
+        gate.open()
+        answers = [json.loads(line) for line in (await client.at_end()).splitlines()]
+        assert [answer["output"] for answer in answers] == [f"{number}\n" for number in range(5 * IN_FLIGHT)]
+
+
+# Hazard 26.
+async def test_a_half_close_with_nothing_asked_is_answered_with_the_end(agent: Agent) -> None:
+    async with await agent.connect() as client:
+        client.writer.write_eof()
+        assert await client.at_end() == b""
+
+
+# Hazard 26.
+async def test_who_goes_after_having_waited_half_closed_loses_its_tasks(agent: Agent, gate: Gate) -> None:
+    clients = [await agent.connect() for _ in (close, reset)]
+    for client in clients:
+        await client.request(command=gate.before("true"))
+        client.writer.write_eof()
+    await gate.until_waiting(2)
+    # Longer than the time between two looks at the peer, which have found both there.
+    assert (await agent.run("sleep", "0.7"))["exit_code"] == 0
+    assert gate.waiting() == 2
+    for client, depart in zip(clients, (close, reset), strict=True):
+        depart(client)
+    await gate.until_none_waits()
+
+
+# Hazard 28.
+async def test_tasks_of_a_client_that_has_gone_finish_if_the_agent_is_told_so(tmp_path: Path) -> None:
+    with gate_in(tmp_path) as gate:
+        async with running_agent("--lost-client", "finish", "--max-running", "1") as agent:
+            done = [tmp_path / f"done-{number}" for number in range(2 * len(DEPARTURES))]
+            for number, depart in enumerate(DEPARTURES):
+                client = await agent.connect()
+                await client.request(command=gate.before("touch", str(done[2 * number])))
+                await client.request(command=["touch", str(done[2 * number + 1])])
+                await until_read(agent, client)
+                depart(client)
+            await gate.until_waiting(1)
+            await eventually(lambda: agent.log_text().count("client gone") == len(DEPARTURES))
+            gate.open()
+            await eventually(lambda: all(file.exists() for file in done))
+            assert (await agent.run("echo", "others"))["output"] == "others\n"

@@ -1,0 +1,99 @@
+import asyncio
+import json
+import re
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+from agent import Agent, Client, running_agent
+from gate import gate_in
+from proc import eventually
+from strangers import as_stranger, only_root
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
+needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no ::1")
+
+
+async def connect(host: str, agent: Agent) -> Client:
+    return Client(*await asyncio.open_connection(host, agent.port))
+
+
+async def check_served_and_killed_with_its_client(agent: Agent, host: str, folder: Path) -> None:
+    """See the peer looked up by the kernel: who may, and who has gone."""
+    with gate_in(folder) as gate:
+        async with await connect(host, agent) as client:
+            assert (await client.ask(command=["echo", "hi"]))["output"] == "hi\n"
+            await client.request(command=gate.before("echo", "half-closed"))
+            client.writer.write_eof()
+            going = await connect(host, agent)
+            await going.request(command=gate.before("true"))
+            await gate.until_waiting(2)
+            going.writer.transport.abort()
+            await gate.until_waiting(1)
+            gate.open()
+            assert (await client.result())["output"] == "half-closed\n"
+
+
+async def test_the_line_that_says_so_names_the_address_and_whoever_follows_it_is_served() -> None:
+    async with running_agent() as agent:
+        (line,) = [json.loads(line) for line in agent.log_text().splitlines() if "listening" in line]
+        assert line["event"] == f"listening on 127.0.0.1:{agent.port}"
+        assert (await agent.run("echo", "hi"))["output"] == "hi\n"
+
+
+@needs_ipv6
+async def test_ipv6_is_served_and_its_clients_looked_up(tmp_path: Path) -> None:
+    async with running_agent("--host", "::1") as agent:
+        assert re.search(rf"listening on \[::1\]:{agent.port}\b", agent.log_text())
+        await check_served_and_killed_with_its_client(agent, "::1", tmp_path)
+
+
+@needs_ipv6
+@only_root
+async def test_another_user_is_refused_over_ipv6_too() -> None:
+    # Hazard 33.
+    async with running_agent("--host", "::1") as agent:
+        ask = 'exec 3<>"/dev/tcp/::1/$1" && echo "$2" >&3 && cat <&3'
+        assert "may not send requests here" in await as_stranger(ask, str(agent.port), '{"command":["true"]}')
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", pytest.param("::", marks=needs_ipv6)])  # noqa: S104 -- the test's subject
+async def test_an_address_that_others_can_reach_is_served_when_insisted_on(host: str, tmp_path: Path) -> None:
+    async with running_agent("--host", host, "--insecure-bind") as agent:
+        await check_served_and_killed_with_its_client(agent, "127.0.0.1", tmp_path)
+        if host == "::":
+            await check_served_and_killed_with_its_client(agent, "::1", tmp_path)
+
+
+async def test_a_restarted_agent_gets_the_port_of_the_one_before() -> None:
+    async with running_agent() as agent, await agent.connect() as client:
+        assert (await client.ask(command=["echo", "1"]))["output"] == "1\n"
+        # The agent ends the connection, so that the address stays in the kernel's memory for a minute.
+        agent.process.send_signal(signal.SIGTERM)
+        assert await client.at_end() == b""
+        client.writer.close()
+        assert await agent.process.wait() == 0
+        async with running_agent("--port", str(agent.port)) as successor:
+            assert successor.port == agent.port
+            assert (await successor.run("echo", "2"))["output"] == "2\n"
+
+
+async def test_no_socket_is_left_when_it_has_ended() -> None:
+    async with running_agent() as agent:
+        assert (await agent.run("true"))["exit_code"] == 0
+        assert await agent.stop() == 0
+        await eventually(lambda: refused(agent.port))
+
+
+def refused(port: int) -> bool:
+    with socket.socket() as knocking:
+        return knocking.connect_ex(("127.0.0.1", port)) != 0

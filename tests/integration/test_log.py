@@ -1,0 +1,131 @@
+import asyncio
+import fcntl
+import json
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+from agent import START_SECONDS, Agent, running_agent
+from proc import eventually
+
+SMALL_PIPE = 4096
+TASKS = 100
+
+
+class Reading:
+    """What an agent says, as somebody reads it who may stop reading."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self.text = ""
+        os.set_blocking(descriptor, False)
+
+    def has(self, pattern: str) -> re.Match[str] | None:
+        """Read what there is; return where `pattern` is in all that was read."""
+        # A terminal whose other side is closed gives an error for its end.
+        with suppress(BlockingIOError, OSError):
+            while data := os.read(self.descriptor, 65536):
+                self.text += data.decode()
+        return re.search(pattern, self.text)
+
+    def stop(self) -> None:
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+
+def small_pipe() -> tuple[int, int]:
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, SMALL_PIPE)
+    return reading, writing
+
+
+@asynccontextmanager
+async def agent_heard_through(
+    channel: Callable[[], tuple[int, int]], *options: str
+) -> AsyncGenerator[tuple[Agent, Reading]]:
+    """Start an agent with one end of a channel as its standard error and read at the other."""
+    reading, writing = channel()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "execwire", "serve", "--port", "0", *options, stderr=writing,
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    os.close(writing)
+    heard = Reading(reading)
+    agent = Agent(process, Path(os.devnull))
+    try:
+        await eventually(lambda: heard.has(r"listening on \S*:\d+") is not None, START_SECONDS)
+        match = heard.has(r"listening on \S*:(\d+)")
+        assert match is not None
+        agent.port = int(match[1])
+        yield agent, heard
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        heard.stop()
+
+
+async def run_tasks(agent: Agent, count: int) -> None:
+    async with await agent.connect() as client:
+        await client.send(b'{"command":["true"]}\n' * count)
+        assert [(await client.result())["exit_code"] for _ in range(count)] == [0] * count
+
+
+# Hazard 29.
+@pytest.mark.parametrize("is_closed", [False, True])
+async def test_an_agent_whose_log_nobody_reads_serves_on_and_stops_in_good_order(*, is_closed: bool) -> None:
+    # At level debug each task is a line, and a few of them fill the pipe.
+    async with agent_heard_through(small_pipe, "--log-level", "debug") as (agent, heard):
+        if is_closed:
+            heard.stop()
+        for _ in range(3):
+            await run_tasks(agent, TASKS)
+        assert await agent.stop() == 0
+
+
+# Hazard 29.
+async def test_a_log_that_is_read_late_has_the_lines_that_waited() -> None:
+    async with agent_heard_through(small_pipe, "--log-level", "debug") as (agent, heard):
+        await run_tasks(agent, TASKS)
+        await eventually(lambda: (heard.has("task ended"), heard.text.count("task ended") == TASKS)[1])
+
+
+async def test_without_a_terminal_every_line_is_json_with_time_level_and_event() -> None:
+    async with running_agent() as agent:
+        await run_tasks(agent, 3)
+        assert await agent.stop() == 0
+        lines = [json.loads(line) for line in agent.log_text().splitlines()]
+        assert len(lines) >= 3
+        for line in lines:
+            assert {"event", "level", "timestamp"} <= set(line)
+            assert line["level"] in {"info", "warning"}
+        # At level info a task is no line.
+        assert not any("task" in line["event"] for line in lines)
+
+
+async def test_at_level_debug_each_task_is_a_line() -> None:
+    async with running_agent("--log-level", "debug") as agent:
+        assert (await agent.run("sh", "-c", "exit 7"))["exit_code"] == 7
+        await run_tasks(agent, 3)
+        assert await agent.stop() == 0
+        ended = [line for line in map(json.loads, agent.log_text().splitlines()) if line["event"] == "task ended"]
+        assert [line["exit_code"] for line in ended] == [7, 0, 0, 0]
+        assert (ended[0]["level"], ended[0]["command"]) == ("debug", ["sh", "-c", "exit 7"])
+
+
+async def test_on_a_terminal_it_is_written_for_people() -> None:
+    async with agent_heard_through(os.openpty) as (agent, heard):
+        await run_tasks(agent, 1)
+        agent.process.send_signal(signal.SIGINT)
+        await eventually(lambda: heard.has("stopped") is not None)
+        assert await agent.process.wait() == 0
+        assert "listening on" in heard.text
+        for line in heard.text.splitlines():
+            with pytest.raises(ValueError, match=r"Expecting value|Extra data"):
+                json.loads(line)

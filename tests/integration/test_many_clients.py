@@ -1,0 +1,111 @@
+import asyncio
+import resource
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+
+import pytest
+from agent import Agent, running_agent
+from departures import reset
+from proc import descriptors, eventually
+from shared import shared_agent
+from sockets import port_of, until_let_go
+
+MANY = 1000
+LINE_SECONDS = 0.5
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _room_for_descriptors() -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.fixture(scope="module")
+def agent() -> Iterator[Agent]:
+    with shared_agent("--line-seconds", str(LINE_SECONDS)) as agent:
+        yield agent
+
+
+@pytest.fixture
+async def _nothing_is_kept(agent: Agent) -> AsyncIterator[None]:
+    async with await agent.connect() as client:
+        assert (await client.ask(command=["true"]))["exit_code"] == 0
+        before = len(descriptors(agent.worker))
+        yield
+        await eventually(lambda: len(descriptors(agent.worker)) <= before, 20.0)
+        assert (await client.ask(command=["echo", "still"]))["output"] == "still\n"
+
+
+# Hazard 27.
+@pytest.mark.usefixtures("_nothing_is_kept")
+async def test_a_line_that_is_not_completed_in_time_is_refused_and_its_client_let_go(agent: Agent) -> None:
+    async with await agent.connect() as loris:
+        answer = asyncio.create_task(loris.at_end())
+        while not answer.done():
+            # More bytes do not prolong it; meanwhile others are served.
+            loris.writer.write(b" ")
+            assert (await agent.run("echo", "others"))["output"] == "others\n"
+        text = (await answer).decode()
+        assert text.count("\n") == 1
+        assert f"invalid request: The line was not completed within {LINE_SECONDS} s" in text
+        assert '"exit_code":-1' in text
+
+
+# Hazard 27.
+async def test_a_client_that_is_idle_or_waits_between_whole_lines_is_not_let_go(agent: Agent) -> None:
+    async with await agent.connect() as client:
+        assert (await client.ask(command=["echo", "1"]))["output"] == "1\n"
+        await client.request(command=["sleep", str(LINE_SECONDS + 0.5)])
+        assert (await client.result())["exit_code"] == 0
+        assert (await client.ask(command=["echo", "2"]))["output"] == "2\n"
+
+
+# Hazard 27.
+@pytest.mark.usefixtures("_nothing_is_kept")
+async def test_a_thousand_idle_clients_are_held_and_others_served(agent: Agent) -> None:
+    async with AsyncExitStack() as stack:
+        idle = [await stack.enter_async_context(await agent.connect()) for _ in range(MANY)]
+        assert (await agent.run("echo", "others", timeout=10_000))["output"] == "others\n"
+        for client in (idle[0], idle[MANY // 2], idle[-1]):
+            assert (await client.ask(command=["echo", "awake"]))["output"] == "awake\n"
+
+
+# Hazard 27.
+@pytest.mark.usefixtures("_nothing_is_kept")
+async def test_a_thousand_clients_that_come_and_go_at_once_harm_nobody(agent: Agent) -> None:
+    sockets = [socket.socket() for _ in range(MANY)]
+    for number, knocking in enumerate(sockets):
+        knocking.setblocking(False)  # noqa: FBT003 -- its only form
+        knocking.connect_ex(("127.0.0.1", agent.port))
+        if number % 2:
+            knocking.close()
+    for knocking in sockets:
+        knocking.close()
+    assert (await agent.run("echo", "others"))["output"] == "others\n"
+    clients = await asyncio.gather(*(agent.connect() for _ in range(MANY)))
+    for client in clients:
+        client.writer.write(b'{"command"')
+        reset(client)
+    assert (await agent.run("echo", "others"))["output"] == "others\n"
+
+
+async def test_one_client_too_many_is_told_so_and_the_next_gets_in_when_one_has_gone() -> None:
+    async with running_agent("--max-connections", "2") as agent, await agent.connect() as first:
+        assert (await first.ask(command=["echo", "1"]))["output"] == "1\n"
+        async with await agent.connect() as second:
+            assert (await second.ask(command=["echo", "2"]))["output"] == "2\n"
+            async with await agent.connect() as third:
+                ports = [port_of(second), port_of(third)]
+                refused = await third.result()
+                assert list(refused) == ["command", "executed_at", "duration_ms", "exit_code", "output", "error"]
+                assert (refused["command"], refused["exit_code"]) == ([], -1)
+                assert refused["error"] == "refused: 2 clients are connected; --max-connections allows more"
+                assert await third.at_end() == b""
+            assert (await second.ask(command=["echo", "still"]))["output"] == "still\n"
+        for port in ports:
+            await until_let_go(agent, port)
+        assert (await agent.run("echo", "in"))["output"] == "in\n"
+        assert (await first.ask(command=["echo", "still"]))["output"] == "still\n"

@@ -1,0 +1,119 @@
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from agent import Agent
+from gate import Gate, gate_in
+from proc import eventually
+from shared import shared_agent
+
+KEYS = ["command", "executed_at", "duration_ms", "exit_code", "output", "error"]
+LINES = 20
+
+
+@pytest.fixture(scope="module")
+def agent() -> Iterator[Agent]:
+    with shared_agent() as agent:
+        yield agent
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Gate]:
+    with gate_in(tmp_path) as gate:
+        yield gate
+
+
+async def test_requests_in_one_go_run_in_parallel_and_are_answered_in_their_order(agent: Agent, gate: Gate) -> None:
+    async with await agent.connect() as client:
+        for number in range(LINES):
+            await client.request(command=gate.before("echo", str(number)))
+        # All of them run although none has been answered.
+        await gate.until_waiting(LINES)
+        await client.request(command=["echo", "last"])
+        gate.open()
+        outputs = [(await client.result())["output"] for _ in range(LINES + 1)]
+        assert outputs == [*(f"{number}\n" for number in range(LINES)), "last\n"]
+
+
+async def test_a_result_that_is_there_waits_for_those_before_it(agent: Agent, gate: Gate, tmp_path: Path) -> None:
+    done = tmp_path / "done"
+    async with await agent.connect() as client:
+        await client.request(command=gate.before("echo", "first"))
+        await client.request(command=["touch", str(done)])
+        await client.request(command=["echo", "under an id"], id="mark")
+        # Sent ahead of both, and so the proof that the second one's result is held back.
+        assert (await client.result())["output"] == "under an id\n"
+        await eventually(done.exists)
+        assert (await client.ask(command=["true"], id="again"))["id"] == "again"
+        gate.open()
+        assert (await client.result())["output"] == "first\n"
+        assert (await client.result())["command"] == ["touch", str(done)]
+
+
+@pytest.mark.parametrize("request_id", ["a", "é🐌", "x" * 128, 0, -7, 2**63, 10**30], ids=str)
+async def test_an_id_comes_back_as_it_was_as_a_seventh_key(agent: Agent, request_id: str | int) -> None:
+    result = await agent.run("echo", "hi", id=request_id)
+    assert list(result) == [*KEYS, "id"]
+    assert (result["id"], type(result["id"]), result["output"]) == (request_id, type(request_id), "hi\n")
+
+
+async def test_results_with_ids_go_ahead_and_those_without_keep_their_order(agent: Agent, gate: Gate) -> None:
+    async with await agent.connect() as client:
+        await client.request(command=gate.before("echo", "slow"), id=1)
+        await client.request(command=gate.before("echo", "in order"))
+        await client.request(command=["echo", "fast"], id=2)
+        assert (await client.result())["id"] == 2
+        gate.open()
+        rest = [await client.result() for _ in range(2)]
+        assert {result.get("id"): result["output"] for result in rest} == {1: "slow\n", None: "in order\n"}
+
+
+@pytest.mark.parametrize("wrong", ["", "x" * 129, 1.5, True, [], {}, "a\0b"], ids=repr)
+async def test_what_cannot_be_an_id_is_invalid(agent: Agent, wrong: object) -> None:
+    async with await agent.connect() as client:
+        result = await client.ask(command=["echo", "hi"], id=wrong)
+        assert list(result) == KEYS
+        assert (result["command"], result["exit_code"]) == ([], -1)
+        assert result["error"].startswith("invalid request: ")
+        assert "$.id" in result["error"]
+        assert (await client.ask(command=["echo", "next"], id="x"))["output"] == "next\n"
+
+
+async def test_an_id_in_flight_is_refused_on_its_connection_alone_and_free_after_its_answer(
+    agent: Agent, gate: Gate
+) -> None:
+    async with await agent.connect() as client, await agent.connect() as other:
+        await client.request(command=gate.before("echo", "first"), id="twice")
+        refused = await client.ask(command=["echo", "second"], id="twice")
+        assert (refused["id"], refused["command"], refused["exit_code"]) == ("twice", [], -1)
+        assert refused["error"].startswith("invalid request: The id is in flight")
+        assert (await other.ask(command=["echo", "other"], id="twice"))["output"] == "other\n"
+        gate.open()
+        assert (await client.result())["output"] == "first\n"
+        assert (await client.ask(command=["echo", "again"], id="twice"))["output"] == "again\n"
+
+
+async def test_an_invalid_request_is_answered_under_its_id(agent: Agent, gate: Gate) -> None:
+    async with await agent.connect() as client:
+        await client.request(command=gate.before("true"))
+        refused = await client.ask(command=[], id="bad")
+        assert (refused["id"], refused["command"], refused["exit_code"]) == ("bad", [], -1)
+        gate.open()
+        assert (await client.result())["exit_code"] == 0
+
+
+async def test_many_connections_run_at_once(agent: Agent, gate: Gate) -> None:
+    tasks = [asyncio.create_task(agent.run(*gate.before("echo", str(number)))) for number in range(LINES)]
+    await gate.until_waiting(LINES)
+    gate.open()
+    assert [result["output"] for result in await asyncio.gather(*tasks)] == [f"{number}\n" for number in range(LINES)]
+
+
+async def test_a_result_is_one_compact_line(agent: Agent) -> None:
+    async with await agent.connect() as client:
+        await client.request(command=["printf", "a\nb"])
+        line = await client.reader.readuntil(b"\n")
+        assert line.startswith(b'{"command":["printf","a\\nb"],"executed_at":')
+        assert line.rstrip(b"\n") == json.dumps(json.loads(line), separators=(",", ":")).encode()

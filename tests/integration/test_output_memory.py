@@ -1,0 +1,91 @@
+"""However much a process writes, the agent's memory stays flat: nothing of it is ever one object."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from agent import Agent, Client, running_agent
+from proc import memory_kib
+from standing import standing_agent
+
+FLAT_KIB = 64 * 1024
+MB = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def agent() -> Iterator[Agent]:
+    with standing_agent() as agent:
+        yield agent
+
+
+async def skim(client: Client, lines: int = 1) -> tuple[bytes, int, bytes]:
+    """Read results without keeping them: the first bytes, the length of all, and the last bytes."""
+    head, length, tail = b"", 0, b""
+    while lines:
+        piece = await client.reader.read(256 * 1024)
+        assert piece, "the connection ended in the middle of a result"
+        head = (head + piece)[:100] if len(head) < 100 else head
+        length += len(piece)
+        tail = (tail + piece)[-200:]
+        lines -= piece.count(b"\n")
+    return head, length, tail
+
+
+def error_in(tail: bytes) -> str:
+    """Read the key after the output."""
+    error: str = json.loads(b'{"error"' + tail.rpartition(b'"error"')[2])["error"]
+    return error
+
+
+async def peak_kib_of(agent: Agent, *command: str, **fields: object) -> tuple[tuple[bytes, int, bytes], int]:
+    """Run a task and skim its result; return that, and by how much the worker's memory grew at the most."""
+    assert (await agent.run("echo", "warm"))["output"] == "warm\n"
+    idle = memory_kib(agent.worker)
+    async with await agent.connect() as client:
+        await client.request(command=list(command), **fields)
+        line = await skim(client)
+    return line, memory_kib(agent.worker, "VmHWM") - idle
+
+
+async def test_three_hundred_megabytes_arrive_whole_and_memory_stays_flat(agent: Agent) -> None:
+    written = 300 * MB
+    (head, length, tail), grown = await peak_kib_of(agent, "sh", "-c", f"head -c {written} /dev/zero | tr '\\0' x")
+    assert error_in(tail) == ""
+    assert head.startswith(b'{"command":["sh"')
+    assert 100 < length - written < 250
+    assert grown < FLAT_KIB
+
+
+# Hazard 17.
+async def test_yes_until_its_timeout_keeps_memory_flat(agent: Agent) -> None:
+    (_, length, tail), grown = await peak_kib_of(agent, "yes", timeout=300)
+    assert error_in(tail) == "timeout exceeded"
+    assert tail.count(b"y\\ny\\ny\\n") > 0
+    assert length > 10_000
+    assert grown < FLAT_KIB
+
+
+# Hazard 17.
+async def test_yes_until_the_output_limit_keeps_memory_flat() -> None:
+    limit = 100 * MB
+    async with running_agent("--max-output", str(limit)) as agent:
+        (_, length, tail), grown = await peak_kib_of(agent, "yes")
+        assert error_in(tail) == "output limit exceeded"
+        # A line end is two characters in JSON.
+        assert 0 < length - limit * 3 // 2 < 250
+        assert grown < FLAT_KIB
+
+
+# Each is less than goes to a file by itself; all together are not.
+async def test_much_output_of_many_tasks_keeps_within_the_memory_that_all_may_hold_together() -> None:
+    async with running_agent("--max-held", "8MiB") as agent:
+        await agent.run("true")
+        idle = memory_kib(agent.worker)
+        async with await agent.connect() as client:
+            # The first keeps all others waiting for their turn, with their output.
+            await client.request(command=["sleep", "2"])
+            for _ in range(200):
+                await client.request(command=["sh", "-c", "head -c 250000 /dev/zero | tr '\\0' x"])
+            _, length, _ = await skim(client, 201)
+        assert length > 200 * 250_000
+        assert memory_kib(agent.worker, "VmHWM") - idle < 32 * 1024

@@ -1,0 +1,104 @@
+"""Hazard 20: one byte under, at and over each limit of output, and each size at which it is kept elsewhere."""
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from agent import Agent, running_agent
+from proc import eventually
+from standing import standing_agent
+
+KIB = 1024
+EXCEEDED = (-1, "output limit exceeded")
+FILL = "head -c {} /dev/zero | tr '\\0' x"
+
+
+def around(*sizes: int) -> list[int]:
+    return [size + difference for size in sizes for difference in (-1, 0, 1)]
+
+
+async def results_of(agent: Agent, sizes: Iterable[int]) -> list[tuple[int, dict[str, Any]]]:
+    """What tasks got who wrote so many bytes, all at once."""
+    sizes = list(sizes)
+    async with await agent.connect() as client:
+        for size in sizes:
+            await client.request(command=["sh", "-c", FILL.format(size)])
+        return [(size, await client.result()) for size in sizes]
+
+
+def is_whole(result: dict[str, Any], size: int) -> bool:
+    return (result["exit_code"], result["error"], result["output"] == "x" * size) == (0, "", True)
+
+
+async def test_no_size_at_which_output_moves_costs_or_adds_a_byte() -> None:
+    async with running_agent("--max-output", "0") as agent:
+        for size, result in await results_of(
+            agent, [0, 1, *around(4 * KIB, 64 * KIB, 128 * KIB, 256 * KIB, 1024 * KIB)]
+        ):
+            assert is_whole(result, size), size
+
+
+# In memory; as much as one task keeps there; in a file, at a step's length.
+@pytest.mark.parametrize("limit", [1000, 256 * KIB, 2048 * KIB])
+async def test_the_limit_itself_may_be_written_and_not_a_byte_more(limit: int) -> None:
+    async with running_agent("--max-output", str(limit)) as agent:
+        for size, result in await results_of(agent, [0, *around(limit), 2 * limit]):
+            if size <= limit:
+                assert is_whole(result, size), size
+            else:
+                assert (result["exit_code"], result["error"]) == EXCEEDED
+                assert result["output"] == "x" * limit
+        # The limit was reached, not passed: the task may go on, and says itself how it ends.
+        result = await agent.run("sh", "-c", f"{FILL.format(limit)}; sleep 0.2; exit 3")
+        assert (result["exit_code"], result["error"], len(result["output"])) == (3, "", limit)
+        # Passed by what comes late, and by one who would not end by itself.
+        result = await agent.run("sh", "-c", f"{FILL.format(limit)}; sleep 0.2; echo; sleep 60")
+        assert (result["exit_code"], result["error"], len(result["output"])) == (*EXCEEDED, limit)
+
+
+async def test_output_that_memory_has_no_room_for_is_kept_all_the_same() -> None:
+    async with running_agent("--max-held", "10000") as agent:
+        for size, result in await results_of(agent, [100, 9999, 10_000, 10_001, 5000, 70_000, 300_000] * 5):
+            assert is_whole(result, size), size
+
+
+@pytest.fixture(scope="module")
+def small_spool() -> Iterator[Agent]:
+    with standing_agent("--max-spool", "1MiB") as agent:
+        yield agent
+
+
+async def test_a_task_that_finds_the_spool_full_ends_and_what_it_took_is_given_back(small_spool: Agent) -> None:
+    for _ in range(3):
+        result = await small_spool.run("sh", "-c", FILL.format(3_000_000))
+        assert (result["exit_code"], result["error"]) == EXCEEDED
+        assert result["output"] == "x" * 1024 * KIB
+        ((size, result),) = await results_of(small_spool, [1024 * KIB])
+        assert is_whole(result, size)
+
+
+async def test_the_spools_limit_is_that_of_all_tasks_together_and_small_output_needs_none_of_it(
+    small_spool: Agent,
+) -> None:
+    agent = small_spool
+    async with await agent.connect() as client:
+        await client.request(command=["sh", "-c", FILL.format(700_000) + "; sleep 60"])
+        await eventually(lambda: spooled_bytes(agent.worker) == 700_000)
+        other = await agent.run("sh", "-c", FILL.format(700_000))
+        assert (other["exit_code"], other["error"]) == EXCEEDED
+        assert is_whole({**other, "exit_code": 0, "error": ""}, 1024 * KIB - 700_000)
+        assert is_whole(await agent.run("sh", "-c", FILL.format(1000)), 1000)
+    # The first one's client has gone, and with it what was kept for it.
+    await eventually(lambda: spooled_bytes(agent.worker) == 0)
+    assert is_whole(await agent.run("sh", "-c", FILL.format(700_000)), 700_000)
+
+
+def spooled_bytes(worker: int) -> int:
+    """What the files without a name hold that a process has open."""
+    held = 0
+    for entry in Path(f"/proc/{worker}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed since it was listed
+            held += entry.stat().st_size if "(deleted)" in str(entry.readlink()) else 0
+    return held

@@ -1,0 +1,136 @@
+"""A pipe that somebody holds open, and one that is full when its writer has gone: Hazards 1 to 4."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from agent import Agent
+from files import made
+from proc import alive_with, eventually
+from standing import standing_agent
+
+SOON_SECONDS = 5.0
+"""Longer than a busy machine takes, much shorter than those who hold the pipe live."""
+HOLD = 'exec -a "$0" sleep 60'
+SUBSTITUTION = ("bash", "-c", "echo hi > >(cat)")
+
+
+@pytest.fixture(scope="module")
+def agent() -> Iterator[Agent]:
+    with standing_agent() as agent:
+        yield agent
+
+
+@pytest.fixture
+def marker() -> Iterator[str]:
+    marker = f"execwire-test-{uuid4().hex}"
+    yield marker
+    for pid in alive_with(marker):
+        os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def busy() -> Iterator[None]:
+    """Every processor has something else to do."""
+    loops = [
+        os.posix_spawn("/bin/sh", ["sh", "-c", "while :; do :; done"], os.environ) for _ in range(os.cpu_count() or 1)
+    ]
+    yield
+    for pid in loops:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+async def timed(agent: Agent, *command: str, **fields: object) -> tuple[dict[str, Any], float]:
+    """A result, and the seconds from the request to it."""
+    async with await agent.connect() as client:
+        began = time.monotonic()
+        result = await client.ask(command=list(command), **fields)
+        return result, time.monotonic() - began
+
+
+# Hazard 1.
+async def test_a_child_that_holds_stdout_does_not_delay_a_timeout(agent: Agent, marker: str) -> None:
+    result, seconds = await timed(agent, "bash", "-c", f"echo said; ({HOLD}) & wait", marker, timeout=300)
+    assert (result["error"], result["output"]) == ("timeout exceeded", "said\n")
+    assert 0.3 <= seconds < SOON_SECONDS
+    assert alive_with(marker) == []
+
+
+# Hazard 2.
+async def test_a_background_process_that_holds_stdout_does_not_delay_a_success(agent: Agent, marker: str) -> None:
+    result, seconds = await timed(agent, "bash", "-c", f"({HOLD}) & echo hi", marker)
+    assert (result["exit_code"], result["output"], result["error"]) == (0, "hi\n", "")
+    assert seconds < SOON_SECONDS
+    await eventually(lambda: alive_with(marker) == [])
+
+
+# Hazard 3.
+async def test_a_daemon_that_holds_stdout_does_not_delay_a_success(agent: Agent, marker: str) -> None:
+    result, seconds = await timed(agent, "sh", "-c", 'echo hi; setsid -f bash -c "$1" "$0"', marker, HOLD)
+    assert (result["exit_code"], result["output"]) == (0, "hi\n")
+    assert seconds < SOON_SECONDS
+    assert len(alive_with(marker)) == 1
+
+
+# Hazards 1 to 3. Each may be late once on a busy machine, but not every time.
+@pytest.mark.parametrize(
+    ("script", "timeout_ms", "at_most"),
+    [("sleep 60 & wait", 300, 0.4), ("sleep 60 & echo hi", 0, 0.35), ("setsid -f sleep 5; echo hi", 0, 0.35)],
+)
+async def test_who_holds_the_pipe_costs_a_tenth_of_a_second_at_most(
+    agent: Agent, script: str, timeout_ms: int, at_most: float
+) -> None:
+    seconds = 60.0
+    for _ in range(20):
+        _, seconds = await timed(agent, "sh", "-c", script, timeout=timeout_ms)
+        if seconds < at_most:
+            break
+    assert seconds < at_most
+
+
+def five_megabytes(folder: Path) -> tuple[str, str]:
+    text = "".join(f"{number:09}\n" for number in range(500_000))
+    return made(folder / "five-megabytes", text), text
+
+
+async def writes_much_and_exits(agent: Agent, folder: Path, times: int) -> None:
+    path, text = five_megabytes(folder)
+    result = await agent.run("cat", *[path] * times)
+    assert (result["exit_code"], result["error"]) == (0, "")
+    assert result["output"] == text * times
+
+
+# Hazard 4.
+async def test_fifty_megabytes_and_an_exit_right_after_them_arrive_whole(agent: Agent, tmp_path: Path) -> None:
+    await writes_much_and_exits(agent, tmp_path, 10)
+
+
+# Hazard 4: on a starved machine a drain that is bounded by time loses bytes.
+@pytest.mark.usefixtures("busy")
+async def test_twenty_megabytes_arrive_whole_on_a_busy_machine_too(agent: Agent, tmp_path: Path) -> None:
+    await writes_much_and_exits(agent, tmp_path, 4)
+
+
+async def what_substitutions_say(agent: Agent, rounds: int) -> set[tuple[int, str]]:
+    said: set[tuple[int, str]] = set()
+    for _ in range(rounds):
+        for result in await asyncio.gather(*(agent.run(*SUBSTITUTION) for _ in range(4))):
+            said.add((result["exit_code"], result["output"]))
+    return said
+
+
+# Hazard 4: the shell does not wait for the process that writes for it.
+async def test_what_a_process_substitution_writes_after_the_shells_end_arrives(agent: Agent) -> None:
+    assert await what_substitutions_say(agent, 10) == {(0, "hi\n")}
+
+
+@pytest.mark.usefixtures("busy")
+async def test_what_a_process_substitution_writes_arrives_on_a_busy_machine_too(agent: Agent) -> None:
+    assert await what_substitutions_say(agent, 10) == {(0, "hi\n")}

@@ -1,0 +1,147 @@
+import asyncio
+import contextlib
+import json
+import os
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from agent import Agent, Client, running_agent
+from gate import Gate, gate_in
+from proc import eventually
+from sockets import until_read
+
+RUNNING = 100
+CLIENTS = 4
+MIB = 1024 * 1024
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+PATIENT = ("--drain-seconds", "600")
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Gate]:
+    with gate_in(tmp_path) as gate:
+        yield gate
+
+
+def told_to_stop(agent: Agent) -> int:
+    """How often the agent says that it was told to stop."""
+    return sum(json.loads(line)["event"] == "stopping" for line in agent.log_text().splitlines())
+
+
+async def signalled(agent: Agent, number: int) -> None:
+    agent.process.send_signal(number)
+    await eventually(lambda: told_to_stop(agent) == 1)
+
+
+async def ended(agent: Agent) -> int:
+    """Return the exit status; no further signal is sent for it."""
+    async with asyncio.timeout(30):
+        return await agent.process.wait()
+
+
+async def part(*clients: Client) -> None:
+    """Close, as clients do that were told the end; the agent would wait a moment for it."""
+    for client in clients:
+        client.writer.close()
+        with contextlib.suppress(ConnectionError):
+            await client.writer.wait_closed()
+
+
+# Hazard 31.
+async def test_every_request_that_was_accepted_is_answered_once_whatever_state_it_is_in(gate: Gate) -> None:
+    async with running_agent("--max-running", str(RUNNING), *PATIENT) as agent:
+        slow = Client(*await asyncio.open_connection("127.0.0.1", agent.port, limit=4096))
+        # This one's result is being sent when the stop comes; it is read when all is over.
+        await slow.request(command=["head", "-c", str(16 * MIB), "/dev/zero"])
+        await slow.reader.readuntil(b',"output":"')
+        clients = [await agent.connect() for _ in range(CLIENTS)]
+        total = 2 * RUNNING
+        for number in range(total):
+            await clients[number % CLIENTS].request(command=gate.before("echo", str(number)), id=number)
+        await gate.until_waiting(RUNNING)
+        for client in clients:
+            await until_read(agent, client)
+        await signalled(agent, signal.SIGTERM)
+        late = await agent.connect()
+        late.writer.write(b'{"command":["echo","late"]}\n')
+        gate.open()
+        seen: Counter[int] = Counter()
+        ends: Counter[str] = Counter()
+        for text in await asyncio.gather(*(client.at_end() for client in clients)):
+            for result in map(json.loads, text.splitlines()):
+                seen[result["id"]] += 1
+                ends[result["error"]] += 1
+                assert result["output"] == ("" if result["error"] else f"{result['id']}\n")
+        assert seen == dict.fromkeys(range(total), 1)
+        assert ends.pop("") == RUNNING
+        ((reason, refused),) = ends.items()
+        assert (reason.startswith("the agent is stopping; nothing was run"), refused) == (True, RUNNING)
+        assert len(await slow.reader.read(-1)) == 16 * MIB * len("\\u0000") + len('","error":""}\n')
+        await part(slow, late, *clients)
+        assert await ended(agent) == 0
+        (stopped,) = [line for line in map(json.loads, agent.log_text().splitlines()) if line["event"] == "stopped"]
+        assert (stopped["killed"], stopped["unanswered_clients"]) == (0, 0)
+
+
+@pytest.mark.parametrize("number", STOP_SIGNALS)
+async def test_each_signal_stops_in_good_order_with_status_0(gate: Gate, number: int) -> None:
+    async with running_agent(*PATIENT) as agent, await agent.connect() as client, await agent.connect() as idle:
+        await client.request(command=gate.before("echo", "in its own time"))
+        await gate.until_waiting(1)
+        await signalled(agent, number)
+        assert await idle.at_end() == b""
+        assert gate.waiting() == 1
+        gate.open()
+        assert (await client.result())["output"] == "in its own time\n"
+        assert await client.at_end() == b""
+        await part(idle, client)
+        assert await ended(agent) == 0
+
+
+async def test_a_task_that_outlasts_the_drain_is_killed_and_its_client_told(gate: Gate) -> None:
+    async with running_agent("--drain-seconds", "0.3") as agent, await agent.connect() as client:
+        await client.request(command=gate.before("true"))
+        await client.request(command=gate.before("true"), id=1)
+        await gate.until_waiting(2)
+        await signalled(agent, signal.SIGTERM)
+        for _ in range(2):
+            result = await client.result()
+            assert (result["command"], result["exit_code"], result["output"]) == (gate.before("true"), -1, "")
+            assert result["error"] == "the agent is stopping; the task was killed before it had ended"
+        assert gate.waiting() == 0
+        await part(client)
+        assert await ended(agent) == 0
+
+
+async def test_a_second_signal_kills_what_runs_at_once(gate: Gate) -> None:
+    async with running_agent(*PATIENT) as agent, await agent.connect() as client:
+        await client.request(command=gate.before("true"))
+        await gate.until_waiting(1)
+        await signalled(agent, signal.SIGTERM)
+        assert gate.waiting() == 1
+        agent.process.send_signal(signal.SIGINT)
+        assert "killed" in (await client.result())["error"]
+        await part(client)
+        assert await ended(agent) == 0
+        assert gate.waiting() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_to_all_its_processes_at_once_counts_once(gate: Gate, number: int) -> None:
+    # As from a terminal or a service manager.
+    async with running_agent("--workers", "2", *PATIENT) as agent, await agent.connect() as client:
+        await client.request(command=gate.before("echo", "in its own time"))
+        await gate.until_waiting(1)
+        workers = agent.workers
+        for pid in (*workers, agent.pid, *workers):
+            os.kill(pid, number)
+        await eventually(lambda: told_to_stop(agent) == 1)
+        gate.open()
+        assert (await client.result())["output"] == "in its own time\n"
+        await part(client)
+        assert await ended(agent) == 0
+        assert told_to_stop(agent) == 1
+        assert "died" not in agent.log_text()

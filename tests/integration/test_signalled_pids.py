@@ -1,0 +1,90 @@
+"""Hazard 8: no pid is signalled after it was reaped, when it may already be somebody else's.
+
+The interpreter reports each kill(2) and killpg(2) to an audit hook (PEP 578) before it is made. Whoever is signalled
+must then still be a child of this process, be it a zombie: nobody else can have that pid. What goes through a pidfd
+cannot hit the wrong one.
+"""
+
+import asyncio
+import os
+import random
+import signal
+import sys
+from collections.abc import Iterator
+
+import phrasebooks
+import pytest
+from proc import is_alive
+
+from execwire.adapters.clock import SystemClock
+from execwire.adapters.subprocess.leader import Leader
+from execwire.adapters.subprocess.procfs import alive_and_parent
+from execwire.domain.task import TaskRequest
+
+Signalled = list[tuple[int, bool]]
+"""Whom a signal was sent to, and whether that was a child of ours at that moment."""
+
+_records: list[Signalled] = []
+
+
+def _note(event: str, arguments: tuple[object, ...]) -> None:
+    if _records and event in ("os.kill", "os.killpg"):
+        pid = arguments[0]
+        assert isinstance(pid, int)
+        _records[-1].append((pid, alive_and_parent(pid)[1] == os.getpid()))
+
+
+sys.addaudithook(_note)
+
+
+@pytest.fixture
+def signalled() -> Iterator[Signalled]:
+    record: Signalled = []
+    _records.append(record)
+    yield record
+    _records.remove(record)
+
+
+def spawned() -> int:
+    return os.posix_spawn("/bin/true", ["true"], {}, setsid=True)
+
+
+def test_a_leader_is_signalled_while_it_is_a_zombie_and_never_again_once_reaped(signalled: Signalled) -> None:
+    leader = Leader(spawned(), SystemClock())
+    os.waitid(os.P_PID, leader.pid, os.WEXITED | os.WNOWAIT)
+    assert not is_alive(leader.pid)
+    leader.kill_group()
+    assert signalled == [(leader.pid, True)]
+    assert leader.reap() == 0
+    leader.kill_group()
+    assert signalled == [(leader.pid, True)]
+
+
+def test_the_record_would_show_a_signal_to_a_pid_that_was_reaped(signalled: Signalled) -> None:
+    pid = spawned()
+    os.waitpid(pid, 0)
+    with pytest.raises(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+    assert signalled == [(pid, False)]
+
+
+async def test_whatever_ends_tasks_at_whatever_moment_only_children_are_signalled(signalled: Signalled) -> None:
+    source = random.Random(8)  # noqa: S311 -- to be the same every time
+    scripts = ("exit 0", "sleep 0.005", "sleep 1 & exit 0", "exec >&-; sleep 0.01", "setsid -f sleep 0.1", "sleep 60")
+    async with phrasebooks.real() as book:
+        for _ in range(15):
+            tasks = [
+                asyncio.create_task(
+                    book.executor.execute(TaskRequest(("sh", "-c", source.choice(scripts)), source.uniform(0.5, 60)))
+                )
+                for _ in range(12)
+            ]
+            # Some lose their client meanwhile, most end by themselves or at their timeout.
+            for task in tasks[::4]:
+                await asyncio.sleep(source.uniform(0, 0.003))
+                task.cancel()
+            for ending in await asyncio.gather(*tasks, return_exceptions=True):
+                if not isinstance(ending, BaseException):
+                    ending.output.close()
+    assert len(signalled) >= 100
+    assert [pid for pid, ours in signalled if not ours] == []

@@ -1,0 +1,102 @@
+"""The supervisor of a live agent: what dies is replaced, and takes along what it had started."""
+
+import asyncio
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from agent import Agent, running_agent
+from proc import alive_with, children, eventually, is_alive, zombies
+from trees import sleeper
+
+
+async def run_whatever_happens(agent: Agent) -> None:
+    """Run short tasks one after the other; connections that break are made again, refused ones fail the test."""
+    while True:
+        try:
+            async with await agent.connect() as client:
+                while True:
+                    await client.ask(command=["true"])
+        except (ConnectionResetError, BrokenPipeError, asyncio.IncompleteReadError):
+            continue
+
+
+async def test_a_killed_worker_takes_its_tasks_along_and_nobody_is_refused(tmp_path: Path) -> None:
+    # Hazard 9.
+    trees = [sleeper(tmp_path) for _ in range(5)]
+    async with running_agent() as agent, await agent.connect() as client:
+        for tree in trees:
+            await client.request(command=list(tree.command))
+        await eventually(lambda: all(tree.written for tree in trees))
+        load = [asyncio.create_task(run_whatever_happens(agent)) for _ in range(4)]
+        worker = agent.worker
+        os.kill(worker, signal.SIGKILL)
+        killed_at = time.monotonic()
+        await eventually(lambda: not any(tree.alive for tree in trees))
+        assert time.monotonic() - killed_at < 1.0 + 2.0
+        assert (await agent.run("echo", "back"))["output"] == "back\n"
+        await eventually(lambda: agent.workers != [] and agent.worker != worker)
+        assert not any(task.done() for task in load)
+        for task in load:
+            task.cancel()
+        await asyncio.wait(load)
+        await eventually(lambda: children(agent.pid) == [agent.worker])
+        assert "killed what a dead worker left behind" in agent.log_text()
+
+
+async def test_a_killed_supervisor_takes_its_worker_and_its_tasks_along(tmp_path: Path) -> None:
+    # Hazard 9.
+    tree = sleeper(tmp_path)
+    async with running_agent() as agent, await agent.connect() as client:
+        await client.request(command=list(tree.command))
+        await eventually(lambda: bool(tree.written))
+        worker = agent.worker
+        await agent.stop(signal.SIGKILL)
+        await eventually(lambda: not tree.alive and not is_alive(worker))
+        assert "the supervisor has died" in agent.log_text()
+
+
+async def test_all_workers_serve_and_one_that_dies_takes_only_its_own_tasks_along(tmp_path: Path) -> None:
+    async with running_agent("--workers", "2") as agent:
+        await eventually(lambda: len(agent.workers) == 2)
+        first, second = agent.workers
+        trees = {first: sleeper(tmp_path, "first"), second: sleeper(tmp_path, "second")}
+        clients = [await agent.connect() for _ in range(40)]
+        served_by = [int((await client.ask(command=["sh", "-c", "echo $PPID"]))["output"]) for client in clients]
+        assert set(served_by) == {first, second}
+        for worker, tree in trees.items():
+            await clients[served_by.index(worker)].request(command=list(tree.command))
+        await eventually(lambda: all(tree.written for tree in trees.values()))
+        os.kill(first, signal.SIGKILL)
+        await eventually(lambda: not trees[first].alive and len(agent.workers) == 2)
+        assert len(trees[second].alive) == 3
+        await eventually(lambda: zombies(agent.pid) == [])
+        for client in clients:
+            await client.__aexit__()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_to_the_whole_group_counts_once(number: signal.Signals) -> None:
+    # As a terminal sends Ctrl-C, or a service manager SIGTERM: to supervisor and workers.
+    async with running_agent("--workers", "2", launcher=("setsid",)) as agent, await agent.connect() as client:
+        await client.request(command=["sh", "-c", "echo begun >&2; sleep 0.7; echo done"])
+        await eventually(lambda: bool(children(agent.workers[0]) or children(agent.workers[1])))
+        os.killpg(agent.pid, number)
+        assert (await client.result())["output"] == "done\n"
+        assert await agent.process.wait() == 0
+        assert '"now": true' not in agent.log_text()
+
+
+async def test_what_was_the_supervisors_child_before_is_none_of_its_business() -> None:
+    name = f"sidecar-{os.urandom(4).hex()}"
+    script = '(exec -a "$0" sleep 600) & exec "$@"'
+    async with running_agent(launcher=("bash", "-c", script, name)) as agent:
+        worker = agent.worker
+        os.kill(worker, signal.SIGKILL)
+        await eventually(lambda: agent.workers not in ([], [worker]))
+        assert (await agent.run("true"))["exit_code"] == 0
+        (sidecar,) = alive_with(name)
+    assert is_alive(sidecar)
+    os.kill(sidecar, signal.SIGKILL)

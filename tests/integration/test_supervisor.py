@@ -1,0 +1,113 @@
+"""The supervisor by itself, over workers that do nothing but obey, hang or die."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from proc import children, eventually, is_alive
+
+PROGRAM = "tests.supervised"
+PATIENCE = 20.0
+
+
+class Supervised:
+    """A running supervisor, and its log."""
+
+    def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
+        self.process = process
+        self._log = log
+
+    @property
+    def workers(self) -> list[int]:
+        return [pid for pid in children(self.process.pid) if is_alive(pid)]
+
+    @property
+    def log(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self._log.read_text().splitlines()]
+
+    def logged(self, event: str) -> list[dict[str, Any]]:
+        return [line for line in self.log if line["event"].startswith(event)]
+
+    async def status(self) -> int:
+        async with asyncio.timeout(PATIENCE):
+            return await self.process.wait()
+
+
+@asynccontextmanager
+async def supervised(folder: Path, kind: str, count: int = 1, seconds: float = 10.0) -> AsyncGenerator[Supervised]:
+    log = folder / "log"
+    with log.open("wb") as stderr:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", PROGRAM, kind, str(count), str(seconds), stderr=stderr
+        )
+    try:
+        yield Supervised(process, log)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def test_workers_that_die_at_once_again_and_again_end_in_a_clear_exit(tmp_path: Path) -> None:
+    started = asyncio.get_running_loop().time()
+    async with supervised(tmp_path, "die") as supervisor:
+        assert await supervisor.status() == 1
+        deaths = supervisor.logged("a worker died")
+        assert [death["status"] for death in deaths] == [7] * 5
+        assert len(supervisor.logged("giving up: workers die right after their start")) == 1
+    # Ever longer pauses in between: 0.05 + 0.15 + 0.35 + 0.75 s.
+    assert asyncio.get_running_loop().time() - started > 1.3
+
+
+async def test_a_worker_that_hangs_at_the_stop_is_killed_and_that_is_no_success(tmp_path: Path) -> None:
+    async with supervised(tmp_path, "hang", 2, 0.3) as supervisor:
+        await eventually(lambda: len(supervisor.workers) == 2 and bool(supervisor.logged("ready")))
+        workers = supervisor.workers
+        supervisor.process.terminate()
+        assert await supervisor.status() == 1
+        assert {line["pid"] for line in supervisor.logged("a worker does not stop; killed")} == set(workers)
+        assert not any(map(is_alive, workers))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+async def test_each_stop_signal_stops_every_worker(tmp_path: Path, number: signal.Signals) -> None:
+    async with supervised(tmp_path, "obey", 3) as supervisor:
+        await eventually(lambda: len(supervisor.workers) == 3 and bool(supervisor.logged("ready")))
+        supervisor.process.send_signal(number)
+        assert await supervisor.status() == 0
+        assert [line["reason"] for line in supervisor.logged("stopping")] == [number.name]
+
+
+async def test_a_stop_while_workers_are_being_started_leaves_none_untold(tmp_path: Path) -> None:
+    for _ in range(5):
+        async with supervised(tmp_path, "stop-all", 8) as supervisor:
+            assert await supervisor.status() == 0
+            assert not supervisor.logged("a worker does not stop")
+
+
+async def test_a_killed_worker_is_replaced_and_its_siblings_are_left_alone(tmp_path: Path) -> None:
+    async with supervised(tmp_path, "obey", 3) as supervisor:
+        await eventually(lambda: len(supervisor.workers) == 3 and bool(supervisor.logged("ready")))
+        first, *others = supervisor.workers
+        os.kill(first, signal.SIGKILL)
+        await eventually(lambda: len(supervisor.workers) == 3 and first not in supervisor.workers)
+        assert set(others) < set(supervisor.workers)
+        supervisor.process.terminate()
+        assert await supervisor.status() == 0
+        assert [line["restart"] for line in supervisor.logged("a worker died")] == [True]
+
+
+async def test_a_stop_while_a_worker_waits_for_its_restart_starts_none(tmp_path: Path) -> None:
+    async with supervised(tmp_path, "die", 1) as supervisor:
+        # The pause before the last attempt is 0.75 s.
+        await eventually(lambda: len(supervisor.logged("a worker died")) == 4)
+        supervisor.process.terminate()
+        assert await supervisor.status() == 0
+        assert len(supervisor.logged("a worker died")) == 4

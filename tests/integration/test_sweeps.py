@@ -1,0 +1,129 @@
+"""What a walk over this process's own children sees, kills and reaps."""
+
+import contextlib
+import os
+import resource
+import signal
+import subprocess
+from collections.abc import Generator
+
+import pytest
+from proc import eventually, is_alive
+
+from execwire.adapters.subprocess import procfs
+from execwire.adapters.subprocess.containment import ANSWER_SECONDS, RLIMIT_LOCKS, Containment
+from execwire.adapters.subprocess.descent import Descent, Sighting
+
+MARK = 4711
+
+
+def adopt(*command: str) -> int:
+    """Start a child that carries MARK and that nobody enrols: to a Descent it is adopted."""
+    before = resource.getrlimit(RLIMIT_LOCKS)
+    resource.setrlimit(RLIMIT_LOCKS, (MARK, before[1]))
+    try:
+        return os.posix_spawnp(command[0], command, os.environ)
+    finally:
+        resource.setrlimit(RLIMIT_LOCKS, before)
+
+
+def reap(pid: int) -> int:
+    return os.waitpid(pid, 0)[1]
+
+
+def walk(descent: Descent) -> Sighting:
+    sightings: dict[int, Sighting] = {}
+    for _ in descent.walk(frozenset({MARK}), sightings):
+        pass
+    return sightings.get(MARK, Sighting())
+
+
+async def test_a_zombie_counts_as_seen_for_it_may_have_forked() -> None:
+    # Hazard 6: of a chain of processes that hand over to each other, walks may see nothing but zombies.
+    pid = adopt("true")
+    await eventually(lambda: not is_alive(pid))
+    descent = Descent()
+    assert not walk(descent).clean
+    assert walk(descent).clean
+    with pytest.raises(ChildProcessError):
+        reap(pid)
+
+
+async def test_the_living_are_killed_then_reaped_then_forgotten() -> None:
+    pid = adopt("sleep", "600")
+    descent = Descent()
+    assert walk(descent).alive == [pid]
+    assert descent.has_children
+    await eventually(lambda: not is_alive(pid))
+    assert walk(descent).died
+    assert walk(descent).clean
+    assert not descent.has_children
+
+
+async def test_a_child_that_somebody_waits_for_is_killed_but_not_reaped() -> None:
+    pid = adopt("sleep", "600")
+    descent = Descent()
+    descent.enrol(pid, MARK)
+    assert walk(descent).alive == [pid]
+    await eventually(lambda: not is_alive(pid))
+    assert walk(descent).clean
+    assert reap(pid) == signal.SIGKILL
+    descent.release(pid)
+    assert not descent.has_children
+
+
+def test_other_marks_are_left_alone() -> None:
+    with subprocess.Popen(("sleep", "600")) as other:
+        descent = Descent()
+        assert walk(descent).clean
+        assert is_alive(other.pid)
+        other.kill()
+
+
+@contextlib.contextmanager
+def no_descriptor_left() -> Generator[None]:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_a_failure_to_look_is_not_taken_for_absence() -> None:
+    # Hazard 15.
+    with no_descriptor_left():
+        for look in (procfs.children, procfs.mark, procfs.alive_and_parent):
+            with pytest.raises(OSError, match="Too many open files"):
+                look(os.getpid())
+
+
+async def test_what_cannot_be_looked_for_is_not_called_gone_and_is_swept_on() -> None:
+    # Hazard 15.
+    containment = Containment()
+    pid = adopt("sleep", "600")
+    with no_descriptor_left():
+        assert await containment.end(MARK) is False
+    await eventually(lambda: not is_alive(pid), ANSWER_SECONDS)
+    await containment.close()
+    walk(Descent())
+
+
+async def test_the_reserve_finds_what_has_to_be_killed_when_no_descriptor_is_left() -> None:
+    # Hazard 15.
+    containment = Containment()
+    pid = adopt("sleep", "600")
+    taken: list[int] = []
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (100, before[1]))
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                taken.append(os.open(os.devnull, os.O_RDONLY))
+        assert await containment.end(MARK) is True
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        for descriptor in taken:
+            os.close(descriptor)
+    assert not is_alive(pid)
+    await containment.close()

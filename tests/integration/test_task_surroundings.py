@@ -1,0 +1,136 @@
+"""What a task finds around itself: the agent's environment and directory, and nothing else of the agent."""
+
+import os
+import resource
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from agent import Agent, running_agent
+from files import made
+from proc import descriptors
+from standing import standing_agent
+
+ROOT = Path(__file__).parents[2]
+DEAF = (
+    sys.executable,
+    "-c",
+    (
+        "import os, signal, sys\n"
+        "for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:\n"
+        "    signal.signal(number, signal.SIG_IGN)\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())\n"
+        "os.execv(sys.argv[1], sys.argv[1:])"
+    ),
+)
+"""Ignores and blocks all signals, as nohup(1) and careless parents do for some."""
+GLIBCS_OWN = 1 << 31 | 1 << 32
+"""32 and 33 (nptl(7)): posix_spawn(3) of glibc leaves them ignored, and lets nobody name them."""
+
+
+@pytest.fixture(scope="module")
+def agent() -> Iterator[Agent]:
+    with standing_agent() as agent:
+        yield agent
+
+
+def limits(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/limits").read_text().splitlines()
+
+
+async def unusual_signals(agent: Agent) -> int:
+    """The signals that a task ignores, blocks or catches, as bits; cat(1) does nothing of it by itself."""
+    status = (await agent.run("cat", "/proc/self/status"))["output"]
+    found = 0
+    for line in status.splitlines():
+        name, _, mask = line.partition(":")
+        if name in ("SigIgn", "SigBlk", "SigCgt"):
+            found |= int(mask, 16)
+    return found & ~GLIBCS_OWN
+
+
+async def test_the_environment_is_the_agents_byte_by_byte() -> None:
+    # Not UTF-8, and as PEP 383 has it in Python.
+    environment = {"OF_A_TASK": "ü\udcff=\n end", "EMPTY": ""}
+    async with running_agent(environment=environment) as agent, await agent.connect() as client:
+        printed = await client.ask(command=["sh", "-c", 'printf %s "$OF_A_TASK" | od -An -v -tx1'])
+        whole = await client.ask(command=["env", "-0"])
+    assert bytes.fromhex(printed["output"]) == "ü".encode() + b"\xff=\n end"
+    seen = dict(entry.partition("=")[::2] for entry in whole["output"].split("\0") if entry)
+    assert seen.keys() == os.environ.keys() | environment.keys()
+    assert seen["EMPTY"] == ""
+    assert seen["PATH"] == os.environ["PATH"]
+
+
+async def test_the_directory_is_the_agents_and_relative_paths_start_there(tmp_path: Path) -> None:
+    made(tmp_path / "script", "#!/bin/sh\npwd\n")
+    launcher = ("sh", "-c", 'cd "$0" && exec "$@"', str(tmp_path))
+    async with running_agent(launcher=launcher, environment={"PYTHONPATH": str(ROOT)}) as agent:
+        assert (await agent.run("./script"))["output"] == f"{tmp_path}\n"
+
+
+async def test_arguments_are_utf_8_whatever_the_locale() -> None:
+    # Python would make UTF-8 of the C locale by itself (PEP 538, PEP 540); without that, it takes bytes for ASCII.
+    environment = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    text = "ü€\U0001f600\u0085"
+    async with running_agent(environment=environment) as agent, await agent.connect() as client:
+        assert (await client.ask(command=["printf", "%s", text]))["output"] == text
+        bytewise = await client.ask(command=["sh", "-c", 'printf %s "$0" | od -An -v -tx1', text])
+        assert bytes.fromhex(bytewise["output"]) == text.encode()
+        missing = await client.ask(command=["/nowhere/ü"])
+        assert missing["error"] == "cannot start /nowhere/ü: No such file or directory"
+
+
+async def test_no_signal_is_ignored_caught_or_blocked(agent: Agent) -> None:
+    assert await unusual_signals(agent) == 0
+
+
+# SIGCHLD among them: a parent that ignores it never sees how its children ended (wait(2)).
+async def test_an_agent_that_was_started_with_all_signals_ignored_passes_that_on_to_nobody() -> None:
+    async with running_agent(launcher=DEAF) as agent:
+        assert await unusual_signals(agent) == 0
+        ended = await agent.run("sh", "-c", "kill -PIPE $$")
+        assert ended["error"] == "terminated by signal SIGPIPE"
+        assert (await agent.run("sh", "-c", "sleep 0.1; exit 7"))["exit_code"] == 7
+        assert (await agent.run("sleep", "60", timeout=100))["error"] == "timeout exceeded"
+        assert await agent.stop(signal.SIGTERM) == 0
+
+
+async def test_a_task_leads_a_session_and_a_group_of_its_own_without_a_terminal(agent: Agent) -> None:
+    stat = (await agent.run("cat", "/proc/self/stat"))["output"]
+    pid = stat.split()[0]
+    group, session, terminal = stat.rpartition(")")[2].split()[2:5]
+    assert (group, session, terminal) == (pid, pid, "0")
+
+
+async def test_tasks_get_the_descriptor_limit_that_the_agent_was_given_before_it_raised_its_own() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft = min(500, hard - 1)
+    async with running_agent(launcher=("sh", "-c", f'ulimit -S -n {soft} && exec "$@"', "sh")) as agent:
+        own = next(line for line in limits(agent.worker) if line.startswith("Max open files"))
+        assert own.split()[3:5] == [str(hard), str(hard)]
+        task = await agent.run("sh", "-c", "ulimit -S -n; ulimit -H -n")
+        assert task["output"] == f"{soft}\n{hard}\n"
+
+
+async def test_all_other_limits_are_those_of_the_agent(agent: Agent) -> None:
+    task = (await agent.run("cat", "/proc/self/limits"))["output"].splitlines()
+    # What tells a task (ARCHITECTURE, Containment), and what the test above is about.
+    ours = {"Max file locks", "Max open files"}
+    different = {line[:14] for line, before in zip(task, limits(agent.pid), strict=True) if line != before}
+    assert different <= ours
+
+
+async def test_stderr_is_discarded(agent: Agent) -> None:
+    result = await agent.run("sh", "-c", "echo one; echo two >&2; readlink /proc/self/fd/2; echo three")
+    assert result["output"] == "one\n/dev/null\nthree\n"
+
+
+# Hazard 14.
+async def test_stdin_is_at_its_end_whatever_the_agents_is() -> None:
+    async with running_agent(launcher=("sh", "-c", 'exec "$@" </dev/zero', "sh")) as agent:
+        assert "/dev/zero" in descriptors(agent.worker)
+        result = await agent.run("sh", "-c", "cat; readlink /proc/$$/fd/0", timeout=20_000)
+        assert (result["exit_code"], result["output"]) == (0, "/dev/null\n")

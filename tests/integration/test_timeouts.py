@@ -1,0 +1,92 @@
+"""Timeouts: in which forms they come, what they cover, and that nothing about a process gets it past one."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+from agent import Agent
+from proc import alive_with
+from standing import standing_agent
+
+EXCEEDED = (-1, "timeout exceeded")
+FOR_EVER = 'exec -a "$0" sleep 60'
+
+STUBBORN = {
+    "ignores SIGTERM": f"trap '' TERM INT HUP QUIT; echo ready; {FOR_EVER}",
+    "catches SIGTERM": 'trap : TERM; echo ready; while :; do (exec -a "$0" sleep 0.05); done',
+    "a stopped child": f"({FOR_EVER}) & kill -STOP $!; echo ready; wait",
+    "stops itself": f"echo ready; kill -STOP $$; {FOR_EVER}",
+    "a child in a group of its own": f"set -m; ({FOR_EVER}) & echo ready; {FOR_EVER}",
+    "a stopped one in a session of its own": (
+        f'setsid bash -c \'trap "" TERM; {FOR_EVER}\' "$0" & echo ready; kill -STOP $!; {FOR_EVER}'
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def agent() -> Iterator[Agent]:
+    with standing_agent() as agent:
+        yield agent
+
+
+@pytest.mark.parametrize("timeout_ms", [200, 200.5, 2e2])
+async def test_a_timeout_is_milliseconds_integer_or_decimal(agent: Agent, timeout_ms: float) -> None:
+    began = time.monotonic()
+    result = await agent.run("sleep", "60", timeout=timeout_ms)
+    elapsed_ms = (time.monotonic() - began) * 1000
+    assert (result["exit_code"], result["error"]) == EXCEEDED
+    # asyncio's timers may go off a millisecond early.
+    assert timeout_ms - 2 <= result["duration_ms"] <= elapsed_ms < 20_000
+
+
+@pytest.mark.parametrize("timeout_ms", [0, 0.0, -0.0, None, 1e300, 10**9])
+async def test_no_timeout_and_a_distant_one_let_a_task_end(agent: Agent, timeout_ms: float | None) -> None:
+    result = await agent.run("sh", "-c", "sleep 0.1; echo done", timeout=timeout_ms)
+    assert (result["exit_code"], result["output"], result["error"]) == (0, "done\n", "")
+
+
+async def test_a_timeout_that_nothing_can_meet_is_exceeded(agent: Agent) -> None:
+    result = await agent.run("sleep", "60", timeout=0.001)
+    assert (result["exit_code"], result["error"]) == EXCEEDED
+
+
+async def test_what_ends_in_time_does_not_wait_for_its_timeout(agent: Agent) -> None:
+    began = time.monotonic()
+    result = await agent.run("echo", "hi", timeout=60_000)
+    assert (result["exit_code"], result["output"]) == (0, "hi\n")
+    assert time.monotonic() - began < 20
+
+
+# Hazard 18: in memory, more than that, and in a file.
+async def test_output_before_a_timeout_is_kept(agent: Agent) -> None:
+    counts = (5, 200_000, 1_000_000)
+    scripts = [f"head -c {count} /dev/zero | tr '\\0' x; sleep 60" for count in counts]
+    results = await asyncio.gather(*(agent.run("sh", "-c", script, timeout=1500) for script in scripts))
+    for count, result in zip(counts, results, strict=True):
+        assert (result["exit_code"], result["error"]) == EXCEEDED
+        assert result["output"] == "x" * count
+
+
+# Hazard 10.
+async def test_whatever_processes_do_about_signals_and_groups_they_end_at_their_timeout(agent: Agent) -> None:
+    marker = f"execwire-test-{uuid4().hex}"
+    results = await asyncio.gather(
+        *(agent.run("bash", "-c", script, marker, timeout=1500) for script in STUBBORN.values())
+    )
+    assert alive_with(marker) == []
+    for name, result in zip(STUBBORN, results, strict=True):
+        assert (name, result["exit_code"], result["error"], result["output"]) == (name, *EXCEEDED, "ready\n")
+
+
+async def test_timeouts_at_the_moment_of_the_end_say_one_thing_or_the_other(agent: Agent) -> None:
+    # From far too little to plenty of time for the same command.
+    timeouts = [tenths / 10 for tenths in range(1, 200, 4)]
+    results = await asyncio.gather(*(agent.run("sh", "-c", "echo hi", timeout=timeout) for timeout in timeouts))
+    for result in results:
+        if result["error"]:
+            assert (result["exit_code"], result["error"]) == EXCEEDED
+            assert result["output"] in ("", "hi\n")
+        else:
+            assert (result["exit_code"], result["output"]) == (0, "hi\n")

@@ -1,0 +1,123 @@
+# Hazard 26: whenever and however a client goes, its tasks are killed within about a second and nothing is kept of it.
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from agent import Agent, Client
+from departures import DEPARTURES, Departure
+from gate import Gate, gate_in
+from proc import descriptors, eventually
+from shared import shared_agent
+from sockets import port_of, unread_bytes, until_let_go, until_read
+
+RUNNING = 2
+IN_FLIGHT = 4
+LARGE = 32 * 1024 * 1024
+
+pytestmark = pytest.mark.parametrize("depart", DEPARTURES)
+
+
+@pytest.fixture(scope="module")
+def agent() -> Iterator[Agent]:
+    with shared_agent("--max-running", str(RUNNING), "--max-in-flight", str(IN_FLIGHT)) as agent:
+        yield agent
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Gate]:
+    with gate_in(tmp_path) as gate:
+        yield gate
+
+
+@pytest.fixture
+async def client(agent: Agent) -> AsyncIterator[Client]:
+    """A client that is to go, alone with the agent; it reads nothing ahead.
+
+    Afterwards the agent has the descriptors that it had, and its slots are free for others.
+    """
+    client = Client(*await asyncio.open_connection("127.0.0.1", agent.port, limit=4096))
+    assert (await client.ask(command=["echo", "before"]))["output"] == "before\n"
+    with_client = len(descriptors(agent.worker))
+    port = port_of(client)
+    yield client
+    await until_let_go(agent, port)
+    await eventually(lambda: len(descriptors(agent.worker)) == with_client - 1)
+    async with await agent.connect() as other:
+        await other.send(b'{"command":["echo","after"],"timeout":20000}\n' * (RUNNING + 1))
+        assert [(await other.result())["output"] for _ in range(RUNNING + 1)] == ["after\n"] * (RUNNING + 1)
+        port = port_of(other)
+    await until_let_go(agent, port)
+
+
+async def test_before_its_first_byte(agent: Agent, depart: Departure) -> None:
+    clients = [await agent.connect() for _ in range(20)]
+    for client in clients:
+        port = port_of(client)
+        depart(client)
+        await until_let_go(agent, port)
+    assert (await agent.run("echo", "others"))["output"] == "others\n"
+
+
+async def test_in_the_middle_of_a_line(agent: Agent, client: Client, depart: Departure) -> None:
+    await client.send(b'{"command":["echo"')
+    await until_read(agent, client)
+    depart(client)
+
+
+async def test_while_its_task_runs(client: Client, gate: Gate, depart: Departure) -> None:
+    await client.request(command=gate.before("true"))
+    await gate.until_waiting(1)
+    depart(client)
+    await gate.until_none_waits()
+
+
+async def test_while_one_of_its_tasks_waits_in_the_queue(
+    client: Client, gate: Gate, depart: Departure, tmp_path: Path
+) -> None:
+    requests = [gate.before("true"), gate.before("true"), ["touch", str(tmp_path / "ran")]]
+    await client.send(b"".join(json.dumps({"command": command}).encode() + b"\n" for command in requests))
+    await gate.until_waiting(RUNNING)
+    depart(client)
+    await gate.until_none_waits()
+    assert not (tmp_path / "ran").exists()
+
+
+async def test_while_it_is_not_read_because_it_has_enough_in_flight(
+    agent: Agent, client: Client, gate: Gate, depart: Departure
+) -> None:
+    line = json.dumps({"command": gate.before("true")}).encode() + b"\n"
+    await client.send(line * IN_FLIGHT)
+    await gate.until_waiting(RUNNING)
+    # Its end stands in the socket behind what is not read, so that only a look at the peer can tell.
+    await client.send(line)
+    port = port_of(client)
+    await eventually(lambda: (unread_bytes(agent, port) or 0) > 0)
+    depart(client)
+    await gate.until_none_waits()
+
+
+async def test_while_a_result_is_sent_that_it_does_not_read(client: Client, depart: Departure) -> None:
+    await client.request(command=["head", "-c", str(LARGE), "/dev/zero"])
+    await client.reader.readuntil(b',"output":"')
+    depart(client)
+
+
+async def test_with_a_result_that_waits_for_its_turn(client: Client, gate: Gate, depart: Departure) -> None:
+    await client.request(command=gate.before("true"))
+    await client.request(command=["head", "-c", str(LARGE), "/dev/zero"])
+    assert (await client.ask(command=["true"], id=1))["id"] == 1
+    depart(client)
+    await gate.until_none_waits()
+
+
+async def test_with_an_answer_that_it_has_not_read(agent: Agent, client: Client, depart: Departure) -> None:
+    await client.request(command=["echo", "unread"])
+    await until_read(agent, client)
+    depart(client)
+
+
+async def test_after_its_last_answer(client: Client, depart: Departure) -> None:
+    assert (await client.ask(command=["echo", "read"]))["output"] == "read\n"
+    depart(client)

@@ -1,0 +1,41 @@
+"""Another local user: clients that are really his, and agents that run as him."""
+
+import asyncio
+import os
+import subprocess
+import sys
+
+import pytest
+
+STRANGER = 54321
+"""A number that no user has; it takes no account to be somebody."""
+BECOME_STRANGER = (
+    "setpriv", "--reuid", str(STRANGER), "--regid", str(STRANGER), "--clear-groups", "--inh-caps=-all"
+)  # fmt: skip
+
+only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+
+
+def skip_unless_he_can_run_an_agent() -> None:
+    """Skip where the checkout or the interpreter lies in a folder that is not open to others."""
+    command = (*BECOME_STRANGER, sys.executable, "-c", "import execwire.app.cli")
+    if subprocess.run(command, check=False, capture_output=True).returncode != 0:
+        pytest.skip("another user can not read this checkout or its interpreter")
+
+
+async def as_stranger(script: str, *arguments: str) -> str:
+    """Run a bash script as that user and return what it prints; it finds `arguments` as $1 and so on."""
+    process = await asyncio.create_subprocess_exec(
+        *BECOME_STRANGER, "bash", "-c", script, "bash", *arguments,
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, cwd="/",
+    )  # fmt: skip
+    async with asyncio.timeout(30):
+        output, _ = await process.communicate()
+    return output.decode()
+
+
+ASK = 'exec 3<>"/dev/tcp/127.0.0.1/$1" && echo "$2" >&3 && cat <&3'
+"""Sends $2 to port $1 and prints what comes back until the end."""
+ASK_AND_READ_A_LINE = 'exec 3<>"/dev/tcp/127.0.0.1/$1" && echo "$2" >&3 && read -r line <&3 && echo "$line"'
+WRITE_AND_GO = 'exec 3<>"/dev/tcp/127.0.0.1/$1" && echo "$2" >&3'
+"""Sends $2 to port $1 and closes."""
