@@ -15,8 +15,8 @@ from transport import ADDRESSES, FakeTransport
 from turns import settle, soon
 
 from execwire.adapters.tcp.access import Access
-from execwire.adapters.tcp.surroundings import InFlight, Surroundings
 from execwire.adapters.tcp.server import Door, TcpServer
+from execwire.adapters.tcp.surroundings import InFlight, Surroundings
 
 
 class FakeClient:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from execwire.adapters.subprocess import descent
+from execwire.adapters.subprocess.descent import Descent, Sighting
 
 MAX_OPEN = 1
 """Pidfds that may be open at once: one is looked at after the other."""
@@ -90,7 +91,8 @@ class ProcessTable:
     def mark(self, pid: int) -> int | None:
         self._ask("mark", pid)
         row = self.rows.get(pid)
-        return row.mark if row is not None and row.alive else None
+        # A zombie still has its limits.
+        return row.mark if row is not None else None
 
     def alive_and_parent(self, pid: int) -> tuple[bool, int]:
         self._ask("state", pid)
@@ -139,3 +141,19 @@ class ProcessTable:
         happening = self.before.pop((what, pid), None)
         if happening is not None:
             happening()
+
+
+def enrolled(table: ProcessTable, descent: Descent, mark: int) -> int:
+    """Start a leader that is known; return its pid."""
+    pid = table.start(mark=mark)
+    descent.enrol(pid, mark)
+    return pid
+
+
+def walk(descent: Descent, table: ProcessTable, *marks: int) -> dict[int, Sighting]:
+    """Walk once to the end."""
+    sightings: dict[int, Sighting] = {}
+    for _ in descent.walk(frozenset(marks), sightings):
+        pass
+    assert table.pidfds == {}
+    return sightings

@@ -20,7 +20,7 @@ LONG = 60.0
 
 @dataclass
 class FakeContainment:
-    """What a Process asks of Containment, of its Descent and of the kernel, in the order in which it does."""
+    """What a Process asks of Containment and of the kernel, in the order in which it does."""
 
     calls: list[str] = field(default_factory=list[str])
     ended: bool = False
@@ -29,14 +29,10 @@ class FakeContainment:
     WEXITED, WNOHANG, WNOWAIT, P_PID = os.WEXITED, os.WNOHANG, os.WNOWAIT, os.P_PID
     waitstatus_to_exitcode = staticmethod(os.waitstatus_to_exitcode)
 
-    @property
-    def descent(self) -> "FakeContainment":
-        return self
-
     def enrol(self, pid: int, mark: int) -> None:
         assert (pid, mark) == (PID, MARK)
 
-    def abandon(self, _: int) -> None:
+    def abandoned(self, _: int) -> None:
         self.calls.append("abandon")
 
     def released(self, _: int) -> None:

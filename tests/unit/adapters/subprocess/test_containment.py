@@ -41,7 +41,7 @@ def start(table: ProcessTable, contained: Containment) -> tuple[int, int]:
     """Return the mark and the pid of a new task."""
     mark = contained.new_mark()
     pid = table.start(mark=mark)
-    contained.descent.enrol(pid, mark)
+    contained.enrol(pid, mark)
     return mark, pid
 
 
@@ -63,7 +63,8 @@ async def test_a_task_has_ended_when_it_was_seen_dead_in_walks_enough(
     table.start(pid)
     assert await ended(contained, mark)
     assert table.alive == []
-    assert table.walks == 1 + CLEAN_WALKS
+    # One that kills, one that reaps what was adopted.
+    assert table.walks == 2 + CLEAN_WALKS
 
 
 async def test_a_task_of_which_nothing_is_left_takes_no_more_than_the_walks_that_show_it(
@@ -109,7 +110,8 @@ async def test_who_turns_up_after_a_clean_walk_starts_the_count_anew(
     table.before["children", table.me] = appear
     assert await ended(contained, mark)
     assert table.alive == []
-    assert table.walks == CLEAN_WALKS - 1 + 1 + CLEAN_WALKS
+    # One that was clean, one that met it alive, one that met it dead.
+    assert table.walks == CLEAN_WALKS - 1 + 2 + CLEAN_WALKS
 
 
 # Hazard 7.

@@ -37,7 +37,7 @@ async def test_what_a_task_left_behind_is_reaped_soon_after_its_own_end(
 ) -> None:
     daemon = table.start(mark=5)
     contained.released(1001)
-    await eventually(lambda: contained.descent.has_adopted)
+    await eventually(lambda: table.asked["mark"] == 1)
     table.die(daemon)
     await eventually(lambda: table.reaped == [daemon])
     assert table.killed == []
@@ -55,7 +55,7 @@ async def test_nothing_is_looked_at_once_nothing_is_adopted(table: ProcessTable,
 
 async def test_the_reaping_of_a_leader_forgets_it(table: ProcessTable, contained: Containment) -> None:
     pid = table.start(mark=5)
-    contained.descent.enrol(pid, 5)
+    contained.enrol(pid, 5)
     table.die(pid)
     contained.released(pid)
     # From here on, the number is taken for an adopted process.

@@ -1,5 +1,7 @@
 """What can happen between two looks at a process, each played in just that moment."""
 
+from collections.abc import Callable
+
 import pytest
 from process_table import FakeProcess, ProcessTable
 
@@ -111,13 +113,19 @@ def test_the_walk_pauses_after_each_process(walker: Walker) -> None:
     assert pauses >= 12
 
 
-def test_a_leader_that_was_reaped_during_the_walk_is_taken_for_nobody_else(walker: Walker) -> None:
+# Hazard 8.
+@pytest.mark.parametrize("become_of", [ProcessTable.vanish, reused])
+def test_a_leader_that_was_reaped_during_the_walk_is_taken_for_nobody_else(
+    walker: Walker, become_of: Callable[[ProcessTable, int], None]
+) -> None:
     table = walker.table
-    second = table.start(mark=MARK)
-    walker.descent.enrol(second, MARK)
+    newer = table.start(mark=MARK)
+    walker.descent.enrol(newer, MARK)
     for _ in walker.descent.walk(frozenset({MARK}), {}):
-        if second in table.rows:
-            table.vanish(second)
-            walker.descent.release(second)
-    assert second not in table.killed
+        if walker.leader in table.rows:
+            become_of(table, walker.leader)
+            walker.descent.release(walker.leader)
+    # The newest is walked first; the child is met in the next walk.
+    assert table.killed == [newer]
     assert table.reaped == []
+    assert walker.walk() == [walker.child]

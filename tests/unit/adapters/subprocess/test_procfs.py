@@ -1,4 +1,6 @@
+import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -88,19 +90,64 @@ def test_what_the_kernel_says_of_this_process_is_read_as_it_is() -> None:
     assert (procfs.mark(os.getpid()) is None) == ("file locks            unlimited" in limits)
 
 
-def test_a_process_that_goes_between_opening_and_reading_is_gone(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    opened: list[int] = []
-    really_open = os.open
+class Opened:
+    """Stands in for os.open and os.read: a descriptor there is, and what reading it comes to is a test's."""
 
-    def remember(path: str, flags: int) -> int:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:
+        self.descriptor = -1
+        self._open, self._error = os.open, error
+        monkeypatch.setattr(os, "open", self.open)
+        monkeypatch.setattr(os, "read", self.read)
+
+    def open(self, path: str, flags: int) -> int:
         assert path == f"/proc/{GONE}/stat"
-        # Reading a folder fails.
-        opened.append(really_open(tmp_path, flags))
-        return opened[-1]
+        self.descriptor = self._open(os.devnull, flags)
+        return self.descriptor
 
-    monkeypatch.setattr(os, "open", remember)
+    def read(self, descriptor: int, _: int) -> bytes:
+        assert descriptor == self.descriptor
+        raise self._error
+
+    @property
+    def closed(self) -> bool:
+        try:
+            os.fstat(self.descriptor)
+        except OSError:
+            return True
+        return False
+
+
+@pytest.mark.parametrize("error", [ProcessLookupError(), PermissionError(), FileNotFoundError()])
+def test_a_process_that_goes_or_hides_between_opening_and_reading_is_gone(
+    monkeypatch: pytest.MonkeyPatch, error: OSError
+) -> None:
+    opened = Opened(monkeypatch, error)
     assert procfs.alive_and_parent(GONE) == (False, 0)
-    with pytest.raises(OSError, match="Bad file descriptor"):
-        os.fstat(opened[0])
+    assert opened.closed
+
+
+# Hazard 15.
+def test_a_failure_to_read_is_not_taken_for_absence(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = Opened(monkeypatch, OSError(errno.ENOMEM, "Cannot allocate memory"))
+    with pytest.raises(OSError, match="Cannot allocate memory"):
+        procfs.alive_and_parent(GONE)
+    assert opened.closed
+
+
+# Hazard 15.
+@pytest.mark.parametrize("look", [procfs.children, procfs.mark, procfs.alive_and_parent])
+@pytest.mark.parametrize("error", [OSError(errno.EMFILE, "Too many open files"), PermissionError()])
+def test_what_cannot_be_opened_is_absent_only_if_it_may_not_be_seen(
+    monkeypatch: pytest.MonkeyPatch, look: Callable[[int], object], error: OSError
+) -> None:
+    def refuse(*_: object) -> None:
+        raise error
+
+    expected = {procfs.children: [], procfs.mark: None, procfs.alive_and_parent: (False, 0)}[look]
+    monkeypatch.setattr(os, "open", refuse)
+    monkeypatch.setattr(os, "listdir", refuse)
+    if isinstance(error, PermissionError):
+        assert look(os.getpid()) == expected
+    else:
+        with pytest.raises(OSError, match="Too many open files"):
+            look(os.getpid())

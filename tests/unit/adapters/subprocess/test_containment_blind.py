@@ -1,0 +1,116 @@
+"""Hazard 15: sweeps that the system does not let look; what was not looked at is not gone."""
+
+import asyncio
+import errno
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from proc import eventually
+from process_table import ProcessTable
+from structlog.testing import capture_logs
+
+from execwire.adapters.subprocess import containment
+from execwire.adapters.subprocess.containment import Containment
+from execwire.adapters.subprocess.descent import CLEAN_WALKS
+from execwire.adapters.subprocess.reserve import SIZE
+
+MARK = 5
+BOUND_SECONDS = 10.0
+
+
+class BlindTable(ProcessTable):
+    """A table at which nobody can look `blind` times."""
+
+    blind = 0
+
+    def children(self, pid: int) -> list[int]:
+        if self.blind:
+            self.blind -= 1
+            raise OSError(errno.ENFILE, "Too many open files in system")
+        return super().children(pid)
+
+
+@pytest.fixture
+def table(monkeypatch: pytest.MonkeyPatch) -> BlindTable:
+    table = BlindTable()
+    table.install(monkeypatch)
+    return table
+
+
+@pytest.fixture
+async def contained(table: BlindTable) -> AsyncIterator[Containment]:
+    contained = Containment()
+    yield contained
+    await contained.close()
+    assert table.pidfds == {}
+
+
+async def ended(contained: Containment) -> bool:
+    async with asyncio.timeout(BOUND_SECONDS):
+        return await contained.end(MARK)
+
+
+async def test_a_sweep_that_cannot_look_goes_on_until_it_has_seen_the_task_dead(
+    table: BlindTable, contained: Containment
+) -> None:
+    table.start(mark=MARK)
+    table.blind = 3
+    assert await ended(contained)
+    assert table.alive == []
+
+
+async def test_clean_walks_with_a_failure_between_them_are_counted_anew(
+    table: BlindTable, contained: Containment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(containment, "ANSWER_SECONDS", BOUND_SECONDS)
+
+    def fail_next() -> None:
+        table.blind = 1
+
+    table.before["children", table.me] = fail_next
+    assert await ended(contained)
+    assert table.walks == 1 + CLEAN_WALKS
+
+
+async def test_what_cannot_be_looked_for_in_time_is_answered_with_the_reason_and_swept_on(
+    table: BlindTable, contained: Containment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(containment, "ANSWER_SECONDS", 0.01)
+    monkeypatch.setattr(containment, "STUBBORN_PAUSE_SECONDS", 0.001)
+    table.start(mark=MARK)
+    table.blind = 10**9
+    with capture_logs() as logs:
+        assert not await ended(contained)
+    assert [log["reason"] for log in logs] == ["cannot look for it: Too many open files in system"]
+    table.blind = 0
+    await eventually(lambda: table.alive == [])
+
+
+async def test_tidying_up_that_cannot_look_says_so_and_is_tried_again(
+    table: BlindTable, contained: Containment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(containment, "TIDY_SECONDS", 0.002)
+    daemon = table.start(mark=MARK)
+    contained.enrol(daemon, MARK)
+    contained.released(daemon)
+    contained.enrol(table.start(mark=MARK), MARK)
+    table.die(daemon)
+    table.blind = 1
+    with capture_logs() as logs:
+        await eventually(lambda: table.reaped == [daemon])
+    assert [(log["event"], log["reason"]) for log in logs] == [
+        ("cannot look for what ended tasks have left", "Too many open files in system")
+    ]
+
+
+async def test_while_it_looks_there_are_descriptors_to_be_had(table: BlindTable, contained: Containment) -> None:
+    def open_now() -> int:
+        return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+    before = open_now()
+    inside: list[int] = []
+    table.before["children", table.me] = lambda: inside.append(open_now())
+    assert await ended(contained)
+    assert inside == [before - SIZE]
+    assert open_now() == before

@@ -1,0 +1,133 @@
+"""Walks over what has lost its parent: whose it is taken for, and what its death means."""
+
+import pytest
+from process_table import ProcessTable, enrolled, walk
+
+from execwire.adapters.subprocess.descent import Descent, Sighting
+
+ENDING, OTHER = 7, 8
+
+
+@pytest.fixture
+def table(monkeypatch: pytest.MonkeyPatch) -> ProcessTable:
+    table = ProcessTable()
+    table.install(monkeypatch)
+    return table
+
+
+@pytest.fixture
+def descent(table: ProcessTable) -> Descent:
+    assert table.getpid() == table.me
+    return Descent()
+
+
+# Hazard 11.
+def test_adopted_zombies_are_reaped_by_pid(table: ProcessTable, descent: Descent) -> None:
+    adopted = [table.start(mark=OTHER) for _ in range(3)]
+    walk(descent, table)
+    for pid in adopted:
+        table.die(pid)
+    walk(descent, table)
+    assert sorted(table.reaped) == adopted
+    assert not descent.has_children
+
+
+# Hazard 6: of a chain of processes that hand over to each other, walks may meet none but zombies.
+def test_an_adopted_zombie_counts_as_seen_for_it_may_have_forked(table: ProcessTable, descent: Descent) -> None:
+    adopted = table.start(mark=ENDING)
+    table.die(adopted)
+    sighting = walk(descent, table, ENDING)[ENDING]
+    assert (sighting.alive, sighting.died, sighting.clean) == ([], True, False)
+    assert walk(descent, table, ENDING) == {}
+
+
+def test_a_leader_that_has_died_does_not_keep_a_walk_from_being_clean(table: ProcessTable, descent: Descent) -> None:
+    table.die(enrolled(table, descent, ENDING))
+    assert walk(descent, table, ENDING)[ENDING].clean
+
+
+def test_the_newest_is_met_first(table: ProcessTable, descent: Descent) -> None:
+    adopted = [table.start(mark=ENDING) for _ in range(3)]
+    assert walk(descent, table, ENDING)[ENDING].alive == adopted[::-1]
+
+
+def test_an_abandoned_leader_is_killed_by_its_mark_and_reaped(table: ProcessTable, descent: Descent) -> None:
+    top = enrolled(table, descent, ENDING)
+    table.rows[top].stuck = True
+    descent.abandon(top)
+    assert descent.adopted_marks == {ENDING}
+    assert walk(descent, table, ENDING)[ENDING].alive == [top]
+    table.die(top)
+    walk(descent, table, ENDING)
+    assert table.reaped == [top]
+    assert descent.adopted_marks == set()
+
+
+def test_abandoning_who_was_never_enrolled_leaves_him_without_a_mark(table: ProcessTable, descent: Descent) -> None:
+    descent.abandon(table.start())
+    assert descent.adopted_marks == set()
+    assert descent.has_children
+
+
+def test_who_is_enrolled_is_adopted_no_longer(table: ProcessTable, descent: Descent) -> None:
+    pid = table.start(mark=OTHER)
+    walk(descent, table)
+    assert descent.adopted_marks == {OTHER}
+    descent.enrol(pid, ENDING)
+    assert descent.adopted_marks == set()
+    walk(descent, table, ENDING)
+    assert table.killed == [pid]
+
+
+def test_adopted_ones_are_known_by_what_the_last_walk_left(table: ProcessTable, descent: Descent) -> None:
+    staying, going, unmarked = table.start(mark=OTHER), table.start(mark=ENDING), table.start()
+    walk(descent, table)
+    assert descent.adopted_marks == {OTHER, ENDING}
+    table.vanish(going)
+    walk(descent, table)
+    assert descent.adopted_marks == {OTHER}
+    table.vanish(staying)
+    walk(descent, table)
+    assert (descent.adopted_marks, descent.has_children) == (set(), True)
+    table.vanish(unmarked)
+    walk(descent, table)
+    assert not descent.has_children
+
+
+def test_a_mark_is_read_once(table: ProcessTable, descent: Descent) -> None:
+    table.start(mark=OTHER)
+    for _ in range(5):
+        walk(descent, table)
+    assert table.asked["mark"] == 1
+
+
+# Hazard 9.
+def test_what_a_dead_worker_left_is_not_called_clean_before_none_of_it_dies_any_more(
+    table: ProcessTable, descent: Descent
+) -> None:
+    orphan = table.start(mark=OTHER)
+    sightings: list[Sighting] = []
+    for _ in range(3):
+        sightings.append(Sighting())
+        for _ in descent.walk_adopted(sightings[-1]):
+            pass
+    assert [(sighting.alive, sighting.died) for sighting in sightings] == [([orphan], False), ([], True), ([], False)]
+
+
+# Hazard 9.
+def test_what_a_dead_worker_left_is_killed_whatever_its_mark_and_the_living_workers_are_not(
+    table: ProcessTable, descent: Descent
+) -> None:
+    worker, dead = enrolled(table, descent, ENDING), enrolled(table, descent, ENDING)
+    its_task, orphan = table.start(worker, mark=OTHER), table.start(dead, mark=OTHER)
+    below = table.start(orphan)
+    table.vanish(dead)
+    descent.release(dead)
+    sighting = Sighting()
+    for _ in descent.walk_adopted(sighting):
+        pass
+    assert sighting.alive == [orphan, below]
+    assert table.alive == [worker, its_task]
+    for _ in descent.walk_adopted(Sighting()):
+        pass
+    assert sorted(table.reaped) == [orphan, below]

@@ -1,0 +1,86 @@
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from execwire.adapters.subprocess.reserve import SIZE, Reserve
+
+
+def open_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.fixture
+def reserve() -> Iterator[Reserve]:
+    reserve = Reserve()
+    yield reserve
+    reserve.close()
+
+
+# Hazard 15.
+def test_what_it_holds_is_to_be_had_inside_and_is_taken_back_afterwards(reserve: Reserve) -> None:
+    held = open_descriptors()
+    for _ in range(3):
+        with reserve:
+            assert open_descriptors() == held - SIZE
+        assert open_descriptors() == held
+
+
+def test_it_is_taken_back_when_what_was_done_inside_has_failed(reserve: Reserve) -> None:
+    held = open_descriptors()
+    with pytest.raises(LookupError), reserve:
+        raise LookupError
+    assert open_descriptors() == held
+
+
+# Hazard 15.
+def test_what_is_not_to_be_had_now_is_taken_the_next_time(reserve: Reserve, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = open_descriptors()
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refuse)
+        with reserve:
+            pass
+    assert open_descriptors() == held - SIZE
+    with reserve:
+        pass
+    assert open_descriptors() == held
+
+
+# Hazard 13.
+def test_no_task_inherits_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[int] = []
+    really_open = os.open
+
+    def remember(path: str, flags: int) -> int:
+        opened.append(really_open(path, flags))
+        return opened[-1]
+
+    monkeypatch.setattr(os, "open", remember)
+    reserve = Reserve()
+    assert [os.get_inheritable(descriptor) for descriptor in opened] == [False] * SIZE
+    reserve.close()
+
+
+def test_closed_it_holds_none() -> None:
+    before = open_descriptors()
+    reserve = Reserve()
+    assert open_descriptors() == before + SIZE
+    reserve.close()
+    reserve.close()
+    assert open_descriptors() == before
+
+
+# Hazard 15.
+def test_where_there_are_too_few_to_start_with_that_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(OSError, match="Too many open files"):
+        Reserve()
