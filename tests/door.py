@@ -1,6 +1,7 @@
 """A TcpServer without a network: a listener at which a test puts clients, and transports that it plays."""
 
 import asyncio
+import json
 import os
 import socket
 from collections import deque
@@ -49,6 +50,11 @@ class FakeClient:
 
     def close(self) -> None:
         self.closed = True
+
+
+def errors(client: FakeClient) -> list[str]:
+    """Return what was wrong with each request, empty for those with which nothing was."""
+    return [json.loads(line)["error"] for line in client.transport.written.splitlines()]
 
 
 class FakeListener:

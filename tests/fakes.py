@@ -1,6 +1,7 @@
 """The ports, faked: named after them, programmable, and without a process, a socket or a clock."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
@@ -90,19 +91,28 @@ class FakeTaskIntake:
     taken: list[TaskRequest] = field(default_factory=list[TaskRequest])
     gates: dict[str, asyncio.Event] = field(default_factory=dict[str, asyncio.Event])
     cancelled: list[TaskRequest] = field(default_factory=list[TaskRequest])
-    roomy: asyncio.Event = field(default_factory=asyncio.Event)
+    turns: deque[asyncio.Future[None]] = field(default_factory=deque[asyncio.Future[None]])
 
     async def room(self) -> None:
         if not self.has_room:
-            await self.roomy.wait()
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self.turns.append(turn)
+            await turn
 
     def fill(self) -> None:
         self.has_room = False
-        self.roomy.clear()
+
+    def grant(self) -> None:
+        """Give a turn to whoever has waited longest."""
+        turn = self.turns.popleft()
+        if not turn.done():
+            turn.set_result(None)
 
     def make_room(self) -> None:
+        """Have room for everybody again."""
         self.has_room = True
-        self.roomy.set()
+        while self.turns:
+            self.grant()
 
     async def run(self, request: TaskRequest) -> TaskResult:
         """Answer at once, or, for a command whose first word is in `gates`, once that event is set."""
@@ -144,6 +154,9 @@ class FakeOutput:
         self.closed += 1
 
 
+LOOPBACK = ("127.0.0.1", "::1")
+
+
 class FakePeers(Peers):
     """Peers of whom a test says whether they are there, and whose they are."""
 
@@ -152,6 +165,10 @@ class FakePeers(Peers):
         self.answer = answer
         self.owner = owner
         self.asked = 0
+
+    @staticmethod
+    def is_local(ours: Address, theirs: Address) -> bool:
+        return ours[0] == theirs[0] or theirs[0] in LOOPBACK
 
     def user(self, ours: Address, theirs: Address) -> int | None:  # noqa: ARG002
         return self.owner

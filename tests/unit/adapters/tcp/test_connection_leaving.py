@@ -17,16 +17,43 @@ async def test_a_client_without_anything_pending_is_told_the_end_at_once() -> No
 
 
 # Hazard 31.
-async def test_what_was_taken_is_answered_before_the_end_and_nothing_more_is_taken() -> None:
+async def test_what_was_taken_is_answered_before_the_end_and_nothing_after_it_is_taken() -> None:
     async with Served("a", "b") as served:
         await served.send(ask("a"), ask("b"))
         served.connection.leave()
-        await served.send(ask("c"))
         await served.let_go("b")
         assert not served.transport.wrote_eof
         await served.let_go("a")
+        assert served.transport.wrote_eof
+        await served.send(ask("c"))
         assert served.commands == ["a", "b"]
         assert served.taken == ["a", "b"]
+
+
+# Hazard 31.
+async def test_what_is_asked_for_before_everything_owed_is_answered_gets_its_answer_too() -> None:
+    async with Served("a", "late") as served:
+        await served.send(ask("a"))
+        served.connection.leave()
+        await served.send(ask("late"))
+        await served.let_go("a")
+        assert served.commands == ["a"]
+        assert not served.connection.answered
+        await served.send(b"nonsense\n")
+        assert not served.transport.wrote_eof
+        await served.let_go("late")
+        assert served.commands == ["a", "late", ""]
+        assert served.connection.answered
+        assert served.transport.wrote_eof
+
+
+# Hazard 31.
+async def test_lines_that_were_read_and_wait_their_turn_are_answered_before_the_end() -> None:
+    async with Served("a", limits=Limits(requests=1)) as served:
+        await served.send(ask("a") + ask("b") + ask("c"))
+        served.connection.leave()
+        await served.let_go("a")
+        assert served.commands == ["a", "b", "c"]
         assert served.transport.wrote_eof
 
 
@@ -86,6 +113,18 @@ async def test_leaving_twice_is_leaving() -> None:
         served.connection.leave()
         await served.let_go("a")
         assert served.commands == ["a"]
+
+
+async def test_a_refusal_drops_what_has_not_been_taken_and_comes_after_what_is_owed() -> None:
+    async with Served("a", limits=Limits(requests=1)) as served:
+        await served.send(ask("a") + ask("b"))
+        served.connection.refuse("refused: no more")
+        await served.send(ask("c"))
+        assert served.results == []
+        await served.let_go("a")
+        assert served.errors == ["", "refused: no more"]
+        assert served.taken == ["a"]
+        assert served.transport.wrote_eof
 
 
 # Hazard 33.

@@ -105,19 +105,19 @@ async def test_nobody_is_read_while_the_agent_has_no_room() -> None:
         assert served.transport.is_reading()
 
 
-async def test_room_that_somebody_else_took_is_waited_for_again() -> None:
+async def test_a_turn_is_room_for_one_request_and_the_next_one_is_waited_for_again() -> None:
     async with Served() as served:
         served.intake.fill()
-        await served.send(ask("a"))
+        await served.send(ask("a") + ask("b") + ask("c"))
+        for taken in (["a"], ["a", "b"]):
+            served.intake.grant()
+            await settle()
+            assert served.taken == taken
+            assert not served.transport.is_reading()
         served.intake.make_room()
-        served.intake.has_room = False
-        await settle(1)
-        served.intake.fill()
         await settle()
-        assert served.taken == []
-        served.intake.make_room()
-        await settle()
-        assert served.commands == ["a"]
+        assert served.commands == ["a", "b", "c"]
+        assert served.transport.is_reading()
 
 
 async def test_a_client_that_does_not_read_is_not_read_past_its_limit_and_gets_everything_in_the_end() -> None:

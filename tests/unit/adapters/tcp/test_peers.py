@@ -4,49 +4,15 @@ import errno
 import socket
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import pytest
+from netlink import LISTENING, FakeNetlink, answer, error
 
 from execwire.adapters.tcp.peers import Address, Peers, Presence
 
 OURS, THEIRS = ("127.0.0.1", 3000), ("127.0.0.1", 50000)
 OURS_6, THEIRS_6 = ("::1", 3000), ("::1", 50000)
 REMOTE = ("192.0.2.2", 50000)
-
-
-@dataclass
-class FakeNetlink:
-    """A netlink socket that answers what a test says."""
-
-    reply: bytes | OSError = b""
-    asked: list[bytes] = field(default_factory=list[bytes])
-    closed: int = 0
-
-    def send(self, query: bytes, flags: int) -> int:
-        assert flags == socket.MSG_DONTWAIT
-        self.asked.append(query)
-        return len(query)
-
-    def recv(self, size: int, flags: int) -> bytes:
-        assert (size >= 4096, flags) == (True, socket.MSG_DONTWAIT)
-        if isinstance(self.reply, OSError):
-            raise self.reply
-        return self.reply
-
-    def close(self) -> None:
-        self.closed += 1
-
-
-def answer(user: int, inode: int) -> bytes:
-    """A reply as sock_diag(7) has it: struct nlmsghdr, struct inet_diag_msg."""
-    header = struct.pack("=IHHII", 88, 20, 0, 0, 0)
-    return header + struct.pack("=BBBB48xIIIII", 2, 1, 0, 0, 0, 0, 0, user, inode)
-
-
-def error(number: int) -> bytes:
-    return struct.pack("=IHHIIi", 36, 2, 0, 0, 0, -number)
-
 
 Answering = Callable[[bytes | OSError], tuple[Peers, FakeNetlink]]
 
@@ -58,11 +24,7 @@ def peers(monkeypatch: pytest.MonkeyPatch) -> Answering:
     def answering(reply: bytes | OSError) -> tuple[Peers, FakeNetlink]:
         netlink = FakeNetlink(reply)
 
-        def open_socket(family: int, _: int, protocol: int) -> FakeNetlink:
-            assert (family, protocol) == (socket.AF_NETLINK, 4)
-            return netlink
-
-        monkeypatch.setattr(socket, "socket", open_socket)
+        netlink.install(monkeypatch)
         return Peers(), netlink
 
     return answering
@@ -76,6 +38,8 @@ def peers(monkeypatch: pytest.MonkeyPatch) -> Answering:
         # Hazard 33: of a socket that was closed the kernel says that it is root's.
         (answer(0, 0), Presence.GONE, None),
         (error(errno.ENOENT), Presence.GONE, None),
+        # Where there is no such connection it is about whoever listens on that port.
+        (answer(1000, 77, LISTENING), Presence.GONE, None),
         (error(errno.EPERM), Presence.UNKNOWN, None),
         (BlockingIOError(), Presence.UNKNOWN, None),
         (OSError(errno.ENOBUFS, "No buffer space available"), Presence.UNKNOWN, None),
@@ -114,19 +78,20 @@ def test_of_other_hosts_the_kernel_is_not_asked(peers: Answering) -> None:
     assert netlink.asked == []
 
 
-@pytest.mark.parametrize(
-    ("ours", "theirs", "local"),
-    [
-        (OURS, THEIRS, True),
-        (("127.0.0.1", 1), ("127.0.0.2", 2), True),
-        (OURS_6, THEIRS_6, True),
-        (("192.0.2.1", 1), ("192.0.2.1", 2), True),
-        (("192.0.2.1", 1), REMOTE, False),
-        (OURS, REMOTE, False),
-    ],
-)
-def test_a_client_is_local_if_both_ends_are_this_hosts(ours: Address, theirs: Address, *, local: bool) -> None:
-    assert Peers.is_local(ours, theirs) is local
+def test_an_answer_to_an_earlier_question_says_nothing(peers: Answering) -> None:
+    asked, netlink = peers(answer(1000, 77))
+    netlink.late = 1
+    assert asked.presence(OURS, THEIRS) is Presence.UNKNOWN
+    assert asked.user(OURS, THEIRS) is None
+
+
+# Hazard 15.
+def test_after_a_failure_the_next_question_goes_through_a_new_socket(peers: Answering) -> None:
+    asked, netlink = peers(BlockingIOError())
+    asked.presence(OURS, THEIRS)
+    assert netlink.closed == 1
+    netlink.reply = answer(1000, 77)
+    assert asked.presence(OURS, THEIRS) is Presence.PRESENT
 
 
 # Hazard 15.
@@ -136,6 +101,21 @@ def test_without_a_socket_to_ask_through_nobody_is_taken_for_gone(monkeypatch: p
 
     monkeypatch.setattr(socket, "socket", refuse)
     assert Peers().presence(OURS, THEIRS) is Presence.UNKNOWN
+
+
+def test_what_was_opened_in_time_is_asked_through_when_nothing_more_can_be_opened(
+    peers: Answering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, _ = peers(answer(1000, 77))
+    asked.open()
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    assert asked.user(OURS, THEIRS) == 1000
+    # That it cannot be opened in time is no failure to start.
+    Peers().open()
 
 
 def test_closing_closes_what_was_opened_once(peers: Answering) -> None:

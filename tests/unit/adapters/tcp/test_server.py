@@ -1,24 +1,18 @@
-"""Who is let in, and what becomes of all when the server stops."""
+"""Who is let in."""
 
-import asyncio
 import errno
-import json
 import socket
 
 import pytest
-from door import FakeClient, serving
+from door import FakeClient, errors, serving
 from proc import eventually
 from served import ask
 from structlog.testing import capture_logs
-from turns import past, settle, soon
+from turns import settle, soon
 
 from execwire.adapters.tcp import server
 
 EMFILE = OSError(errno.EMFILE, "Too many open files")
-
-
-def errors(client: FakeClient) -> list[str]:
-    return [json.loads(line)["error"] for line in client.transport.written.splitlines()]
 
 
 async def test_a_client_is_let_in_and_served(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,68 +104,3 @@ async def test_without_descriptors_accepting_pauses_says_so_once_and_goes_on(mon
         assert [(log["event"], log["reason"]) for log in logs] == [
             ("cannot accept clients for now", "Too many open files")
         ]
-
-
-async def test_a_stop_in_the_middle_of_such_a_pause_is_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "ACCEPT_PAUSE_SECONDS", 0.002)
-    async with serving(monkeypatch) as served:
-        served.listener.put(EMFILE, FakeClient())
-        await soon(lambda: served.listener.accepts == 1)
-        served.server.leave()
-        await past(0.01)
-        assert served.listener.accepts == 1
-
-
-# Hazard 31.
-async def test_leaving_answers_what_was_taken_and_lets_nobody_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with serving(monkeypatch, "a") as served:
-        client = FakeClient()
-        await served.connect(client)
-        client.transport.deliver(ask("a"))
-        await settle()
-        served.server.leave()
-        served.listener.put(FakeClient())
-        await settle()
-        assert len(served.listener.queue) == 1
-        assert await served.server.answered(0.0) == 1
-        waiting = asyncio.create_task(served.server.answered(60.0))
-        served.intake.gates["a"].set()
-        await settle()
-        assert errors(client) == [""]
-        assert not waiting.done()
-        client.transport.deliver(None)
-        assert await waiting == 0
-
-
-# Hazard 31.
-@pytest.mark.parametrize("turns", range(6))
-async def test_a_client_that_is_being_let_in_at_the_stop_is_let_go(monkeypatch: pytest.MonkeyPatch, turns: int) -> None:
-    async with serving(monkeypatch) as served:
-        client = FakeClient()
-        served.listener.put(client)
-        await soon(lambda: not served.listener.queue)
-        await settle(turns)
-        served.server.leave()
-        await settle()
-        assert client.transport.wrote_eof
-
-
-@pytest.mark.parametrize("turns", range(6))
-async def test_closing_waits_for_a_client_that_is_being_let_in(monkeypatch: pytest.MonkeyPatch, turns: int) -> None:
-    client = FakeClient()
-    async with serving(monkeypatch) as served:
-        served.listener.put(client)
-        await soon(lambda: not served.listener.queue)
-        await settle(turns)
-    assert client.transport.aborted
-
-
-async def test_closing_closes_every_client_and_kills_its_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
-    clients = [FakeClient(), FakeClient()]
-    async with serving(monkeypatch, "a") as served:
-        await served.connect(*clients)
-        clients[0].transport.deliver(ask("a"))
-        await settle()
-    await settle()
-    assert [client.transport.aborted for client in clients] == [True, True]
-    assert len(served.intake.cancelled) == 1

@@ -1,0 +1,115 @@
+"""What becomes of all clients, and of newcomers, when the server stops."""
+
+import asyncio
+import errno
+
+import pytest
+from door import FakeClient, errors, serving
+from served import ask
+from turns import past, settle, soon
+
+from execwire.adapters.tcp import server
+
+EMFILE = OSError(errno.EMFILE, "Too many open files")
+
+
+async def test_a_stop_in_the_middle_of_such_a_pause_is_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "ACCEPT_PAUSE_SECONDS", 0.002)
+    async with serving(monkeypatch) as served:
+        served.listener.put(EMFILE, FakeClient())
+        await soon(lambda: served.listener.accepts == 1)
+        served.server.leave()
+        await served.server.answered()
+        await past(0.01)
+        assert served.listener.accepts == 1
+
+
+# Hazard 31.
+async def test_leaving_answers_what_was_taken_and_waits_until_each_client_has_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with serving(monkeypatch, "a") as served:
+        client, idle = FakeClient(), FakeClient()
+        await served.connect(client, idle)
+        client.transport.deliver(ask("a"))
+        await settle()
+        assert served.server.unanswered == 1
+        served.server.leave()
+        await settle()
+        assert (client.transport.wrote_eof, idle.transport.wrote_eof) == (False, True)
+        idle.transport.deliver(None)
+        waiting = asyncio.create_task(served.server.answered())
+        served.intake.gates["a"].set()
+        await settle()
+        assert errors(client) == [""]
+        assert served.server.unanswered == 0
+        assert not waiting.done()
+        client.transport.deliver(None)
+        await waiting
+
+
+# Hazard 31.
+async def test_newcomers_are_turned_away_with_a_word_until_nobody_is_accepted_any_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with serving(monkeypatch) as served:
+        served.server.leave()
+        early = FakeClient(says=ask("early"))
+        await served.connect(early)
+        assert errors(early) == [server.STOPPING]
+        assert early.transport.wrote_eof
+        assert served.intake.taken == []
+        early.transport.deliver(None)
+        await served.server.answered()
+        served.listener.put(FakeClient())
+        await settle()
+        assert len(served.listener.queue) == 1
+
+
+# Hazard 31.
+async def test_who_is_being_let_in_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(monkeypatch) as served:
+        served.server.leave()
+        client = FakeClient()
+        served.listener.put(client)
+        await soon(lambda: not served.listener.queue)
+        waiting = asyncio.create_task(served.server.answered())
+        await settle()
+        assert errors(client) == [server.STOPPING]
+        assert not waiting.done()
+        client.transport.deliver(None)
+        await waiting
+
+
+# Hazard 31.
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_client_that_is_being_let_in_at_the_stop_is_let_go(monkeypatch: pytest.MonkeyPatch, turns: int) -> None:
+    async with serving(monkeypatch) as served:
+        client = FakeClient()
+        served.listener.put(client)
+        await soon(lambda: not served.listener.queue)
+        await settle(turns)
+        served.server.leave()
+        await settle()
+        assert client.transport.wrote_eof
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_closing_waits_for_a_client_that_is_being_let_in(monkeypatch: pytest.MonkeyPatch, turns: int) -> None:
+    client = FakeClient()
+    async with serving(monkeypatch) as served:
+        served.listener.put(client)
+        await soon(lambda: not served.listener.queue)
+        await settle(turns)
+    assert client.transport.aborted
+
+
+async def test_closing_closes_every_client_and_kills_its_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    clients = [FakeClient(), FakeClient()]
+    async with serving(monkeypatch, "a") as served:
+        await served.connect(*clients)
+        clients[0].transport.deliver(ask("a"))
+        await settle()
+    await settle()
+    assert [client.transport.aborted for client in clients] == [True, True]
+    assert len(served.intake.cancelled) == 1
