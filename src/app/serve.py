@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import gc
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, Self
 
@@ -88,7 +88,7 @@ async def serve(container: Container, orders: Orders, on_accepting: Callable[[],
 
 
 @contextlib.contextmanager
-def _when(event: asyncio.Event, then: Callable[[], object]) -> Iterator[None]:
+def _when(event: asyncio.Event, then: Callable[[], object]) -> Generator[None, None, None]:
     """Within the block, call `then` as soon as the event is set."""
 
     async def wait() -> None:
