@@ -126,5 +126,5 @@ SECTION = Section(
         Row(_STARTING, "blocked_ms", "meanwhile, longest wait of another client, ms", 1),
     ),
     note="A timeout's delay is what its client sees beyond the 50 ms that it asked for, starting included. The wait of "
-    "another client: of one that asks every 2 ms for what takes no process; what the machine itself is busy with counts in.",
+    "another client: of one that asks every 2 ms for what takes no process; what else the machine does counts in.",
 )
