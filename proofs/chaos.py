@@ -52,8 +52,11 @@ async def chaos(order: Order) -> None:
 async def _all_of(faults: list[Fault], scene: Scene, probe: Probe, seconds: float) -> Counter[str]:
     seen: Counter[str] = Counter()
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    # Each kind at least once, however short it is to be.
+    while len(seen) < len(faults) or time.monotonic() < deadline:
         for fault in scene.chance.sample(faults, len(faults)):
+            if len(seen) == len(faults) and time.monotonic() >= deadline:
+                break
             name = fault.__name__.replace("_", " ")
             await fault(scene)
             seen[name] += 1
