@@ -9,6 +9,7 @@ from pathlib import Path
 
 from agent import Agent, running_agent
 from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.errors import Flaky
 from hypothesis.stateful import run_state_machine_as_test
 from proc import descriptors, eventually, zombies
 
@@ -43,6 +44,10 @@ async def fuzz(order: Order) -> None:
             while time.monotonic() < deadline if order.examples is None else bench.counts["examples"] < order.examples:
                 try:
                     await asyncio.to_thread(_round, bench, order.seed + number)
+                except Flaky as error:
+                    raise BrokenError(
+                        f"round {order.seed + number}, seen once and not again: {error.__context__}"
+                    ) from error
                 except BrokenError as error:
                     error.add_note(f"round {number}: make fuzz SEED={order.seed + number} EXAMPLES={ROUND_EXAMPLES}")
                     error.add_note("the end of the agent's log:\n" + agent.log_text()[-LOG_CHARACTERS:])
