@@ -17,6 +17,8 @@ from .verdict import BrokenError, Order, prove, say
 CONNECTIONS = 64
 WARM_UP_PART, MOST_WARM_UP_SECONDS = 0.4, 120.0
 MEMORY_PART = 1.10
+MEMORY_SLACK_KIB = 24 * 1024
+"""For what waits for the collector and for holes in the heap, which do not grow with time; a leak soon passes it."""
 
 
 # What is freed goes back to the system, so that what remains at rest is what is held, and not the holes between.
@@ -64,7 +66,7 @@ def _over_after(seconds: float) -> Callable[[], bool]:
 def _judge(agent: Agent, worker: int, before: Level, after: Level) -> None:
     if agent.worker != worker:
         raise BrokenError("the worker has died")
-    if after.memory_kib > before.memory_kib * MEMORY_PART:
+    if after.memory_kib > before.memory_kib * MEMORY_PART + MEMORY_SLACK_KIB:
         raise BrokenError(f"memory grew from {before.memory_kib} to {after.memory_kib} KiB")
     for line in agent.log_text().splitlines():
         if '"level": "error"' in line:
