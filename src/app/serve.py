@@ -12,6 +12,7 @@ import structlog
 import uvloop
 
 from .container import Container
+from .memory import hand_back
 from .worker import HURRY
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
@@ -74,6 +75,8 @@ async def serve(container: Container, orders: Orders, on_accepting: Callable[[],
             await stack.enter_async_context(executor)
         await stack.enter_async_context(server)
         on_accepting()
+        handing_back = loop.create_task(hand_back(drain))
+        stack.callback(handing_back.cancel)
         await orders.stop.wait()
         # First nobody new, so that the number of answers that are owed only falls.
         server.leave()

@@ -84,11 +84,13 @@ class Capture:
         """Return all that was kept, which is the caller's from now on, and close the pipe; once, and when at rest."""
         self._unwatch()
         os.close(self._pipe)
-        if self._spooling is not None:
-            return self._spooling.output() or NO_OUTPUT
-        if not self._size:
-            return NO_OUTPUT
-        return MemoryOutput(b"".join(self._pieces), self._spool.memory)
+        # Whoever is told through this owns the capture: a circle, which would keep both, and the output, until the
+        # garbage collector comes by.
+        del self._on_end
+        spooling, pieces, self._spooling, self._pieces = self._spooling, self._pieces, None, []
+        if spooling is not None:
+            return spooling.output() or NO_OUTPUT
+        return MemoryOutput(b"".join(pieces), self._spool.memory) if self._size else NO_OUTPUT
 
     def _read(self) -> None:
         self._take(READ_BYTES)
