@@ -52,8 +52,11 @@ async def chaos(order: Order) -> None:
 async def _all_of(faults: list[Fault], scene: Scene, probe: Probe, seconds: float) -> Counter[str]:
     seen: Counter[str] = Counter()
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    # Each kind at least once, however short it is to be.
+    while len(seen) < len(faults) or time.monotonic() < deadline:
         for fault in scene.chance.sample(faults, len(faults)):
+            if len(seen) == len(faults) and time.monotonic() >= deadline:
+                break
             name = fault.__name__.replace("_", " ")
             await fault(scene)
             seen[name] += 1
@@ -67,7 +70,7 @@ async def _all_of(faults: list[Fault], scene: Scene, probe: Probe, seconds: floa
 def _judge(agent: Agent, probe: Probe) -> None:
     if probe.counts["refused"]:
         raise BrokenError(f"{probe.counts['refused']} connections were refused")
-    for words in ("internal error", "inside the agent", "does not die"):
+    for words in ("internal error", "inside the agent"):
         for line in agent.log_text().splitlines():
             if words in line:
                 raise BrokenError(f"in the agent's log: {line}")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from agent import Agent, running_agent
 from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.errors import Flaky
 from hypothesis.stateful import run_state_machine_as_test
 from proc import descriptors, eventually, zombies
 
@@ -20,6 +21,7 @@ from .verdict import BrokenError, Order, prove, say
 
 ROUND_EXAMPLES = 20
 STEPS = 30
+LOG_CHARACTERS = 2000
 OPTIONS = (
     f"--max-line={MAX_LINE}",
     f"--max-output={MAX_OUTPUT}",
@@ -40,7 +42,16 @@ async def fuzz(order: Order) -> None:
             deadline = time.monotonic() + order.seconds
             number = 0
             while time.monotonic() < deadline if order.examples is None else bench.counts["examples"] < order.examples:
-                await asyncio.to_thread(_round, bench, order.seed + number)
+                try:
+                    await asyncio.to_thread(_round, bench, order.seed + number)
+                except Flaky as error:
+                    raise BrokenError(
+                        f"round {order.seed + number}, seen once and not again: {error.__context__}"
+                    ) from error
+                except BrokenError as error:
+                    error.add_note(f"round {number}: make fuzz SEED={order.seed + number} EXAMPLES={ROUND_EXAMPLES}")
+                    error.add_note("the end of the agent's log:\n" + agent.log_text()[-LOG_CHARACTERS:])
+                    raise
                 await _see_it_rest(agent, before)
                 number += 1
             say(f"fuzz: {', '.join(f'{count} {what}' for what, count in bench.counts.items())}")

@@ -19,14 +19,10 @@ WARM_UP_PART, MOST_WARM_UP_SECONDS = 0.4, 120.0
 MEMORY_PART = 1.10
 
 
-# What is freed goes back to the system, so that what remains at rest is what is held, and not the holes between.
-TIDY = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "131072"}
-
-
 async def soak(order: Order) -> None:
     """Warm up, rest, load, rest; compare the two."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as spool_dir:
-        async with running_agent("--spool-dir", spool_dir, environment=TIDY) as agent:
+        async with running_agent("--spool-dir", spool_dir) as agent:
             worker = agent.worker
             load = Load(agent.port, f"soak-{os.getpid()}-{order.seed}", random.Random(order.seed))
             warm_up = min(order.seconds * WARM_UP_PART, MOST_WARM_UP_SECONDS)

@@ -5,11 +5,10 @@ import resource
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Protocol
 
 from fakes import FakeTaskExecutor
-from proc import alive_with, descriptors
+from proc import alive_with, command_line, descriptors
 
 from execwire.adapters.subprocess.executor import SubprocessExecutor
 from execwire.app.container import Container
@@ -95,11 +94,17 @@ class SubprocessPhrases:
 
     def is_settled(self, name: str) -> bool:
         # The leader has become the last program of its script, of which the name is the whole argv[0].
-        lines = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in alive_with(name) if os.getsid(pid) == pid]
-        return any(line.startswith(name.encode()) for line in lines)
+        return any(_leads_a_session(pid) and command_line(pid).startswith(name.encode()) for pid in alive_with(name))
 
     def what_is_open(self) -> list[str]:
         return descriptors(os.getpid())
+
+
+def _leads_a_session(pid: int) -> bool:
+    try:
+        return os.getsid(pid) == pid
+    except ProcessLookupError:
+        return False
 
 
 class FakePhrases:

@@ -10,7 +10,7 @@ from typing import NoReturn
 import structlog
 
 from ..adapters.stderr import StderrNow, StderrWriter
-from ..adapters.subprocess.spawn import raise_descriptor_limit, shield_descriptors
+from ..adapters.subprocess.spawn import mark_limit, raise_descriptor_limit, shield_descriptors
 from ..adapters.tcp.listener import address_of, is_loopback, open_listener, open_unix_listener
 from .configuration import ConfigurationError, read_settings
 from .container import Container
@@ -37,6 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
         settings = read_settings(config, os.environ, options)
         _check_spool(settings.spool_dir)
         allowed_users(settings.allow_user)
+        _check_marks()
     except ConfigurationError as error:
         fail(str(error))
     serve(settings)
@@ -53,8 +54,8 @@ def serve(settings: Settings) -> NoReturn:
     def work(orders: int, ready: int) -> int:
         writer = StderrWriter()
         configure_logging(settings.log_level, writer, terminal=terminal)
-        container = Container(settings=share(settings), listeners=listeners, descriptor_limit=descriptor_limit)
         try:
+            container = Container(settings=share(settings), listeners=listeners, descriptor_limit=descriptor_limit)
             run(container, orders, ready)
         except Exception:  # noqa: BLE001 -- told by the log, which cannot block, instead of by a traceback, which can
             structlog.get_logger().exception("the worker failed")
@@ -89,6 +90,15 @@ def _listen(settings: Settings) -> tuple[socket.socket, ...]:
     except OSError as error:
         fail(f"cannot listen on {where}: {error.strerror}; free it, or choose another with --host, --port or --unix")
     return tuple(listeners)
+
+
+def _check_marks() -> None:
+    limit = mark_limit()
+    if limit is not None:
+        raise ConfigurationError(
+            f"tasks are marked by their limit of file locks, whose hard limit is only {limit} here; "
+            "start the agent with it unlimited (ulimit -H -x unlimited, or LimitLOCKS=infinity for systemd)"
+        )
 
 
 def _check_spool(directory: str) -> None:

@@ -25,6 +25,8 @@ class Drain:
         self._running: set[asyncio.Task[object]] = set()
         self._killed: set[asyncio.Task[object]] = set()
         self._kills = 0
+        # How many were run in all.
+        self.started = 0
         self._idle = asyncio.Event()
 
     async def execute(self, request: TaskRequest) -> Execution:
@@ -33,6 +35,7 @@ class Drain:
         if self._stopping or task is None:
             return Execution(STOPPING, NO_OUTPUT, self._clock.monotonic_seconds())
         self._running.add(task)
+        self.started += 1
         try:
             return await self._executor.execute(request)
         except asyncio.CancelledError:
@@ -42,6 +45,11 @@ class Drain:
             return Execution(KILLED, NO_OUTPUT, self._clock.monotonic_seconds())
         finally:
             self._forget(task)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing runs."""
+        return not self._running
 
     async def drain(self, seconds: float) -> int:
         """Start nothing more, wait up to `seconds` for what runs, kill the rest; return how many were killed."""

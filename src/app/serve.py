@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import gc
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, Self
 
@@ -12,6 +12,7 @@ import structlog
 import uvloop
 
 from .container import Container
+from .memory import hand_back
 from .worker import HURRY
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
@@ -74,6 +75,8 @@ async def serve(container: Container, orders: Orders, on_accepting: Callable[[],
             await stack.enter_async_context(executor)
         await stack.enter_async_context(server)
         on_accepting()
+        handing_back = loop.create_task(hand_back(drain))
+        stack.callback(handing_back.cancel)
         await orders.stop.wait()
         # First nobody new, so that the number of answers that are owed only falls.
         server.leave()
@@ -88,7 +91,7 @@ async def serve(container: Container, orders: Orders, on_accepting: Callable[[],
 
 
 @contextlib.contextmanager
-def _when(event: asyncio.Event, then: Callable[[], object]) -> Iterator[None]:
+def _when(event: asyncio.Event, then: Callable[[], object]) -> Generator[None, None, None]:
     """Within the block, call `then` as soon as the event is set."""
 
     async def wait() -> None:

@@ -1,10 +1,24 @@
+import asyncio
 import gc
+import json
+import resource
 
 import pytest
 from phrasebooks import real
+from proc import eventually
 
 from execwire.adapters.subprocess.capture import Capture
+from execwire.adapters.subprocess.executor import SubprocessExecutor
 from execwire.adapters.subprocess.process import Process
+from execwire.adapters.tcp.connection import Connection
+from execwire.adapters.tcp.exchanges import Exchanges
+from execwire.adapters.tcp.framing import LineFramer
+from execwire.adapters.tcp.listener import open_listener
+from execwire.adapters.tcp.liveness import Liveness
+from execwire.adapters.tcp.outbox import Outbox
+from execwire.adapters.tcp.valve import Valve
+from execwire.app.container import Container
+from execwire.app.settings import Settings
 from execwire.domain.task import TaskRequest
 
 
@@ -33,3 +47,33 @@ async def test_an_ended_task_takes_no_memory_until_the_collector_comes_by(
         finally:
             gc.enable()
     assert left == []
+
+
+CONNECTION_PARTS = Connection | Exchanges | Outbox | Liveness | Valve | LineFramer
+
+
+@pytest.mark.parametrize("command", [["true"], ["sleep", "3600"], []])
+async def test_a_client_that_has_gone_takes_no_memory_until_the_collector_comes_by(command: list[str]) -> None:
+    # Hazard 26.
+    listener = open_listener("127.0.0.1", 0)
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    container = Container(settings=Settings(), listeners=(listener,), descriptor_limit=limit)
+    executor, server = container.executor(), container.server()
+    assert isinstance(executor, SubprocessExecutor)
+    gc.collect()
+    gc.disable()
+    try:
+        async with executor, server:
+            reader, writer = await asyncio.open_connection(*listener.getsockname())
+            writer.write(json.dumps({"command": command, "timeout": 50}).encode() + b"\n")
+            await reader.readline()
+            writer.close()
+            await eventually(lambda: server.unanswered == 0 and not parts())
+    finally:
+        gc.enable()
+        listener.close()
+    assert parts() == []
+
+
+def parts() -> list[object]:
+    return [thing for thing in gc.get_objects() if isinstance(thing, CONNECTION_PARTS)]

@@ -23,6 +23,8 @@ _PR_SET_CHILD_SUBREAPER = 36
 ANSWER_SECONDS = 2.0
 """After which a task whose processes cannot be killed is answered all the same."""
 SLICE_SECONDS = 0.005
+JUDGED_A_TURN = 16
+"""Of tasks that end at the same moment: clearing up after a thousand in one turn of the loop would hold it up."""
 FIRST_PAUSE_SECONDS = 0.0005
 LAST_PAUSE_SECONDS = 0.05
 STUBBORN_PAUSE_SECONDS = 0.5
@@ -120,9 +122,19 @@ class Containment:
             except OSError as error:
                 # What was not looked at is not gone.
                 sightings = dict.fromkeys(marks, Sighting(died=True, reason=f"cannot look for it: {error.strerror}"))
-            for mark in marks:
+            for number, mark in enumerate(marks, start=1):
                 self._judge(mark, sightings.get(mark))
-            awaited = [ending for ending in self._ending.values() if not ending.gone.done()]
+                if number % JUDGED_A_TURN == 0:
+                    await asyncio.sleep(0)
+            if not self._ending.keys() <= marks:
+                # What came during the walk is not looked for yet.
+                pause = FIRST_PAUSE_SECONDS
+                continue
+            awaited = [mark for mark, ending in self._ending.items() if not ending.gone.done()]
+            if awaited and not any(mark in sightings and sightings[mark].alive for mark in awaited):
+                # Nothing has to be given time to die: the next walk is only to make sure.
+                await asyncio.sleep(0)
+                continue
             if await self._nap(pause if awaited else STUBBORN_PAUSE_SECONDS):
                 pause = FIRST_PAUSE_SECONDS
             else:

@@ -13,7 +13,7 @@ from ...domain.task import TaskRequest
 from .containment import Containment, become_subreaper
 from .leader import Exits
 from .process import Handling, Leftovers, Process
-from .spawn import BUSY, Spawned, Spawner
+from .spawn import Busy, Spawned, Spawner
 from .spool import Spool
 from .watch import Watch
 
@@ -82,12 +82,20 @@ class SubprocessExecutor:
     async def execute(self, request: TaskRequest) -> Execution:
         """Run the command to its end, as TaskExecutor says."""
         spawned = self._spawner.spawn(request.command, self._handling.containment.new_mark())
-        if spawned is BUSY:
-            spawned = await self._spawn_again(request)
+        if isinstance(spawned, Busy):
+            spawned = await self._spawn_again(request, spawned)
         process = spawned if isinstance(spawned, NotStarted) else self._process(spawned, request.timeout_ms)
         if isinstance(process, NotStarted):
             return Execution(process, NO_OUTPUT, self._clock.monotonic_seconds())
         self._running.add(process)
+        try:
+            return await self._see_to_its_end(process)
+        finally:
+            self._running.discard(process)
+            if not self._running:
+                self._none_left.set()
+
+    async def _see_to_its_end(self, process: Process) -> Execution:
         interrupted = False
         try:
             await process.over
@@ -96,22 +104,19 @@ class SubprocessExecutor:
         if not process.at_rest:
             interrupted |= await _see_through(process.end())
         outcome, output = process.collect()
-        self._running.discard(process)
-        if not self._running:
-            self._none_left.set()
         if interrupted:
             output.close()
             await _see_through(self._handling.spool.freed())
             raise asyncio.CancelledError
         return Execution(outcome, output, process.leader.ended_at or self._clock.monotonic_seconds())
 
-    async def _spawn_again(self, request: TaskRequest) -> Spawned | NotStarted:
+    async def _spawn_again(self, request: TaskRequest, busy: Busy) -> Spawned | NotStarted:
         for seconds in BUSY_RETRY_SECONDS:
             await asyncio.sleep(seconds)
             spawned = self._spawner.spawn(request.command, self._handling.containment.new_mark())
-            if spawned is not BUSY:
+            if not isinstance(spawned, Busy):
                 return spawned
-        return BUSY
+        return busy
 
     def _process(self, spawned: Spawned, timeout_ms: float | None) -> Process | NotStarted:
         try:

@@ -99,8 +99,8 @@ class Process:
         self._stop_timers()
         self._handling.exits.forget(self.leader)
         status = self._reap()
-        output = self._capture.collect()
         outcome = self._outcome(status)
+        output = self._capture.collect()
         if isinstance(outcome, Refused):
             output.close()
             output = NO_OUTPUT

@@ -25,8 +25,13 @@ class Spawned:
     mark: int
 
 
-BUSY = NotStarted("cannot start: Text file busy")
-"""ETXTBSY: somebody still has the file open for writing. It is over in a moment, so it is worth another attempt."""
+@dataclass(frozen=True, slots=True)
+class Busy(NotStarted):
+    """ETXTBSY: somebody still has the file open for writing, which is over in a moment: worth another attempt."""
+
+
+MARKS = 2**31
+"""So many tasks can be told apart by their marks."""
 
 
 def raise_descriptor_limit() -> tuple[int, int]:
@@ -34,6 +39,12 @@ def raise_descriptor_limit() -> tuple[int, int]:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
     return before
+
+
+def mark_limit() -> int | None:
+    """Return up to which number tasks can be marked where that is too low a one, which their hard RLIMIT_LOCKS says."""
+    _, hard = resource.getrlimit(RLIMIT_LOCKS)
+    return None if hard == resource.RLIM_INFINITY or hard >= MARKS else hard
 
 
 def shield_descriptors() -> None:
@@ -64,14 +75,14 @@ class Spawner:
         Encoding the environment once saves 40 us a task.
         """
         self._environment = dict(os.environb)
-        self._search_path = self._environment.get(b"PATH") or os.defpath.encode()
+        self._search_path = self._environment.get(b"PATH", os.defpath.encode())
         self._null = os.open(os.devnull, os.O_RDWR)
         self._task_limit = descriptor_limit
         self._own_locks = resource.getrlimit(RLIMIT_LOCKS)
         self._own_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
 
     def spawn(self, command: tuple[str, ...], mark: int) -> Spawned | NotStarted:
-        """Start `command`; its stdin is at end-of-file, its stderr discarded. Returns BUSY on ETXTBSY.
+        """Start `command`; its stdin is at end-of-file, its stderr discarded. May be worth another attempt: Busy.
 
         It and all that it starts carry `mark` in their soft limit RLIMIT_LOCKS.
         """
@@ -86,7 +97,7 @@ class Spawner:
             pid = self._posix_spawn(path, [argument.encode() for argument in command], writing, mark)
         except OSError as error:
             os.close(reading)
-            return BUSY if error.errno == errno.ETXTBSY else NotStarted(explain(error, path))
+            return (Busy if error.errno == errno.ETXTBSY else NotStarted)(explain(error, path))
         finally:
             os.close(writing)
         return Spawned(pid, reading, mark)

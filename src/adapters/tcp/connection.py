@@ -65,13 +65,15 @@ class Connection(asyncio.Protocol):
         self._leaving = self._told = True
         self._framer.clear()
         self._valve.close()
-        self._liveness.stop()
+        self._liveness.close()
         self._patience.stop()
         if not self._exchanges.empty:
             _log.info("client gone before its answers", **({"error": str(exc)} if exc else {}))
         self._exchanges.close()
         self._outbox.close()
         self._on_lost(self)
+        # The parts know this whole: a circle, which would keep all of them until the garbage collector comes by.
+        del self._transport, self._outbox, self._exchanges, self._valve, self._liveness, self._patience
 
     def data_received(self, data: bytes) -> None:
         """Take in bytes and start what they ask for."""

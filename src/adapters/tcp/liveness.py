@@ -66,6 +66,11 @@ class Liveness:
         """Look no more."""
         self._countdown.stop()
 
+    def close(self) -> None:
+        """Look never again, and let go of the countdown, which knows this: the two would keep each other."""
+        self._countdown.stop()
+        del self._countdown
+
     def _is_gone(self) -> bool:
         connected: socket.socket = self._transport.get_extra_info("socket")
         if connected.family == socket.AF_UNIX:

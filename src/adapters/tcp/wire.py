@@ -122,10 +122,12 @@ def _decode_again(line: bytes, reason: str) -> InvalidRequest | Incoming:
         return InvalidRequest(_with_path(reason))
     try:
         return _judge(msgspec.convert(value, _Request))
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:
         found: object = value.get("id")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
         request_id = found if isinstance(found, str | int) and _is_id(found) else None
-        return InvalidRequest(_with_path(str(error)), request_id, is_object=True)
+        # Keys are encoded to be compared.
+        reason = "A lone surrogate is not text" if isinstance(error, UnicodeEncodeError) else str(error)
+        return InvalidRequest(_with_path(reason), request_id, is_object=True)
 
 
 def _refuse_constant(name: str) -> None:

@@ -93,6 +93,7 @@ def test_of_duplicate_keys_the_last_wins(line: bytes) -> None:
         (b'{"command":["a"],"timeout":Infinity}', "byte 27"),
         (b'{"command":["a","\\ud800"]}', "surrogate"),
         (b'{"command":["a","\\udc00"]}', "surrogate"),
+        (b'{"command":["a"],"\\ud800":1}', "surrogate"),
         (b'{"command":["a","\\ude00\\ud83d"]}', "surrogate"),
     ],
 )

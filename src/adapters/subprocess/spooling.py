@@ -1,0 +1,164 @@
+"""The part of a process's output that is too much for memory: from its pipe into a spool file, off the event loop."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import struct
+import termios
+from collections.abc import Callable
+from typing import BinaryIO
+
+from .spool import READ_BYTES, Spool, SpooledOutput, Stop, move, write_all
+from .watch import Watch
+
+STEP_BYTES = 1024 * 1024
+"""Moved to a file before it is looked whether to go on; also the size of the pipe from then on, for fewer turns."""
+_INT = struct.Struct("i")
+
+
+class Spooling:
+    """Moves what comes through a pipe behind what came `before`, until one of three things has happened.
+
+    `closed`: nobody can write any more. `overflowed`: there was more than may be kept, which its owner may know from
+    the start. `failure`: the rest could not be kept. Then `on_end` is called, once.
+    """
+
+    __slots__ = (
+        "_file",
+        "_finishing",
+        "_limit",
+        "_on_end",
+        "_pipe",
+        "_size",
+        "_spool",
+        "_stirred",
+        "_task",
+        "_watch",
+        "_watched",
+        "closed",
+        "failure",
+        "overflowed",
+    )
+
+    def __init__(
+        self, pipe: int, watch: Watch, spool: Spool, *, limit: int | None, before: bytes, on_end: Callable[[], None]
+    ) -> None:
+        """Begin; `pipe` stays the caller's and must not be watched by it. Keep at most `limit` bytes (None: all)."""
+        self.closed = False
+        self.overflowed = False
+        self.failure: OSError | None = None
+        self._pipe = pipe
+        self._watch = watch
+        self._spool = spool
+        self._limit = limit
+        self._on_end = on_end
+        self._size = 0
+        self._file: BinaryIO | None = None
+        # Set while there is nothing to move.
+        self._stirred: asyncio.Future[None] | None = None
+        self._watched = False
+        # Nothing is waited for any more.
+        self._finishing = False
+        self._task = asyncio.get_running_loop().create_task(self._run(before))
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing is being moved any more."""
+        return self._task.done()
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will be moved."""
+        return self.closed or self.overflowed or self.failure is not None
+
+    async def finish(self) -> None:
+        """Take what is in the pipe by now, one pipe's capacity at most, and wait for nothing but the disk."""
+        self._finishing = True
+        self._stir()
+        await self._task
+
+    def output(self) -> SpooledOutput | None:
+        """Return what was moved, once at rest; None where there was no file to be had."""
+        return None if self._file is None else SpooledOutput(self._file, self._size, self._spool)
+
+    async def _run(self, before: bytes) -> None:
+        try:
+            await self._start_file(before)
+            await self._move()
+        except OSError as error:
+            self.failure = error
+        finally:
+            self._unwatch()
+        if self.ended:
+            self._on_end()
+
+    async def _start_file(self, before: bytes) -> None:
+        with contextlib.suppress(OSError):
+            # Past the user's share of pipe memory (pipe(7)) it stays as it is, which is slower and nothing else.
+            fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, STEP_BYTES)
+        self._file = self._spool.open()
+        self._size = self._spool.disk.claim(len(before))
+        self.overflowed = self.overflowed or self._size < len(before)
+        await asyncio.wrap_future(self._spool.submit(write_all, self._file.fileno(), before[: self._size]))
+
+    async def _move(self) -> None:
+        # A pipe's capacity after the end and no more, or who goes on writing would never be let go.
+        left = fcntl.fcntl(self._pipe, fcntl.F_GETPIPE_SZ)
+        while not self.ended and left > 0:
+            finishing, size = self._finishing, self._size
+            stop = await self._step()
+            if finishing:
+                left -= self._size - size
+            if stop is Stop.EMPTY and not self.ended:
+                if finishing:
+                    return
+                await self._wait_for_more()
+
+    async def _step(self) -> Stop:
+        assert self._file is not None  # noqa: S101 -- narrows the type; _start_file has set it
+        room = STEP_BYTES if self._limit is None else min(STEP_BYTES, self._limit - self._size)
+        # What is claimed and not needed is missing elsewhere for as long as this waits for a thread.
+        granted = self._spool.disk.claim(min(room, max(_held_by(self._pipe), READ_BYTES)))
+        if not granted:
+            return self._probe()
+        moved = 0
+        try:
+            moved, stop = await asyncio.wrap_future(self._spool.submit(move, self._pipe, self._file.fileno(), granted))
+        finally:
+            self._spool.disk.release(granted - moved)
+            self._size += moved
+        self.closed = stop is Stop.CLOSED
+        return stop
+
+    def _probe(self) -> Stop:
+        # No byte more may be kept; whether there is one decides between the limit reached and the limit exceeded.
+        try:
+            self.overflowed = bool(os.read(self._pipe, 1))
+        except BlockingIOError:
+            return Stop.EMPTY
+        self.closed = not self.overflowed
+        return Stop.ENOUGH
+
+    async def _wait_for_more(self) -> None:
+        if self._finishing:
+            return
+        self._stirred = asyncio.get_running_loop().create_future()
+        self._watch.add(self._pipe, self._stir)
+        self._watched = True
+        await self._stirred
+
+    def _stir(self) -> None:
+        self._unwatch()
+        if self._stirred is not None and not self._stirred.done():
+            self._stirred.set_result(None)
+
+    def _unwatch(self) -> None:
+        if self._watched:
+            self._watched = False
+            self._watch.remove(self._pipe)
+
+
+def _held_by(pipe: int) -> int:
+    count: int = _INT.unpack(fcntl.ioctl(pipe, termios.FIONREAD, bytes(_INT.size)))[0]
+    return count
