@@ -101,7 +101,7 @@ class TcpServer:
                 self._pause(listener, error)
                 return
             self._clients += 1
-            opening = self._loop.create_task(self._open(client))
+            opening = self._loop.create_task(self._open(client, self._clients))
             self._openings.add(opening)
             opening.add_done_callback(self._openings.discard)
 
@@ -115,10 +115,11 @@ class TcpServer:
         del self._pauses[listener]
         self._loop.add_reader(listener.fileno(), self._accept, listener)
 
-    async def _open(self, client: socket.socket) -> None:
+    async def _open(self, client: socket.socket, number: int) -> None:
+        # With `number` clients, this one included: of a burst, all have been accepted by now.
         try:
             # Decided before the connection is made: what the client has sent by then is read at once.
-            refusal = self._refusal(client)
+            refusal = self._refusal(client, number)
             client.setblocking(False)  # noqa: FBT003 -- its only form
             if client.family != socket.AF_UNIX:
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -140,8 +141,8 @@ class TcpServer:
             _log.warning("client refused", reason=refusal)
             connection.refuse(refusal)
 
-    def _refusal(self, client: socket.socket) -> str | None:
-        if self._clients > self._door.max_connections:
+    def _refusal(self, client: socket.socket, number: int) -> str | None:
+        if number > self._door.max_connections:
             return f"refused: {self._door.max_connections} clients are connected; --max-connections allows more"
         return self._door.access.refusal(client, self._surroundings.peers)
 
