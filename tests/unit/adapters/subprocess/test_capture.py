@@ -10,7 +10,8 @@ import pytest
 from captured import capturing
 from turns import settle
 
-from execwire.adapters.subprocess.capture import HELD_BYTES, STEP_BYTES
+from execwire.adapters.subprocess.capture import HELD_BYTES
+from execwire.adapters.subprocess.spooling import STEP_BYTES
 from execwire.domain.output import NO_OUTPUT
 
 AROUND_LIMIT = [-1, 0, 1]
@@ -34,7 +35,7 @@ async def test_nothing_written_is_no_output_and_no_file(tmp_path: Path) -> None:
     async with capturing(tmp_path) as captured:
         captured.hang_up()
         await captured.ended()
-        assert captured.capture.closed
+        assert captured.capture.ended
         assert captured.capture.collect() is NO_OUTPUT
 
 
@@ -84,7 +85,7 @@ async def test_exactly_the_limit_is_kept_and_one_byte_more_is_over(tmp_path: Pat
         captured.hang_up()
         await captured.ended()
         assert captured.capture.overflowed is (over > 0)
-        assert captured.capture.closed is (over <= 0)
+        assert captured.capture.ended
         assert captured.capture.failure is None
         assert captured.ends == 1
         assert await captured.collect() == data[:limit]
@@ -140,7 +141,7 @@ async def test_a_full_disk_is_a_failure_with_the_systems_reason(
         monkeypatch.setattr(captured.spool, "open", full_disk)
         if full_from:
             # The file itself takes what was in memory; what follows does not fit.
-            monkeypatch.setattr("execwire.adapters.subprocess.capture.write_all", take)
+            monkeypatch.setattr("execwire.adapters.subprocess.spooling.write_all", take)
         await captured.write(pattern(HELD_BYTES * 8))
         await captured.ended()
         assert captured.capture.failure is not None

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from execwire.adapters.subprocess.containment import RLIMIT_LOCKS
-from execwire.adapters.subprocess.spawn import BUSY, Spawned, Spawner, raise_descriptor_limit
+from execwire.adapters.subprocess.spawn import MARKS, Busy, Spawned, Spawner, mark_limit, raise_descriptor_limit
 from execwire.domain.outcome import NotStarted
 
 MARK, PID = 77, 4711
@@ -95,8 +95,9 @@ def test_what_cannot_be_started_says_why_and_leaves_nothing_behind(
 def test_a_file_that_somebody_still_writes_is_worth_another_attempt(spawn: FakeSpawn, own: tuple[int, int]) -> None:
     spawn.failure = OSError(errno.ETXTBSY, "Text file busy")
     spawner = Spawner(own)
-    assert spawner.spawn(("/bin/sh",), MARK) is BUSY
+    busy = spawner.spawn(("/bin/sh",), MARK)
     spawner.close()
+    assert busy == Busy("cannot start /bin/sh: Text file busy")
 
 
 def test_what_is_nowhere_is_not_tried(own: tuple[int, int], spawn: FakeSpawn) -> None:
@@ -130,3 +131,11 @@ def test_the_agent_takes_all_the_descriptors_that_it_may(own: tuple[int, int]) -
         assert resource.getrlimit(resource.RLIMIT_NOFILE) == (own[1], own[1])
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, own)
+
+
+@pytest.mark.parametrize(
+    ("hard", "too_low"), [(resource.RLIM_INFINITY, None), (MARKS, None), (MARKS - 1, MARKS - 1), (0, 0)]
+)
+def test_a_hard_limit_below_the_marks_is_found(monkeypatch: pytest.MonkeyPatch, hard: int, too_low: int | None) -> None:
+    monkeypatch.setattr(resource, "getrlimit", {RLIMIT_LOCKS: (0, hard)}.__getitem__)
+    assert mark_limit() == too_low
