@@ -72,6 +72,15 @@ class FakeProbe:
         if address[0] not in OWN:
             raise OSError(self.refusal, "as a test says")
 
+    @classmethod
+    def install(cls, monkeypatch: pytest.MonkeyPatch, refusal: int = errno.EADDRNOTAVAIL) -> None:
+        """Have such sockets opened; `refusal` is what binding to another host's address comes to."""
+
+        def open_socket(family: int, _: int) -> FakeProbe:
+            return cls(family, refusal)
+
+        monkeypatch.setattr(socket, "socket", open_socket)
+
 
 def answer(user: int, inode: int, state: int = ESTABLISHED) -> bytes:
     """A reply as sock_diag(7) has it: struct nlmsghdr, struct inet_diag_msg."""

@@ -1,6 +1,7 @@
 """What /proc says about processes; a zombie counts as gone."""
 
 import asyncio
+import gc
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -72,3 +73,9 @@ async def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> No
     while not condition():
         assert time.monotonic() < deadline, "it did not come to that"
         await asyncio.sleep(0.01)
+
+
+def open_descriptors() -> int:
+    """How many this process has, without those that only wait for the garbage collector."""
+    gc.collect()
+    return len(list(Path("/proc/self/fd").iterdir()))

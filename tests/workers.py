@@ -1,4 +1,4 @@
-"""Workers without processes: a supervisor's forks, played by a test through the pipes that they would hold."""
+"""Workers without processes: a supervisor's forks and signals, played by a test through the pipes behind them."""
 
 import os
 import signal
@@ -8,76 +8,94 @@ from dataclasses import dataclass
 import pytest
 from process_table import ProcessTable
 
-from execwire.app import supervisor
-from execwire.app.supervisor import STOP, Supervisor
+from execwire.app import orphans, stop_signals, supervisor
+from execwire.app import worker as worker_module
+from execwire.app.supervisor import Supervisor
+from execwire.app.worker import STOP
 
 LONG = 60.0
 
 
+def obeys(system: "FakeSystem", worker: "FakeWorker") -> None:
+    """End in good order at the first STOP."""
+    if STOP in worker.orders:
+        system.end(worker)
+
+
 @dataclass
 class FakeWorker:
-    """What one fork would hold: its orders, and the pipe that stands for its pidfd and hangs up at its end."""
+    """What one fork would hold: the pipe of its orders, and one that stands for its pidfd: it hangs up at its end."""
 
     pid: int
-    orders: int
+    reading: int
+    given_by: int
     life: int = -1
     accepts: bool = True
     status: int = 0
+    orders: bytes = b""
+    on_order: Callable[["FakeSystem", "FakeWorker"], None] = obeys
 
-    def ordered(self) -> bytes:
-        os.set_blocking(self.orders, False)
-        try:
-            return os.read(self.orders, 16)
-        except BlockingIOError:
-            return b""
+
+Life = Callable[["FakeSystem", FakeWorker], object]
 
 
 class FakeSystem:
-    """What `supervisor` uses of the module os; all but processes is real.
+    """What `supervisor`, `worker` and `stop_signals` use of the module os; all but processes and signals is real.
 
     A fork does at once what the next of `lives` says; the last one is that of all further ones.
     """
 
-    WNOHANG = os.WNOHANG
+    WNOHANG, O_NONBLOCK, O_CLOEXEC = os.WNOHANG, os.O_NONBLOCK, os.O_CLOEXEC
     close = staticmethod(os.close)
     read = staticmethod(os.read)
-    write = staticmethod(os.write)
     waitstatus_to_exitcode = staticmethod(os.waitstatus_to_exitcode)
 
-    def __init__(self, *lives: "Callable[[FakeSystem, FakeWorker], object]") -> None:
+    def __init__(self, *lives: Life) -> None:
         self.live(*lives)
         self.table = ProcessTable()
+        self.getpid = self.table.getpid
         # Those that have not been reaped, and all that there ever were, by pid.
         self.workers: list[FakeWorker] = []
         self.forked: list[int] = []
         self.killed: list[int] = []
-        self.handlers: dict[int, Callable[[int, object], object]] = {}
+        self.handled: dict[int, object] = {}
         # Of fork and of pidfd_open, each for one call.
         self.refusals: list[OSError] = []
         self.pidfd_refusals: list[OSError] = []
         self._pipes: list[tuple[int, int]] = []
+        self._signals: list[int] = []
+        self._wakeup = -1
 
-    def live(self, *lives: "Callable[[FakeSystem, FakeWorker], object]") -> None:
+    def live(self, *lives: Life) -> None:
         """Have the next forks live like this."""
         self.lives = list(lives)
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.table.install(monkeypatch)
-        monkeypatch.setattr(supervisor, "os", self)
+        for module in (supervisor, worker_module, stop_signals):
+            monkeypatch.setattr(module, "os", self)
+        monkeypatch.setattr(supervisor, "procfs", self.table)
         monkeypatch.setattr(supervisor, "become_subreaper", lambda: None)
-        monkeypatch.setattr(signal, "signal", self.handlers.__setitem__)
-        for name in ("BACKOFF_SECONDS", "RETRY_SECONDS", "WALK_PAUSE_SECONDS"):
+        monkeypatch.setattr(signal, "signal", self.handled.__setitem__)
+        monkeypatch.setattr(signal, "set_wakeup_fd", self.wake)
+        for name in ("BACKOFF_SECONDS", "RETRY_SECONDS", "TICK_SECONDS"):
             monkeypatch.setattr(supervisor, name, 0.001)
+        monkeypatch.setattr(orphans, "PAUSE_SECONDS", 0.001)
 
-    def send(self, number: int) -> None:
-        """Have the supervisor get a signal."""
-        self.handlers[number](number, None)
+    def wake(self, descriptor: int, *, warn_on_full_buffer: bool) -> None:
+        assert not warn_on_full_buffer
+        self._wakeup = descriptor
+
+    def send(self, *numbers: int) -> None:
+        """Have the supervisor get signals, as signal.set_wakeup_fd would tell it."""
+        assert {*numbers} <= self.handled.keys()
+        os.write(self._wakeup, bytes(numbers))
 
     def fork(self) -> int:
         if self.refusals:
             raise self.refusals.pop(0)
-        (orders, _), (_, ready) = self._pipes[-2:]
-        worker = FakeWorker(self.table.start(), os.dup(orders))
+        (orders, given_by), (_, ready) = self._pipes[-2:]
+        worker = FakeWorker(self.table.start(), os.dup(orders), given_by)
         self.workers.append(worker)
         self.forked.append(worker.pid)
         live = self.lives.pop(0) if len(self.lives) > 1 else self.lives[0]
@@ -85,6 +103,13 @@ class FakeSystem:
         if worker.accepts:
             os.write(ready, b"!")
         return worker.pid
+
+    def write(self, descriptor: int, data: bytes) -> int:
+        written = os.write(descriptor, data)
+        for told in [each for each in self.workers if each.given_by == descriptor]:
+            told.orders += os.read(told.reading, written)
+            told.on_order(self, told)
+        return written
 
     def pidfd_open(self, pid: int) -> int:
         if self.pidfd_refusals:
@@ -107,7 +132,7 @@ class FakeSystem:
         del self.table.rows[pid]
         worker = self._worker(pid)
         self.workers.remove(worker)
-        os.close(worker.orders)
+        os.close(worker.reading)
         return pid, worker.status
 
     def end(self, worker: FakeWorker, status: int = 0) -> None:
@@ -124,6 +149,16 @@ class FakeSystem:
     def pipe(self) -> tuple[int, int]:
         self._pipes.append(os.pipe())
         return self._pipes[-1]
+
+    def pipe2(self, flags: int) -> tuple[int, int]:
+        ends = os.pipe2(flags)
+        self._signals += ends
+        return ends
+
+    def shut_down(self) -> None:
+        """Close what the supervisor keeps to its own end."""
+        for descriptor in self._signals:
+            os.close(descriptor)
 
     def _worker(self, pid: int) -> FakeWorker:
         [worker] = [worker for worker in self.workers if worker.pid == pid]
@@ -143,21 +178,16 @@ def dies(system: FakeSystem, worker: FakeWorker) -> None:
 
 
 class Run:
-    """A run of a supervisor to its end; `on_ready` is a test's own."""
+    """A run of a supervisor to its end; when it is ready, it gets signals."""
 
     def __init__(self, system: FakeSystem, workers: int = 1, stop_seconds: float = LONG) -> None:
         self.system = system
         self.supervisor = Supervisor(workers, no_work, stop_seconds)
         self.ready = 0
 
-    def until_stopped(self, number: int = signal.SIGTERM) -> int:
-        """Run; as it is ready, send a signal; each worker that is told to stop ends as it should."""
-
+    def until_stopped(self, *numbers: int) -> int:
         def stop() -> None:
             self.ready += 1
-            self.system.send(number)
-            for worker in self.system.workers:
-                if worker.ordered() == STOP:
-                    self.system.end(worker)
+            self.system.send(*(numbers or (signal.SIGTERM,)))
 
         return self.supervisor.run(stop)

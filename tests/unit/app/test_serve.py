@@ -14,7 +14,7 @@ from turns import settle
 from execwire.app.container import Container
 from execwire.app.serve import Orders, serve
 from execwire.app.settings import Settings
-from execwire.app.supervisor import HURRY, STOP
+from execwire.app.worker import HURRY, STOP
 from execwire.domain.task import TaskRequest, TaskResult
 
 BOUND_SECONDS = 10.0

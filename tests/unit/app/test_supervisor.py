@@ -4,18 +4,16 @@ import errno
 import os
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from proc import open_descriptors
 from structlog.testing import capture_logs
 from workers import FakeSystem, FakeWorker, Run, dies, lives
 
-from execwire.app import supervisor
-from execwire.app.supervisor import FAILED, HURRY, MAX_YOUNG_DEATHS, STOP
-
-
-def open_descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
+from execwire.adapters.subprocess.descent import CLEAN_WALKS
+from execwire.app import orphans, supervisor
+from execwire.app.supervisor import FAILED, MAX_YOUNG_DEATHS
+from execwire.app.worker import HURRY, STOP
 
 
 @pytest.fixture
@@ -25,6 +23,7 @@ def system(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSystem]:
         system = FakeSystem(lives)
         system.install(patch)
         yield system
+        system.shut_down()
     assert open_descriptors() <= before + 1, "the selector alone may stay"
 
 
@@ -60,10 +59,21 @@ def test_what_a_dead_worker_left_behind_is_killed_and_its_siblings_tasks_are_not
     def works_and_dies(system: FakeSystem, worker: FakeWorker) -> None:
         works(system, worker)
         dies(system, worker)
+        stop_after_the_sweep()
+
+    clean = 0
+
+    def stop_after_the_sweep() -> None:
+        nonlocal clean
+        clean += tasks[1] not in system.table.rows
+        if clean == CLEAN_WALKS:
+            system.send(signal.SIGTERM)
+        else:
+            system.table.before["children", system.table.me] = stop_after_the_sweep
 
     system.live(works, works_and_dies, lives)
     with capture_logs() as logs:
-        assert Run(system, 2).until_stopped() == 0
+        assert Run(system, 2).supervisor.run(lambda: None) == 0
     # The sibling ended in good order after it: what it left on purpose stays.
     assert system.table.killed == [tasks[1]]
     assert [log["processes"] for log in logs if "left behind" in log["event"]] == [1]
@@ -72,7 +82,7 @@ def test_what_a_dead_worker_left_behind_is_killed_and_its_siblings_tasks_are_not
 def test_what_does_not_die_is_logged_and_the_supervisor_goes_on(
     system: FakeSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervisor, "SWEEP_SECONDS", 0.02)
+    monkeypatch.setattr(orphans, "STUBBORN_SECONDS", 0.02)
 
     def leaves_the_stubborn(system: FakeSystem, worker: FakeWorker) -> None:
         pid = system.table.start(worker.pid, mark=5)
@@ -82,7 +92,7 @@ def test_what_does_not_die_is_logged_and_the_supervisor_goes_on(
     system.live(leaves_the_stubborn, lives)
     with capture_logs() as logs:
         assert Run(system).until_stopped() == 0
-    [stubborn] = [log for log in logs if log["event"] == "some of it does not die"]
+    [stubborn] = [log for log in logs if log["event"].startswith("some of it does not die")]
     assert "another user" in stubborn["reason"]
 
 
@@ -101,35 +111,42 @@ def test_deaths_of_old_workers_are_no_reason_to_give_up(system: FakeSystem, monk
 
 
 def test_a_worker_that_fails_while_stopping_makes_the_stop_a_failure(system: FakeSystem) -> None:
-    run = Run(system)
+    def fails(_: FakeSystem, worker: FakeWorker) -> None:
+        worker.on_order = lambda system, worker: system.end(worker, 1 << 8)
 
-    def stop() -> None:
-        system.send(signal.SIGTERM)
-        system.end(system.workers[0], 1 << 8)
-
-    assert run.supervisor.run(stop) == FAILED
+    system.live(fails)
+    assert Run(system).until_stopped() == FAILED
     assert len(system.forked) == 1
 
 
-def test_a_second_signal_is_an_order_to_hurry(system: FakeSystem) -> None:
-    run = Run(system, 2)
+@pytest.mark.parametrize("numbers", [(signal.SIGTERM, signal.SIGINT), (signal.SIGHUP, signal.SIGHUP)])
+def test_a_second_signal_is_an_order_to_hurry(system: FakeSystem, numbers: tuple[int, int]) -> None:
     orders: list[bytes] = []
 
-    def stop_twice() -> None:
-        system.send(signal.SIGTERM)
-        system.send(signal.SIGINT)
-        for worker in system.workers:
-            orders.append(worker.ordered())
+    def is_slow(_: FakeSystem, worker: FakeWorker) -> None:
+        worker.on_order = end_when_hurried
+
+    def end_when_hurried(system: FakeSystem, worker: FakeWorker) -> None:
+        if HURRY in worker.orders:
+            orders.append(worker.orders)
             system.end(worker)
 
-    assert run.supervisor.run(stop_twice) == 0
+    system.live(is_slow)
+    with capture_logs() as logs:
+        assert Run(system, 2).until_stopped(*numbers) == 0
     assert orders == [STOP + HURRY] * 2
+    assert [(log["reason"], log["now"]) for log in logs if log["event"] == "stopping"] == [
+        (signal.Signals(numbers[0]).name, False), (signal.Signals(numbers[1]).name, True)
+    ]  # fmt: skip
 
 
 def test_a_worker_that_does_not_stop_in_time_is_killed(system: FakeSystem) -> None:
-    run = Run(system, stop_seconds=0.0)
+    def hangs(_: FakeSystem, worker: FakeWorker) -> None:
+        worker.on_order = lambda _system, _worker: None
+
+    system.live(hangs)
     with capture_logs() as logs:
-        assert run.supervisor.run(lambda: system.send(signal.SIGTERM)) == FAILED
+        assert Run(system, stop_seconds=0.0).until_stopped() == FAILED
     assert system.killed == system.forked
     assert any(log["event"] == "a worker does not stop; killed" for log in logs)
 
@@ -137,13 +154,14 @@ def test_a_worker_that_does_not_stop_in_time_is_killed(system: FakeSystem) -> No
 def test_a_worker_that_dies_as_it_is_told_to_stop_is_no_trouble(system: FakeSystem) -> None:
     run = Run(system)
 
-    def stop() -> None:
-        os.close(system.workers[0].orders)
+    def close_and_stop() -> None:
+        [worker] = system.workers
+        os.close(worker.reading)
         system.send(signal.SIGTERM)
-        system.workers[0].orders = os.open(os.devnull, os.O_RDONLY)
-        system.end(system.workers[0])
+        system.end(worker)
+        worker.reading = os.open(os.devnull, os.O_RDONLY)
 
-    assert run.supervisor.run(stop) == 0
+    assert run.supervisor.run(close_and_stop) == 0
 
 
 # Hazard 15.
@@ -156,7 +174,6 @@ def test_a_fork_that_fails_is_tried_again_and_costs_no_descriptors(system: FakeS
     def look_and_stop() -> None:
         in_use.append(open_descriptors())
         system.send(signal.SIGTERM)
-        system.end(system.workers[0])
 
     with capture_logs() as logs:
         assert run.supervisor.run(look_and_stop) == 0
@@ -165,12 +182,39 @@ def test_a_fork_that_fails_is_tried_again_and_costs_no_descriptors(system: FakeS
 
 
 # Hazard 15.
-def test_a_worker_that_cannot_be_watched_sees_its_orders_end_and_another_is_started(system: FakeSystem) -> None:
+def test_a_worker_that_cannot_be_watched_is_killed_and_reaped_and_another_is_started(system: FakeSystem) -> None:
     system.pidfd_refusals = [OSError(errno.EMFILE, "Too many open files")]
-    run = Run(system)
-    assert run.until_stopped() == 0
+    assert Run(system).until_stopped() == 0
     assert len(system.forked) == 2
-    [unwatched] = system.workers
-    assert unwatched.pid == system.forked[0]
-    assert os.read(unwatched.orders, 1) == b""
-    os.close(unwatched.orders)
+    assert system.killed == system.forked[:1]
+    assert system.workers == []
+
+
+def test_who_was_there_before_the_supervisor_is_none_of_its_business(system: FakeSystem) -> None:
+    # Started by whoever became this process.
+    stranger = system.table.start()
+    system.live(dies, lives)
+    assert Run(system).until_stopped() == 0
+    assert system.table.alive == [stranger]
+
+
+def test_a_stop_while_a_worker_waits_for_its_restart_starts_none(
+    system: FakeSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "BACKOFF_SECONDS", 1000.0)
+
+    run = Run(system)
+
+    def die_and_stop_later() -> None:
+        dies(system, system.workers[0])
+        # As what it left behind is looked for, it has been buried.
+        system.table.before["children", system.table.me] = lambda: system.send(signal.SIGTERM)
+
+    assert run.supervisor.run(die_and_stop_later) == 0
+    assert len(system.forked) == 1
+
+
+def test_a_child_that_dies_is_seen_even_where_that_was_left_ignored(system: FakeSystem) -> None:
+    system.handled[signal.SIGCHLD] = signal.SIG_IGN
+    Run(system).until_stopped()
+    assert system.handled[signal.SIGCHLD] == signal.SIG_DFL

@@ -20,6 +20,7 @@ def table(monkeypatch: pytest.MonkeyPatch) -> ProcessTable:
     table = ProcessTable()
     table.install(monkeypatch)
     monkeypatch.setattr(containment, "ANSWER_SECONDS", BOUND_SECONDS)
+    monkeypatch.setattr(containment, "LAST_PAUSE_SECONDS", 0.001)
     return table
 
 

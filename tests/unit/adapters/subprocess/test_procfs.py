@@ -134,20 +134,26 @@ def test_a_failure_to_read_is_not_taken_for_absence(monkeypatch: pytest.MonkeyPa
     assert opened.closed
 
 
-# Hazard 15.
-@pytest.mark.parametrize("look", [procfs.children, procfs.mark, procfs.alive_and_parent])
-@pytest.mark.parametrize("error", [OSError(errno.EMFILE, "Too many open files"), PermissionError()])
-def test_what_cannot_be_opened_is_absent_only_if_it_may_not_be_seen(
-    monkeypatch: pytest.MonkeyPatch, look: Callable[[int], object], error: OSError
-) -> None:
-    def refuse(*_: object) -> None:
-        raise error
+LOOKS: list[tuple[Callable[[int], object], object]] = [
+    (procfs.children, []),
+    (procfs.mark, None),
+    (procfs.alive_and_parent, (False, 0)),
+]
 
-    expected = {procfs.children: [], procfs.mark: None, procfs.alive_and_parent: (False, 0)}[look]
+
+# Hazard 15.
+@pytest.mark.parametrize(("look", "absent"), LOOKS)
+def test_what_cannot_be_opened_is_absent_only_if_it_may_not_be_seen(
+    monkeypatch: pytest.MonkeyPatch, look: Callable[[int], object], absent: object
+) -> None:
+    errors = [PermissionError(), OSError(errno.EMFILE, "Too many open files")]
+
+    def refuse(*_: object) -> None:
+        raise errors[0]
+
     monkeypatch.setattr(os, "open", refuse)
     monkeypatch.setattr(os, "listdir", refuse)
-    if isinstance(error, PermissionError):
-        assert look(os.getpid()) == expected
-    else:
-        with pytest.raises(OSError, match="Too many open files"):
-            look(os.getpid())
+    assert look(os.getpid()) == absent
+    errors.pop(0)
+    with pytest.raises(OSError, match="Too many open files"):
+        look(os.getpid())

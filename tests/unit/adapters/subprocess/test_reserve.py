@@ -1,15 +1,11 @@
 import errno
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from proc import open_descriptors
 
 from execwire.adapters.subprocess.reserve import SIZE, Reserve
-
-
-def open_descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import os
 import resource
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
+from proc import open_descriptors
 
 from execwire.adapters.subprocess.containment import RLIMIT_LOCKS
 from execwire.adapters.subprocess.spawn import MARKS, Busy, Spawned, Spawner, mark_limit, raise_descriptor_limit
@@ -37,10 +37,6 @@ class FakeSpawn:
         if self.failure is not None:
             raise self.failure
         return PID
-
-
-def open_descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 @pytest.fixture

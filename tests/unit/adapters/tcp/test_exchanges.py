@@ -8,8 +8,9 @@ from served import Served, ask, echo
 from transport import FakeTransport
 from turns import settle
 
-from execwire.adapters.tcp.exchanges import Exchanges, InFlight
+from execwire.adapters.tcp.exchanges import Exchanges
 from execwire.adapters.tcp.outbox import Outbox
+from execwire.adapters.tcp.surroundings import InFlight
 from execwire.adapters.tcp.wire import Incoming
 from execwire.domain.task import TaskRequest, TaskResult
 

@@ -1,7 +1,6 @@
 """Which clients are on this host, so that its kernel knows whose they are."""
 
 import errno
-import socket
 
 import pytest
 from netlink import FakeProbe
@@ -30,11 +29,11 @@ REMOTE = ("192.0.2.2", 50000)
 def test_a_client_is_local_if_its_address_is_one_of_this_hosts(
     monkeypatch: pytest.MonkeyPatch, ours: Address, theirs: Address, *, local: bool
 ) -> None:
-    monkeypatch.setattr(socket, "socket", lambda family, _: FakeProbe(family))
+    FakeProbe.install(monkeypatch)
     assert Peers.is_local(ours, theirs) is local
 
 
 # Hazard 33.
 def test_a_client_whose_address_cannot_be_tried_is_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket, "socket", lambda family, _: FakeProbe(family, errno.EACCES))
+    FakeProbe.install(monkeypatch, errno.EACCES)
     assert Peers.is_local(OURS, REMOTE)

@@ -1,0 +1,150 @@
+"""What a dead worker left behind, over a table of processes: killed in slices, until none has been seen."""
+
+import errno
+import time
+
+import pytest
+from process_table import ProcessTable, enrolled
+from structlog.testing import capture_logs
+
+from execwire.adapters.subprocess.descent import CLEAN_WALKS, Descent
+from execwire.app import orphans
+from execwire.app.orphans import Orphans
+
+MARK = 5
+BOUND_SECONDS = 10.0
+
+
+class Sweeping:
+    """Orphans of one process, swept until nothing is awaited."""
+
+    def __init__(self, table: ProcessTable) -> None:
+        self.table = table
+        self.descent = Descent()
+        self.orphans = Orphans(self.descent)
+
+    def to_the_end(self) -> list[dict[str, object]]:
+        """Return what was logged."""
+        with capture_logs() as logs:
+            self.orphans.begin()
+            self.on()
+        return [dict(log) for log in logs]
+
+    def on(self) -> None:
+        end = time.monotonic() + BOUND_SECONDS
+        while self.orphans.awaited:
+            assert time.monotonic() < end
+            self.orphans.sweep()
+
+
+@pytest.fixture
+def sweeping(monkeypatch: pytest.MonkeyPatch) -> Sweeping:
+    table = ProcessTable()
+    table.install(monkeypatch)
+    monkeypatch.setattr(orphans, "PAUSE_SECONDS", 0.0)
+    return Sweeping(table)
+
+
+def test_without_a_death_nothing_is_looked_at(sweeping: Sweeping) -> None:
+    assert not sweeping.orphans.awaited
+    sweeping.orphans.sweep()
+    assert sweeping.table.walks == 0
+    assert sweeping.orphans.patience(0.5) == 0.5
+
+
+# Hazard 9.
+def test_all_that_is_left_is_killed_and_counted_and_the_living_workers_are_left_alone(sweeping: Sweeping) -> None:
+    table = sweeping.table
+    worker = enrolled(table, sweeping.descent, 0)
+    its_task = table.start(worker, mark=MARK)
+    left = [table.start(mark=MARK), table.start()]
+    left.append(table.start(left[0]))
+    logs = sweeping.to_the_end()
+    assert table.alive == [worker, its_task]
+    assert sorted(table.killed) == left
+    assert [(log["event"], log["processes"]) for log in logs] == [("killed what a dead worker left behind", 3)]
+
+
+def test_nothing_left_is_nothing_to_log_and_takes_the_walks_that_show_it(sweeping: Sweeping) -> None:
+    assert sweeping.to_the_end() == []
+    assert sweeping.table.walks == CLEAN_WALKS
+    assert sweeping.orphans.patience(0.5) == 0.5
+
+
+# Hazard 6.
+def test_who_forks_while_it_is_killed_is_found(sweeping: Sweeping) -> None:
+    table = sweeping.table
+    first = table.start(mark=MARK)
+    table.before["kill", first] = lambda: table.start(first)
+    sweeping.to_the_end()
+    assert table.alive == []
+
+
+def test_a_large_family_is_walked_in_slices_so_that_the_workers_get_their_turn(
+    sweeping: Sweeping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(orphans, "SLICE_SECONDS", 0.0)
+    for _ in range(20):
+        sweeping.table.start(mark=MARK)
+    sweeping.orphans.begin()
+    counts: list[int] = []
+    while sweeping.orphans.awaited:
+        assert sweeping.orphans.patience(0.5) == 0.0
+        sweeping.orphans.sweep()
+        counts.append(len(sweeping.table.killed))
+    assert len(set(counts)) == 20
+
+
+# Hazard 7.
+def test_what_does_not_die_is_said_once_and_swept_on_at_a_slower_pace(
+    sweeping: Sweeping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(orphans, "STUBBORN_SECONDS", 0.01)
+    stubborn = sweeping.table.start(mark=MARK)
+    sweeping.table.rows[stubborn].others = True
+    [log] = sweeping.to_the_end()
+    assert (log["pids"], log["reason"]) == ([stubborn], "may not be signalled: it runs as another user")
+    assert 0.1 < sweeping.orphans.patience(60.0) <= orphans.STUBBORN_PAUSE_SECONDS
+    walks = sweeping.table.walks
+    sweeping.orphans.sweep()
+    assert sweeping.table.walks == walks
+    # Another worker dies: from now on it is looked at often again.
+    sweeping.table.rows[stubborn].others = False
+    [log] = sweeping.to_the_end()
+    assert log["processes"] == 1
+    assert sweeping.table.alive == []
+
+
+def test_what_does_not_die_is_swept_on_until_it_does(sweeping: Sweeping, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(orphans, "STUBBORN_SECONDS", 0.0)
+    monkeypatch.setattr(orphans, "STUBBORN_PAUSE_SECONDS", 0.0)
+    stubborn = sweeping.table.start(mark=MARK)
+    sweeping.table.rows[stubborn].stuck = True
+    sweeping.to_the_end()
+    sweeping.table.die(stubborn)
+    with capture_logs() as logs:
+        for _ in range(1 + CLEAN_WALKS):
+            sweeping.orphans.sweep()
+    assert sweeping.table.reaped == [stubborn]
+    assert [log["event"] for log in logs] == ["killed what a dead worker left behind"]
+
+
+# Hazard 15.
+def test_what_cannot_be_looked_for_is_not_called_gone(sweeping: Sweeping) -> None:
+    table = sweeping.table
+    left = table.start(mark=MARK)
+
+    def refuse() -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    table.before["children", table.me] = refuse
+    sweeping.to_the_end()
+    assert table.reaped == [left]
+
+
+def test_a_death_during_a_sweep_has_the_walks_counted_anew(sweeping: Sweeping) -> None:
+    sweeping.orphans.begin()
+    sweeping.orphans.sweep()
+    sweeping.orphans.begin()
+    sweeping.on()
+    assert sweeping.table.walks == 1 + CLEAN_WALKS
