@@ -37,10 +37,15 @@ class Served:
     """A Connection over a FakeTransport, and the client's side of it."""
 
     def __init__(
-        self, *gated: str, limits: Limits | None = None, answer: Callable[[TaskRequest], TaskResult] = echo
+        self,
+        *gated: str,
+        limits: Limits | None = None,
+        answer: Callable[[TaskRequest], TaskResult] = echo,
+        intake: FakeTaskIntake | None = None,
     ) -> None:
+        """Let commands whose first word is in `gated` wait; several share an `intake` where it is given."""
         limits = limits or Limits()
-        self.intake = FakeTaskIntake(answer, gates={name: asyncio.Event() for name in gated})
+        self.intake = intake or FakeTaskIntake(answer, gates={name: asyncio.Event() for name in gated})
         self.peers = FakePeers()
         self.lost: list[Connection] = []
         in_flight = InFlight(limits.requests, limits.request_bytes, limits.killed_with_client)
@@ -95,6 +100,9 @@ class Served:
     def taken(self) -> list[str]:
         """The first words of what has been started, in order."""
         return [request.command[0] for request in self.intake.taken]
+
+    def told_the_end(self) -> bool:
+        return self.transport.wrote_eof
 
     @property
     def errors(self) -> list[str]:

@@ -1,0 +1,79 @@
+"""Clients next to each other: none of them keeps the others waiting for longer than its turn."""
+
+import asyncio
+
+import pytest
+from fakes import FakeTaskIntake
+from served import Limits, Served, ask, echo
+from turns import settle
+
+from execwire.adapters.tcp.connection import LINES_A_TURN
+
+MANY = 10 * LINES_A_TURN
+
+
+async def test_no_more_than_a_turns_lines_are_taken_before_the_loop_looks_after_everything_else() -> None:
+    async with Served(limits=Limits(requests=2 * MANY)) as served:
+        served.transport.deliver(b"{}\n" * MANY)
+        counts = [len(served.results)]
+        while counts[-1] < MANY:
+            await asyncio.sleep(0)
+            counts.append(len(served.results))
+        assert max(later - earlier for earlier, later in zip([0, *counts], counts, strict=False)) == LINES_A_TURN
+
+
+async def test_who_sends_much_that_is_invalid_keeps_nobody_from_being_answered() -> None:
+    async with Served() as busy, Served() as other:
+        busy.transport.deliver(b"nonsense\n" * MANY)
+        other.transport.deliver(b"nonsense\n")
+        assert len(other.results) == 1
+        assert len(busy.results) == LINES_A_TURN
+        assert len(await busy.send()) == MANY
+
+
+async def test_who_has_more_to_say_than_fits_into_its_turn_is_not_read_on_before_that_is_taken() -> None:
+    async with Served(limits=Limits(requests=2 * MANY)) as served:
+        served.transport.deliver(b"{}\n" * (LINES_A_TURN + 1))
+        reading = [served.transport.is_reading()]
+        await settle()
+        reading.append(served.transport.is_reading())
+        assert reading == [False, True]
+        assert len(served.results) == LINES_A_TURN + 1
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1])
+async def test_the_last_line_counts_though_it_comes_with_the_end_of_file_in_a_full_turn(more: int) -> None:
+    # Hazard 20.
+    lines = LINES_A_TURN + more
+    async with Served(limits=Limits(requests=2 * MANY)) as served:
+        served.transport.deliver(b"{}\n" * lines + ask("last").rstrip())
+        await served.end_of_file()
+        assert served.commands == [""] * lines + ["last"]
+        assert served.transport.closing
+
+
+async def test_a_client_that_goes_in_the_middle_of_its_turns_is_asked_nothing_more() -> None:
+    async with Served(limits=Limits(requests=2 * MANY)) as served:
+        served.transport.deliver(ask("a") * MANY)
+        served.transport.abort()
+        await settle()
+        taken = len(served.taken)
+        await settle()
+        assert len(served.taken) == taken <= 2 * LINES_A_TURN
+
+
+async def test_while_the_agent_is_full_clients_bring_one_request_each_in_turn() -> None:
+    # Hazard 21: nobody who sends without end keeps the others out.
+    intake = FakeTaskIntake(echo)
+    intake.fill()
+    async with Served(intake=intake) as first, Served(intake=intake) as second:
+        await first.send(ask("a") + ask("b") + ask("c"))
+        await second.send(ask("x") + ask("y"))
+        for _ in range(4):
+            intake.grant()
+            await settle()
+        assert [request.command[0] for request in intake.taken] == ["a", "x", "b", "y"]
+        assert (first.commands, second.commands) == (["a", "b"], ["x", "y"])
+        intake.make_room()
+        await settle()
+        assert first.commands == ["a", "b", "c"]
