@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 from ...domain.output import NO_OUTPUT, CapturedOutput
-from .spool import READ_BYTES, MemoryOutput, Spool, SpooledOutput, Stop, move, write_all
+from .spool import NO_MEMORY, READ_BYTES, MemoryOutput, Spool, SpooledOutput, Stop, move, write_all
 from .watch import Watch
 
 HELD_BYTES = 256 * 1024
@@ -108,6 +108,9 @@ class Capture:
             data = os.read(self._pipe, count)
         except BlockingIOError:
             return
+        except MemoryError:
+            self.failure = NO_MEMORY
+            return
         if not data:
             self.closed = True
             return
@@ -135,6 +138,8 @@ class Capture:
                     await self._stir()
         except OSError as error:
             self.failure = error
+        except MemoryError:
+            self.failure = NO_MEMORY
         if self.ended:
             self._end()
 
