@@ -111,8 +111,8 @@ class Capture:
         except MemoryError:
             self.failure = NO_MEMORY
             return
-        if not data:
-            self.closed = True
+        self.closed = not data
+        if self.closed:
             return
         room = len(data) if self._limit is None else self._limit - self._size
         if len(data) > room:
@@ -136,10 +136,8 @@ class Capture:
                     break
                 if stop is Stop.EMPTY and not self.ended:
                     await self._stir()
-        except OSError as error:
-            self.failure = error
-        except MemoryError:
-            self.failure = NO_MEMORY
+        except (OSError, MemoryError) as error:
+            self.failure = error if isinstance(error, OSError) else NO_MEMORY
         if self.ended:
             self._end()
 
