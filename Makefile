@@ -10,7 +10,7 @@ ROUNDS ?= 5
 .PHONY: help run install dev test check bench fuzz soak chaos fuzz-short soak-short chaos-short lock clean
 
 help:
-	@sed -n 's/^#: //p' Makefile
+	@sed -n 's/^#: //p' Makefile | sed 's:$$(VENV):$(VENV):g'
 
 #: make run      install what is needed and serve on 127.0.0.1:3000
 run: install

@@ -44,13 +44,13 @@ def answers(sent: bytes, programs: Programs, *, at_end: bool) -> Answers:
     for line in lines:
         if is_foreign(line):
             return Answers(_with_rivals([*expected, Expected(None, None, "refused: ")]), closes=True)
-        if len(line) > MAX_LINE:
+        if len(line.removesuffix(b"\r")) > MAX_LINE:
             expected.append(Expected(None, None, "invalid request: "))
         elif not line.isspace() and line:
             expected.append(_judge(line, programs))
     if is_foreign(rest):
         return Answers(_with_rivals([*expected, Expected(None, None, "refused: ")]), closes=True)
-    if len(rest) > MAX_LINE:
+    if len(rest.removesuffix(b"\r")) > MAX_LINE:
         expected.append(Expected(None, None, "invalid request: "))
     elif at_end and isinstance(_read(rest), dict):
         expected.append(_judge(rest, programs))

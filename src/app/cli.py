@@ -1,5 +1,6 @@
 """The command line: `execwire serve`; whatever an operator can get wrong is one line and exit status 2."""
 
+import errno
 import os
 import socket
 import sys
@@ -76,7 +77,7 @@ def serve(settings: Settings) -> NoReturn:
 
 
 def _listen(settings: Settings) -> tuple[socket.socket, ...]:
-    where = f"{settings.host}:{settings.port}"
+    where = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
     try:
         if not (settings.insecure_bind or is_loopback(settings.host)):
             fail(
@@ -88,7 +89,8 @@ def _listen(settings: Settings) -> tuple[socket.socket, ...]:
             where = settings.unix
             listeners.append(open_unix_listener(Path(settings.unix)))
     except OSError as error:
-        fail(f"cannot listen on {where}: {error.strerror}; free it, or choose another with --host, --port or --unix")
+        free = "free it, or " if error.errno == errno.EADDRINUSE else ""
+        fail(f"cannot listen on {where}: {error.strerror or error}; {free}choose another with --host, --port or --unix")
     return tuple(listeners)
 
 

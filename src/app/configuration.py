@@ -74,12 +74,27 @@ def _convert(name: str, value: object, where: str) -> object:
             value = _read_text(value, kind)
         return msgspec.convert(value, kind, strict=strict)
     except (msgspec.ValidationError, ValueError) as error:
-        raise ConfigurationError(f"{where} is {value!r}: {error}") from error
+        raise ConfigurationError(f"{where} is {value!r}: {_expected(kind, str(error))}") from error
+
+
+def _expected(kind: object, reason: str) -> str:
+    arguments = typing.get_args(kind)
+    if typing.get_origin(kind) is typing.Literal:
+        return f"it can be {', '.join(arguments[:-1])} or {arguments[-1]}"
+    if "got" not in reason:
+        return reason
+    if kind in (Size, PositiveSize):
+        return "a whole number of bytes is expected, with a unit if wanted: 65536, 64KiB, 1MiB or 2GiB"
+    if arguments[:1] == (int,):
+        return "a whole number is expected"
+    return "a number is expected" if arguments[:1] == (float,) else reason
 
 
 def _read_text(text: str, kind: object) -> object:
     if kind in (Size, PositiveSize):
         return _bytes(text)
+    if typing.get_origin(kind) is typing.Literal:
+        return text.lower()
     if typing.get_origin(kind) is tuple:
         return [word for word in text.split(",") if word]
     return text

@@ -32,13 +32,14 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, naming the nearest option where one is not known, and exit."""
         unknown = re.match(r"unrecognized arguments: (--[^\s=]+)", message)
+        # What no subcommand knew is reported by the parser above it.
+        where = self.below[0] if self.below and message.startswith("unrecognized") else self
         if unknown:
             nearest = difflib.get_close_matches(unknown[1], self._options(), 1, 0.0)
             message = f"unknown option {unknown[1]}; the nearest known one is {nearest[0]}"
-        fail(f"{message} (see {self.prog} --help)")
+        fail(f"{message} (see {where.prog} --help)")
 
     def _options(self) -> list[str]:
-        # argparse reports what no subcommand knew to the parser above it.
         known = [option for action in self._actions for option in action.option_strings]
         return known + [option for parser in self.below for option in parser._options()]  # noqa: SLF001 -- its own kind
 

@@ -14,26 +14,32 @@ STARTS_A_TURN = 4
 
 
 class Pace:
-    """A TaskRunner that lets at most STARTS_A_TURN tasks begin before the loop looks after everything else."""
+    """A TaskRunner that lets at most STARTS_A_TURN tasks begin before the loop looks after everything else.
+
+    Turns are counted only where it comes to that: one task after the other does not pay for it.
+    """
 
     def __init__(self, runner: TaskRunner) -> None:
         """Wrap `runner`."""
         self._runner = runner
-        # How many may still begin in this turn.
+        # How many may still begin before the loop has to have a turn.
         self._left = STARTS_A_TURN
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def run(self, request: TaskRequest) -> TaskResult:
         """Begin in this turn, or in order of arrival in one of the next."""
-        if self._left and not self._waiting:
-            if self._left == STARTS_A_TURN:
-                asyncio.get_running_loop().call_soon(self._next_turn)
-            self._left -= 1
+        if self._left:
+            self._begin()
         else:
             turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.append(turn)
             await turn
         return await self._runner.run(request)
+
+    def _begin(self) -> None:
+        self._left -= 1
+        if not self._left:
+            asyncio.get_running_loop().call_soon(self._next_turn)
 
     def _next_turn(self) -> None:
         self._left = STARTS_A_TURN
@@ -41,6 +47,4 @@ class Pace:
             turn = self._waiting.popleft()
             if not turn.done():
                 turn.set_result(None)
-                self._left -= 1
-        if self._left < STARTS_A_TURN:
-            asyncio.get_running_loop().call_soon(self._next_turn)
+                self._begin()

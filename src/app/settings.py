@@ -12,7 +12,8 @@ Limit = Annotated[int, Meta(ge=0)]
 Size = Annotated[int, Meta(ge=0, description="bytes")]
 PositiveSize = Annotated[int, Meta(ge=1, description="bytes")]
 """Bytes; wherever it is written as text, with a unit if wanted: `64KiB`, `1MiB`, `2GiB`."""
-Span = Annotated[float, Meta(ge=0)]
+Span = Annotated[float, Meta(ge=0, le=1e9)]
+LongerSpan = Annotated[float, Meta(gt=0, le=1e9)]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
@@ -32,12 +33,14 @@ class Settings:
     )
     insecure_bind: bool = _setting(default=False, text="listen on an address that other hosts can reach, unencrypted")
     max_connections: Count = _setting(4096, "clients at once; further ones are refused")
-    workers: Count = _setting(1, "processes that serve; limits are totals, divided among them")
+    workers: Annotated[int, Meta(ge=1, le=256)] = _setting(
+        1, "processes that serve; limits are totals, divided among them"
+    )
     max_running: Count = _setting(4096, "tasks that run at once; further ones wait in a queue")
     max_queued: Limit = _setting(16384, "tasks that may wait; past that the agent stops reading from clients")
     max_in_flight: Count = _setting(1024, "requests that one connection may have in flight before it is not read")
     max_line: PositiveSize = _setting(MIB, "bytes of one request line")
-    line_seconds: Span = _setting(30.0, "seconds in which a request line that has begun must be complete")
+    line_seconds: LongerSpan = _setting(30.0, "seconds in which a request line that has begun must be complete")
     max_output: Size = _setting(1024 * MIB, "bytes of output of one task, past which it is killed; 0 for no limit")
     max_spool: Size = _setting(10 * 1024 * MIB, "bytes of output on disk in all, past which the task that writes ends")
     max_held: Size = _setting(64 * MIB, "bytes of output in memory in all, past which small ones go to disk too")

@@ -13,8 +13,8 @@ from collections.abc import Callable
 import structlog
 
 from ..adapters.subprocess import procfs
-from ..adapters.subprocess.containment import become_subreaper
 from ..adapters.subprocess.descent import Descent
+from ..adapters.subprocess.subreaper import become_subreaper
 from .orphans import Orphans
 from .stop_signals import StopSignals
 from .worker import HURRY, STOP, Worker, start_worker

@@ -2,12 +2,13 @@
 
 import asyncio
 import os
+import resource
 from pathlib import Path
 from typing import Any
 
 import pytest
 from agent import Agent, running_agent
-from proc import children, descriptors, eventually
+from proc import children, descriptors, eventually, memory_kib
 from trees import sleeper
 
 # Hazard 15, all through this file.
@@ -88,3 +89,24 @@ async def test_on_a_full_disk_the_task_that_writes_fails(tmp_path: Path) -> None
         result = await agent.run("head", "-c", "700000", "/dev/zero")
         assert (result["exit_code"], len(result["output"])) == (0, 700_000)
         await assert_all_is_well(agent, before)
+
+
+async def test_without_memory_a_task_fails() -> None:
+    async with running_agent() as agent:
+        before = await open_at_rest(agent)
+        worker = agent.worker
+        try:
+            # Nothing more than it has: too little to start a process.
+            limit_memory(worker, memory_kib(worker, "VmSize") * 1024)
+            result = await agent.run("sh", "-c", "head -c 3000000 /dev/zero; exec sleep 60")
+        finally:
+            limit_memory(worker, resource.RLIM_INFINITY)
+        assert reason(result) == "Cannot allocate memory"
+        assert agent.worker == worker
+        await assert_all_is_well(agent, before)
+
+
+def limit_memory(pid: int, size: int) -> None:
+    """Let a process have no more address space than `size` bytes."""
+    _, hard = resource.prlimit(pid, resource.RLIMIT_AS)
+    resource.prlimit(pid, resource.RLIMIT_AS, (size, hard))

@@ -78,11 +78,12 @@ async def test_all_workers_serve_and_one_that_dies_takes_only_its_own_tasks_alon
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_a_signal_to_the_whole_group_counts_once(number: signal.Signals) -> None:
+async def test_a_signal_to_the_whole_group_counts_once(tmp_path: Path, number: signal.Signals) -> None:
     # As a terminal sends Ctrl-C, or a service manager SIGTERM: to supervisor and workers.
     async with running_agent("--workers", "2", launcher=("setsid",)) as agent, await agent.connect() as client:
-        await client.request(command=["sh", "-c", "echo begun >&2; sleep 0.7; echo done"])
-        await eventually(lambda: bool(children(agent.workers[0]) or children(agent.workers[1])))
+        await client.request(command=["sh", "-c", 'touch "$0"; sleep 0.7; echo done', str(tmp_path / "begun")])
+        # Before it has begun, it is still in the agent's own group.
+        await eventually(lambda: any(tmp_path.iterdir()))
         os.killpg(agent.pid, number)
         assert (await client.result())["output"] == "done\n"
         assert await agent.process.wait() == 0

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable
 
 from ...domain.output import NO_OUTPUT, CapturedOutput
-from .spool import READ_BYTES, MemoryOutput, Spool
+from .spool import NO_MEMORY, READ_BYTES, MemoryOutput, Spool
 from .spooling import Spooling
 from .watch import Watch
 
@@ -22,6 +22,7 @@ class Capture:
 
     __slots__ = (
         "_closed",
+        "_failure",
         "_limit",
         "_on_end",
         "_overflowed",
@@ -41,6 +42,7 @@ class Capture:
         """
         self._closed = False
         self._overflowed = False
+        self._failure: OSError | None = None
         self._pipe = pipe
         self._watch = watch
         self._spool = spool
@@ -56,12 +58,12 @@ class Capture:
     @property
     def overflowed(self) -> bool:
         """Whether there was more than may be kept."""
-        return self._overflowed or (self._spooling is not None and self._spooling.overflowed)
+        return self._overflowed if self._spooling is None else self._spooling.overflowed
 
     @property
     def failure(self) -> OSError | None:
         """Why the rest could not be kept, if so."""
-        return None if self._spooling is None else self._spooling.failure
+        return self._failure if self._spooling is None else self._spooling.failure
 
     @property
     def at_rest(self) -> bool:
@@ -71,7 +73,9 @@ class Capture:
     @property
     def ended(self) -> bool:
         """Whether nothing more will be read."""
-        return self._closed or self._overflowed or (self._spooling is not None and self._spooling.ended)
+        if self._spooling is not None:
+            return self._spooling.ended
+        return self._closed or self._overflowed or self._failure is not None
 
     async def finish(self) -> None:
         """Take what is in the pipe by now, one pipe's capacity at most, and wait for nothing but the disk."""
@@ -102,6 +106,9 @@ class Capture:
         try:
             data = os.read(self._pipe, count)
         except BlockingIOError:
+            return
+        except MemoryError:
+            self._failure = NO_MEMORY
             return
         if not data:
             self._closed = True

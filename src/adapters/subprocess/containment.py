@@ -6,7 +6,6 @@ that are ending, in slices of time. Tasks are taken for careless, not hostile: o
 """
 
 import asyncio
-import ctypes
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +18,6 @@ from .reserve import Reserve
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 RLIMIT_LOCKS = 10
-_PR_SET_CHILD_SUBREAPER = 36
 ANSWER_SECONDS = 2.0
 """After which a task whose processes cannot be killed is answered all the same."""
 SLICE_SECONDS = 0.005
@@ -37,16 +35,6 @@ class _Ending:
     gone: asyncio.Future[bool]
     deadline: float
     clean: int = 0
-
-
-def become_subreaper() -> None:
-    """Have descendants whose parents die become children of this process (PR_SET_CHILD_SUBREAPER of prctl(2)).
-
-    Raises OSError on a kernel before Linux 3.4.
-    """
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
 
 
 class Containment:
@@ -117,11 +105,13 @@ class Containment:
         while self._ending:
             marks = frozenset(self._ending)
             sightings: dict[int, Sighting] = {}
+            looked = True
             try:
                 await self._walk(marks, sightings)
-            except OSError as error:
+            except (OSError, MemoryError) as error:
                 # What was not looked at is not gone.
-                sightings = dict.fromkeys(marks, Sighting(died=True, reason=f"cannot look for it: {error.strerror}"))
+                looked = False
+                sightings = dict.fromkeys(marks, Sighting(died=True, reason=f"cannot look for it: {error!r}"))
             for number, mark in enumerate(marks, start=1):
                 self._judge(mark, sightings.get(mark))
                 if number % JUDGED_A_TURN == 0:
@@ -131,7 +121,7 @@ class Containment:
                 pause = FIRST_PAUSE_SECONDS
                 continue
             awaited = [mark for mark, ending in self._ending.items() if not ending.gone.done()]
-            if awaited and not any(mark in sightings and sightings[mark].alive for mark in awaited):
+            if looked and awaited and not any(mark in sightings and sightings[mark].alive for mark in awaited):
                 # Nothing has to be given time to die: the next walk is only to make sure.
                 await asyncio.sleep(0)
                 continue
@@ -192,8 +182,8 @@ class Containment:
             if self._goes_on(walk):
                 self._tidying = self._loop.call_later(0, self._tidy, walk)
                 return
-        except OSError as error:
-            _log.warning("cannot look for what ended tasks have left", reason=error.strerror)
+        except (OSError, MemoryError) as error:
+            _log.warning("cannot look for what ended tasks have left", reason=repr(error))
         self._tidying = None
         if self._descent.has_children:
             self._tidy_later()

@@ -6,15 +6,16 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, Self
 
-from ...domain.outcome import Execution, NotStarted
-from ...domain.output import NO_OUTPUT
+from ...domain.outcome import Execution, NotStarted, Outcome
+from ...domain.output import NO_OUTPUT, CapturedOutput
 from ...domain.ports import Clock
 from ...domain.task import TaskRequest
-from .containment import Containment, become_subreaper
+from .containment import Containment
 from .leader import Exits
 from .process import Handling, Leftovers, Process
 from .spawn import Busy, Spawned, Spawner
 from .spool import Spool
+from .subreaper import become_subreaper
 from .watch import Watch
 
 BUSY_RETRY_SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
@@ -89,21 +90,12 @@ class SubprocessExecutor:
             return Execution(process, NO_OUTPUT, self._clock.monotonic_seconds())
         self._running.add(process)
         try:
-            return await self._see_to_its_end(process)
+            outcome, output, interrupted = await _see_out(process)
         finally:
+            # Also where memory has run out in the middle: a stop must not wait for it for ever.
             self._running.discard(process)
             if not self._running:
                 self._none_left.set()
-
-    async def _see_to_its_end(self, process: Process) -> Execution:
-        interrupted = False
-        try:
-            await process.over
-        except asyncio.CancelledError:
-            interrupted = True
-        if not process.at_rest:
-            interrupted |= await _see_through(process.end())
-        outcome, output = process.collect()
         if interrupted:
             output.close()
             await _see_through(self._handling.spool.freed())
@@ -130,6 +122,18 @@ def _undo(spawned: Spawned, error: OSError) -> NotStarted:
     os.waitpid(spawned.pid, 0)
     os.close(spawned.stdout)
     return NotStarted(f"cannot watch the process: {error.strerror}")
+
+
+async def _see_out(process: Process) -> tuple[Outcome, CapturedOutput, bool]:
+    """Return how it ended, what it wrote, and whether that was cancelled meanwhile."""
+    interrupted = False
+    try:
+        await process.over
+    except asyncio.CancelledError:
+        interrupted = True
+    if not process.at_rest:
+        interrupted |= await _see_through(process.end())
+    return *process.collect(), interrupted
 
 
 async def _see_through(ending: Coroutine[Any, Any, None]) -> bool:

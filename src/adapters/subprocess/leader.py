@@ -1,7 +1,6 @@
 """The first process of a task: whether it has ended, killing its group, reaping it, in the only safe order."""
 
 import asyncio
-import contextlib
 import os
 import signal
 from collections.abc import Callable
@@ -38,9 +37,10 @@ class Leader:
     def kill_group(self) -> None:
         """Send SIGKILL to the group, unless the leader has been reaped."""
         if not self.reaped:
-            # EPERM: every member runs as somebody else, such as sudo(8). ESRCH: nobody is there.
-            with contextlib.suppress(ProcessLookupError, PermissionError):
+            try:
                 os.killpg(self.pid, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
+                return  # nobody is there, or every member runs as somebody else, such as sudo(8)
 
     def reap(self) -> int:
         """Collect the zombie; return its exit code as subprocess gives it, -n after signal n."""

@@ -1,6 +1,7 @@
 """Where output is kept that is too much for memory: unlinked files, within a budget, off the event loop."""
 
 import asyncio
+import errno
 import os
 import tempfile
 import threading
@@ -15,6 +16,7 @@ T = TypeVar("T")
 
 READ_BYTES = 64 * 1024
 THREADS = 4
+NO_MEMORY = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
 
 
 class Stop(Enum):

@@ -9,7 +9,7 @@ import termios
 from collections.abc import Callable
 from typing import BinaryIO
 
-from .spool import READ_BYTES, Spool, SpooledOutput, Stop, move, write_all
+from .spool import NO_MEMORY, READ_BYTES, Spool, SpooledOutput, Stop, move, write_all
 from .watch import Watch
 
 STEP_BYTES = 1024 * 1024
@@ -86,8 +86,8 @@ class Spooling:
         try:
             await self._start_file(before)
             await self._move()
-        except OSError as error:
-            self.failure = error
+        except (OSError, MemoryError) as error:
+            self.failure = error if isinstance(error, OSError) else NO_MEMORY
         finally:
             self._unwatch()
         if self.ended:

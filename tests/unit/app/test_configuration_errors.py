@@ -102,6 +102,26 @@ def test_a_value_of_the_wrong_type_in_the_file_is_refused_with_its_place(config:
     assert complaint(config, NOTHING, NOTHING).startswith(f"{name} in {config} is ")
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "advice"),
+    [
+        ("leftovers", "killall", "it can be kill, keep or kill-all"),
+        ("max_line", "10XB", "64KiB"),
+        ("port", "abc", "a whole number is expected"),
+        ("linger_ms", "soon", "a number is expected"),
+        ("line_seconds", "0", "> 0"),
+        ("drain_seconds", "inf", "<= 1000000000"),
+        ("workers", "1000", "<= 256"),
+    ],
+)
+def test_what_would_be_right_is_said(name: str, value: str, advice: str) -> None:
+    assert advice in complaint(None, NOTHING, {name: value})
+
+
+def test_case_does_not_matter_where_there_is_a_choice() -> None:
+    assert read_settings(None, NOTHING, {"log_level": "INFO"}).log_level == "info"
+
+
 def test_what_is_wrong_is_said_even_where_a_later_source_would_win(config: Path) -> None:
     config.write_text("port = 'x'")
     assert complaint(config, {"EXECWIRE_PORT": "1"}, {"port": "2"}).startswith(f"port in {config}")
