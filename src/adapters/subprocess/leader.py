@@ -8,7 +8,7 @@ from collections.abc import Callable
 from ...domain.ports import Clock
 from .watch import Watch
 
-YOUNG_SECONDS = 0.04
+YOUNG_SECONDS = 0.01
 
 
 class Leader:
