@@ -1,10 +1,7 @@
 """What is adopted, and nobody asked to end: tidied up after its own end, or ended at the agent's stop."""
 
 import asyncio
-import ctypes
-import errno
 from collections.abc import AsyncIterator
-from types import SimpleNamespace
 
 import pytest
 from proc import eventually
@@ -12,7 +9,7 @@ from process_table import ProcessTable
 from turns import past
 
 from execwire.adapters.subprocess import containment
-from execwire.adapters.subprocess.containment import Containment, become_subreaper
+from execwire.adapters.subprocess.containment import Containment
 
 
 @pytest.fixture
@@ -91,26 +88,3 @@ async def test_closing_ends_the_sweep_of_what_does_not_die(table: ProcessTable) 
     await past(0.01)
     assert table.walks == walks
     ending.cancel()
-
-
-@pytest.mark.parametrize("answer", [0, -1])
-def test_a_kernel_that_knows_no_subreapers_is_an_error(monkeypatch: pytest.MonkeyPatch, answer: int) -> None:
-    asked: list[tuple[int, ...]] = []
-
-    def prctl(*arguments: int) -> int:
-        asked.append(arguments)
-        ctypes.set_errno(errno.EINVAL)
-        return answer
-
-    def load(name: object, *, use_errno: bool) -> SimpleNamespace:
-        assert (name, use_errno) == (None, True)
-        return SimpleNamespace(prctl=prctl)
-
-    monkeypatch.setattr(ctypes, "CDLL", load)
-    if answer:
-        with pytest.raises(OSError) as error:  # noqa: PT011 -- the number is looked at below
-            become_subreaper()
-        assert error.value.errno == errno.EINVAL
-    else:
-        become_subreaper()
-    assert asked == [(36, 1, 0, 0, 0)]
