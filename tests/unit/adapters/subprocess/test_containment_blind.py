@@ -3,10 +3,9 @@
 import asyncio
 import errno
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-from proc import eventually
+from proc import eventually, open_descriptors
 from process_table import ProcessTable
 from structlog.testing import capture_logs
 
@@ -107,12 +106,9 @@ async def test_tidying_up_that_cannot_look_says_so_and_is_tried_again(
 
 
 async def test_while_it_looks_there_are_descriptors_to_be_had(table: BlindTable, contained: Containment) -> None:
-    def open_now() -> int:
-        return sum(1 for _ in Path("/proc/self/fd").iterdir())
-
-    before = open_now()
-    inside: list[int] = []
-    table.before["children", table.me] = lambda: inside.append(open_now())
+    before = open_descriptors()
+    inside: list[set[int]] = []
+    table.before["children", table.me] = lambda: inside.append(open_descriptors())
     assert await ended(contained)
-    assert inside == [before - SIZE]
-    assert open_now() == before
+    assert [len(before - descriptors) for descriptors in inside] == [SIZE]
+    assert len(before - open_descriptors()) == 0

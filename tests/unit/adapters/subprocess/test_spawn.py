@@ -49,9 +49,10 @@ def spawn(monkeypatch: pytest.MonkeyPatch) -> FakeSpawn:
 @pytest.fixture
 def own() -> Iterator[tuple[int, int]]:
     """The limits of open files of this process, which have to be the same afterwards."""
-    before = resource.getrlimit(resource.RLIMIT_NOFILE), resource.getrlimit(RLIMIT_LOCKS), open_descriptors()
+    before, opened = (resource.getrlimit(resource.RLIMIT_NOFILE), resource.getrlimit(RLIMIT_LOCKS)), open_descriptors()
     yield before[0]
-    assert (resource.getrlimit(resource.RLIMIT_NOFILE), resource.getrlimit(RLIMIT_LOCKS), open_descriptors()) == before
+    assert (resource.getrlimit(resource.RLIMIT_NOFILE), resource.getrlimit(RLIMIT_LOCKS)) == before
+    assert open_descriptors() - opened == set()
 
 
 @pytest.mark.parametrize("lower", [0, 1])
