@@ -26,7 +26,7 @@ def test_every_row_of_promises_names_what_shows_it() -> None:
 def test_every_hazard_has_a_test_that_names_it() -> None:
     covered: set[int] = set()
     for text in sources():
-        for numbers in re.findall(r"Hazards? ((?:\d+(?:, | and | to |\u2013)?)+)", text):
+        for numbers in re.findall(r"Hazards? ((?:\d+(?:, | and | to |-)?)+)", text):
             covered |= expanded(numbers)
     assert set(HAZARDS) - covered == set()
 
@@ -34,7 +34,7 @@ def test_every_hazard_has_a_test_that_names_it() -> None:
 def expanded(numbers: str) -> set[int]:
     """`1, 3 and 5 to 7` as numbers."""
     found: set[int] = set()
-    for first, last in re.findall(r"(\d+)(?:(?: to |\u2013)(\d+))?", numbers):
+    for first, last in re.findall(r"(\d+)(?:(?: to |-)(\d+))?", numbers):
         found |= set(range(int(first), int(last or first) + 1))
     return found
 
