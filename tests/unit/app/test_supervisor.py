@@ -1,7 +1,6 @@
 """What the supervisor decides, with workers that a test plays."""
 
 import errno
-import os
 import signal
 from collections.abc import Iterator
 
@@ -13,7 +12,6 @@ from workers import FakeSystem, FakeWorker, Run, dies, lives
 from execwire.adapters.subprocess.descent import CLEAN_WALKS
 from execwire.app import orphans, supervisor
 from execwire.app.supervisor import FAILED, MAX_YOUNG_DEATHS
-from execwire.app.worker import HURRY, STOP
 
 
 @pytest.fixture
@@ -25,16 +23,6 @@ def system(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSystem]:
         yield system
         system.shut_down()
     assert len(open_descriptors() - before) <= 1, "the selector alone may stay"
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-@pytest.mark.parametrize("workers", [1, 3])
-def test_it_is_ready_once_and_stops_in_good_order(system: FakeSystem, number: int, workers: int) -> None:
-    run = Run(system, workers)
-    assert run.until_stopped(number) == 0
-    assert run.ready == 1
-    assert len(system.forked) == workers
-    assert system.killed == []
 
 
 def test_a_worker_that_dies_is_replaced_and_that_is_logged(system: FakeSystem) -> None:
@@ -110,60 +98,6 @@ def test_deaths_of_old_workers_are_no_reason_to_give_up(system: FakeSystem, monk
     assert Run(system).until_stopped() == 0
 
 
-def test_a_worker_that_fails_while_stopping_makes_the_stop_a_failure(system: FakeSystem) -> None:
-    def fails(_: FakeSystem, worker: FakeWorker) -> None:
-        worker.on_order = lambda system, worker: system.end(worker, 1 << 8)
-
-    system.live(fails)
-    assert Run(system).until_stopped() == FAILED
-    assert len(system.forked) == 1
-
-
-@pytest.mark.parametrize("numbers", [(signal.SIGTERM, signal.SIGINT), (signal.SIGHUP, signal.SIGHUP)])
-def test_a_second_signal_is_an_order_to_hurry(system: FakeSystem, numbers: tuple[int, int]) -> None:
-    orders: list[bytes] = []
-
-    def is_slow(_: FakeSystem, worker: FakeWorker) -> None:
-        worker.on_order = end_when_hurried
-
-    def end_when_hurried(system: FakeSystem, worker: FakeWorker) -> None:
-        if HURRY in worker.orders:
-            orders.append(worker.orders)
-            system.end(worker)
-
-    system.live(is_slow)
-    with capture_logs() as logs:
-        assert Run(system, 2).until_stopped(*numbers) == 0
-    assert orders == [STOP + HURRY] * 2
-    assert [(log["reason"], log["now"]) for log in logs if log["event"] == "stopping"] == [
-        (signal.Signals(numbers[0]).name, False), (signal.Signals(numbers[1]).name, True)
-    ]  # fmt: skip
-
-
-def test_a_worker_that_does_not_stop_in_time_is_killed(system: FakeSystem) -> None:
-    def hangs(_: FakeSystem, worker: FakeWorker) -> None:
-        worker.on_order = lambda _system, _worker: None
-
-    system.live(hangs)
-    with capture_logs() as logs:
-        assert Run(system, stop_seconds=0.0).until_stopped() == FAILED
-    assert system.killed == system.forked
-    assert any(log["event"] == "a worker does not stop; killed" for log in logs)
-
-
-def test_a_worker_that_dies_as_it_is_told_to_stop_is_no_trouble(system: FakeSystem) -> None:
-    run = Run(system)
-
-    def close_and_stop() -> None:
-        [worker] = system.workers
-        os.close(worker.reading)
-        system.send(signal.SIGTERM)
-        system.end(worker)
-        worker.reading = os.open(os.devnull, os.O_RDONLY)
-
-    assert run.supervisor.run(close_and_stop) == 0
-
-
 # Hazard 15.
 def test_a_fork_that_fails_is_tried_again_and_costs_no_descriptors(system: FakeSystem) -> None:
     system.refusals = [BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable") for _ in range(10)]
@@ -196,22 +130,6 @@ def test_who_was_there_before_the_supervisor_is_none_of_its_business(system: Fak
     system.live(dies, lives)
     assert Run(system).until_stopped() == 0
     assert system.table.alive == [stranger]
-
-
-def test_a_stop_while_a_worker_waits_for_its_restart_starts_none(
-    system: FakeSystem, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(supervisor, "BACKOFF_SECONDS", 1000.0)
-
-    run = Run(system)
-
-    def die_and_stop_later() -> None:
-        dies(system, system.workers[0])
-        # As what it left behind is looked for, it has been buried.
-        system.table.before["children", system.table.me] = lambda: system.send(signal.SIGTERM)
-
-    assert run.supervisor.run(die_and_stop_later) == 0
-    assert len(system.forked) == 1
 
 
 def test_a_child_that_dies_is_seen_even_where_that_was_left_ignored(system: FakeSystem) -> None:
