@@ -61,9 +61,9 @@ class Orphans:
             for _ in self._walk:
                 if time.monotonic() >= now + SLICE_SECONDS:
                     return
-        except OSError as error:
+        except (OSError, MemoryError) as error:
             # What was not looked at is not gone.
-            self._sighting = Sighting(died=True, reason=f"cannot look for it: {error.strerror}")
+            self._sighting = Sighting(died=True, reason=f"cannot look for it: {error!r}")
         self._walk = None
         self._judge(self._sighting)
 
