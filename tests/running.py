@@ -38,6 +38,9 @@ class FakeContainment:
     def released(self, _: int) -> None:
         self.calls.append("release")
 
+    async def turn(self) -> None:
+        """Come at once."""
+
     async def end(self, mark: int) -> bool:
         assert mark == MARK
         self.calls.append("end all")

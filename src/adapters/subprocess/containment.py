@@ -14,6 +14,7 @@ import structlog
 
 from .descent import CLEAN_WALKS, Descent, Sighting
 from .reserve import Reserve
+from .turns import Turns
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
@@ -28,6 +29,8 @@ LAST_PAUSE_SECONDS = 0.05
 STUBBORN_PAUSE_SECONDS = 0.5
 """Between walks while nobody waits any more for what they look for."""
 TIDY_SECONDS = 1.0
+KILLED_A_TURN = 8
+"""Tasks; with all of a thousand in one turn, the loop stood still for a tenth of a second."""
 
 
 @dataclass(slots=True)
@@ -43,6 +46,7 @@ class Containment:
     def __init__(self) -> None:
         """Sweep nothing yet."""
         self._descent = Descent()
+        self._turns = Turns(KILLED_A_TURN)
         self._reserve = Reserve()
         self._loop = asyncio.get_running_loop()
         self._marks = itertools.count(1)
@@ -69,6 +73,10 @@ class Containment:
     def abandoned(self, pid: int) -> None:
         """Take over the reaping of an enrolled child."""
         self._descent.abandon(pid)
+
+    async def turn(self) -> None:
+        """Wait for the turn to kill: thousands that die in one moment take the processors away from whoever kills."""
+        await self._turns.next()
 
     async def end(self, mark: int) -> bool:
         """Kill every process of a task; return True when all have been seen dead, False if that takes over 2 s.

@@ -88,6 +88,7 @@ class Process:
         """Kill what has to go, see it dead, take the output that is there; what is left is to `collect`."""
         self._stop_timers()
         if not self._ended_by_itself or self._handling.leftovers is Leftovers.KILL_ALL:
+            await self._handling.containment.turn()
             self.leader.kill_group()
             await self._handling.containment.end(self._mark)
         elif self._handling.leftovers is Leftovers.KILL:

@@ -1,8 +1,6 @@
 """When freed memory is handed back, with the allocators played by a test."""
 
 import asyncio
-import ctypes
-import gc
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 
@@ -26,6 +24,10 @@ class Trimming:
         self.executor = FakeTaskExecutor(FakeClock())
         self.drain = Drain(self.executor, self.executor.clock)
 
+    def library(self, name: str | None) -> object:
+        assert name is None
+        return self
+
     def malloc_trim(self, pad: int) -> int:
         assert pad == 0
         self.asked.append("trim")
@@ -36,13 +38,18 @@ class Trimming:
         return 0
 
 
+def bare(_: None) -> object:
+    """A C library that has no such call."""
+    return SimpleNamespace()
+
+
 @pytest.fixture
 async def trimming(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Trimming]:
     trimming = Trimming()
     with monkeypatch.context() as patch:
         patch.setattr(memory, "CHECK_SECONDS", PAUSE)
-        patch.setattr(ctypes, "CDLL", lambda _: trimming)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
-        patch.setattr(gc, "collect", trimming.collect)
+        patch.setattr(memory, "ctypes", SimpleNamespace(CDLL=trimming.library))
+        patch.setattr(memory, "gc", SimpleNamespace(collect=trimming.collect))
         task = asyncio.create_task(memory.hand_back(trimming.drain))
         yield trimming
         task.cancel()
@@ -75,9 +82,10 @@ async def test_while_a_task_runs_nothing_is_done(trimming: Trimming) -> None:
 async def test_a_c_library_without_that_call_is_done_without(
     monkeypatch: pytest.MonkeyPatch, trimming: Trimming
 ) -> None:
-    monkeypatch.setattr(ctypes, "CDLL", lambda _: SimpleNamespace())  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
-    task = asyncio.create_task(memory.hand_back(trimming.drain))
-    await settle()
+    with monkeypatch.context() as patch:
+        patch.setattr(memory, "ctypes", SimpleNamespace(CDLL=bare))
+        task = asyncio.create_task(memory.hand_back(trimming.drain))
+        await settle()
     await trimming.drain.execute(TaskRequest(("true",)))
     await eventually(lambda: sorted(trimming.asked) == ["collect", "collect", "trim"])
     assert not task.done()

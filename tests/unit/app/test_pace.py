@@ -21,22 +21,12 @@ class FakeTaskRunner:
         return echo(request)
 
 
-class CountedPace(Pace):
-    """A Pace that counts its own turns."""
-
-    turns = 0
-
-    def _next_turn(self) -> None:
-        self.turns += 1
-        super()._next_turn()
-
-
 class Paced:
     """A Pace over such a runner, and the turns of the loop."""
 
     def __init__(self) -> None:
         self.runner = FakeTaskRunner()
-        self.pace = CountedPace(self.runner)
+        self.pace = Pace(self.runner)
 
     def start(self, *names: str) -> list[asyncio.Task[TaskResult]]:
         return [asyncio.create_task(self.pace.run(TaskRequest((name,)))) for name in names]
@@ -94,15 +84,6 @@ async def test_one_turn_later_there_is_room_for_as_many_again(paced: Paced) -> N
         await settle()
         paced.runner.turn += 1
     assert len(paced.runner.begun) == 3 * STARTS_A_TURN
-
-
-async def test_nothing_turns_once_nobody_begins(paced: Paced) -> None:
-    paced.start(*names(10))
-    await settle()
-    turns = paced.pace.turns
-    assert turns == 10 // STARTS_A_TURN
-    await settle()
-    assert paced.pace.turns == turns
 
 
 async def test_the_result_is_the_runners(paced: Paced) -> None:

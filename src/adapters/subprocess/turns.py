@@ -1,0 +1,40 @@
+"""Bursts spread over turns of the event loop, so that everything else gets its turn in between."""
+
+import asyncio
+from collections import deque
+
+
+class Turns:
+    """Lets so many callers go on before the loop looks after everything else; the rest follow in order of arrival.
+
+    Turns are counted only where it comes to that: one caller after the other does not pay for it.
+    """
+
+    def __init__(self, a_turn: int) -> None:
+        """Let `a_turn` callers go on in one turn."""
+        self._a_turn = a_turn
+        # How many may still go on before the loop has to have a turn.
+        self._left = a_turn
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    async def next(self) -> None:
+        """Return in this turn, or in one of the next."""
+        if self._left:
+            self._take()
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        await turn
+
+    def _take(self) -> None:
+        self._left -= 1
+        if not self._left:
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._left = self._a_turn
+        while self._waiting and self._left:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                self._take()

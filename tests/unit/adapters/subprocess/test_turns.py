@@ -1,0 +1,62 @@
+import asyncio
+
+from turns import settle
+
+from execwire.adapters.subprocess.turns import Turns
+
+A_TURN = 3
+
+
+class CountedTurns(Turns):
+    """Turns that counts how often the loop was asked for one."""
+
+    counted = 0
+
+    def _turn(self) -> None:
+        self.counted += 1
+        super()._turn()
+
+
+async def test_a_burst_goes_on_a_few_a_turn_in_order_of_arrival() -> None:
+    turns, gone_on = Turns(A_TURN), list[int]()
+
+    async def caller(number: int) -> None:
+        await turns.next()
+        gone_on.append(number)
+
+    callers = [asyncio.create_task(caller(number)) for number in range(10)]
+    seen: list[int] = []
+    while len(gone_on) < 10:
+        await asyncio.sleep(0)
+        seen.append(len(gone_on))
+    assert gone_on == list(range(10))
+    steps = [after - before for before, after in zip([0, *seen], seen, strict=False)]
+    assert max(steps) == A_TURN
+    await asyncio.wait(callers)
+
+
+async def test_one_after_the_other_asks_for_a_turn_only_now_and_then() -> None:
+    turns = CountedTurns(A_TURN)
+    for _ in range(4 * A_TURN):
+        await turns.next()
+        await settle()
+    assert turns.counted == 4
+
+
+async def test_once_nobody_comes_nothing_turns() -> None:
+    turns = CountedTurns(A_TURN)
+    await asyncio.gather(*(turns.next() for _ in range(10)))
+    await settle()
+    counted = turns.counted
+    assert counted == 10 // A_TURN
+    await settle()
+    assert turns.counted == counted
+
+
+async def test_who_gives_up_while_waiting_takes_nobodys_turn() -> None:
+    turns = Turns(1)
+    callers = [asyncio.create_task(turns.next()) for _ in range(3)]
+    await asyncio.sleep(0)
+    callers[1].cancel()
+    await asyncio.wait(callers)
+    assert [caller.cancelled() for caller in callers] == [False, True, False]
