@@ -16,9 +16,9 @@ BECOME_STRANGER = (
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
 
 
-def skip_unless_he_can_run_an_agent() -> None:
-    """Skip where the checkout or the interpreter lies in a folder that is not open to others."""
-    command = (*BECOME_STRANGER, sys.executable, "-c", "import execwire.app.cli")
+def skip_unless_he_can_run_an_agent(launcher: tuple[str, ...] = BECOME_STRANGER) -> None:
+    """Skip where the checkout or the interpreter lies in a folder that is not open to whom `launcher` becomes."""
+    command = (*launcher, sys.executable, "-c", "import execwire.app.cli")
     if subprocess.run(command, check=False, capture_output=True).returncode != 0:
         pytest.skip("another user can not read this checkout or its interpreter")
 

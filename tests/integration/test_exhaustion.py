@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from agent import Agent, running_agent
 from proc import children, descriptors, eventually, memory_kib
+from strangers import skip_unless_he_can_run_an_agent
 from trees import sleeper
 
 # Hazard 15, all through this file.
@@ -66,6 +67,7 @@ async def test_without_a_descriptor_for_a_client_it_waits_until_there_is_one() -
 
 @needs_root
 async def test_without_a_process_to_be_had_a_task_fails() -> None:
+    skip_unless_he_can_run_an_agent(AS_SOMEBODY)
     async with running_agent(launcher=("prlimit", "--nproc=16:16", *AS_SOMEBODY)) as agent:
         before = await open_at_rest(agent)
         async with await agent.connect() as client:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from agent import Agent, running_agent
 from proc import alive_with, children, eventually, zombies
+from strangers import skip_unless_he_can_run_an_agent
 from trees import sleeper
 
 NOBODY = "54322"
@@ -47,6 +48,7 @@ async def test_what_may_not_be_signalled_is_answered_all_the_same_and_logged(
 ) -> None:
     # Hazard 7.
     launcher = ("setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups")
+    skip_unless_he_can_run_an_agent(launcher)
     async with running_agent("--drain-seconds", "0", launcher=launcher) as agent:
         started = time.monotonic()
         result = await agent.run(str(becomes_root), timeout=300)
