@@ -77,8 +77,6 @@ async def test_all_workers_serve_and_one_that_dies_takes_only_its_own_tasks_alon
         await eventually(lambda: not trees[first].alive and len(agent.workers) == 2)
         assert len(trees[second].alive) == 3
         await eventually(lambda: zombies(agent.pid) == [])
-        for client in clients:
-            await client.__aexit__()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
