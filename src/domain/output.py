@@ -33,6 +33,12 @@ class CapturedOutput(Protocol):
 CHUNK_BYTES = 256 * 1024
 
 
+async def in_chunks(held: bytes) -> AsyncIterator[bytes]:
+    """Yield bytes that are in memory, 256 KiB at a time."""
+    for start in range(0, len(held), CHUNK_BYTES):
+        yield held[start : start + CHUNK_BYTES]
+
+
 @dataclass(frozen=True, slots=True)
 class HeldOutput:
     """Output that is simply there, in memory, on nobody's account: what is empty, and what fakes say."""
@@ -44,10 +50,9 @@ class HeldOutput:
         """How many bytes there are."""
         return len(self.held)
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    def chunks(self) -> AsyncIterator[bytes]:
         """Yield the bytes, 256 KiB at a time."""
-        for start in range(0, len(self.held), CHUNK_BYTES):
-            yield self.held[start : start + CHUNK_BYTES]
+        return in_chunks(self.held)
 
     def close(self) -> None:
         """Do nothing: the bytes go when the object goes."""

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from enum import Enum, auto
 from typing import BinaryIO, TypeVar
 
-from ...domain.output import CHUNK_BYTES
+from ...domain.output import CHUNK_BYTES, in_chunks
 
 T = TypeVar("T")
 
@@ -63,10 +63,9 @@ class MemoryOutput:
         """How many bytes there are."""
         return len(self.held)
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    def chunks(self) -> AsyncIterator[bytes]:
         """Yield the bytes, 256 KiB at a time."""
-        for start in range(0, len(self.held), CHUNK_BYTES):
-            yield self.held[start : start + CHUNK_BYTES]
+        return in_chunks(self.held)
 
     def close(self) -> None:
         """Give the memory back."""
