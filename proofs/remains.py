@@ -11,6 +11,7 @@ from proc import alive_with, descriptors, memory_kib, zombies
 from .verdict import BrokenError
 
 REST_SECONDS = 30.0
+SETTLE_SECONDS = 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,17 @@ async def at_rest(agent: Agent, marker: str, most_descriptors: int | None = None
             f"more than {most_descriptors} descriptors",
             lambda: descriptors(worker) if len(descriptors(worker)) > most_descriptors else [],
         )
-    return Level(len(descriptors(worker)), memory_kib(worker))
+    return Level(len(descriptors(worker)), await _lowest_memory(worker))
+
+
+async def _lowest_memory(pid: int) -> int:
+    """Watch for a while: what is free goes back to the system within seconds of the last task's end."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    lowest = memory_kib(pid)
+    while time.monotonic() < deadline:
+        await asyncio.sleep(0.1)
+        lowest = min(lowest, memory_kib(pid))
+    return lowest
 
 
 async def _see_none(what: str, found: Callable[[], list[int] | list[str]]) -> None:
