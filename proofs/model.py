@@ -82,6 +82,9 @@ def _judge(line: bytes, programs: Programs) -> Expected:
     known = given if _is_id(given) else None
     command = request.get("command")
     timeout = request.get("timeout")
+    if any(0xD800 <= ord(c) < 0xE000 for key in request for c in key):
+        # A key is read, also one that is then ignored; what is ignored behind it is not.
+        return Expected(known, None, "invalid request: ")
     if (given is None or known is not None) and _is_command(command) and _is_timeout(timeout):
         return Expected(known, command, effect=programs.effect(command, timeout))
     return Expected(known, None, "invalid request: ")
