@@ -45,9 +45,11 @@ async def fuzz(order: Order) -> None:
                 try:
                     await asyncio.to_thread(_round, bench, order.seed + number)
                 except Flaky as error:
-                    raise BrokenError(
-                        f"round {order.seed + number}, seen once and not again: {error.__context__}"
-                    ) from error
+                    causes: tuple[Exception, ...] = getattr(error, "exceptions", (error,))
+                    what = "; ".join(map(repr, causes))
+                    broken = BrokenError(f"round {order.seed + number}, seen once and not again: {what}")
+                    broken.add_note("the end of the agent's log:\n" + agent.log_text()[-LOG_CHARACTERS:])
+                    raise broken from error
                 except BrokenError as error:
                     error.add_note(f"round {number}: make fuzz SEED={order.seed + number} EXAMPLES={ROUND_EXAMPLES}")
                     error.add_note("the end of the agent's log:\n" + agent.log_text()[-LOG_CHARACTERS:])
