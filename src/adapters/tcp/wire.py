@@ -2,6 +2,8 @@
 
 import codecs
 import json
+import re
+import sys
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Final
@@ -13,6 +15,13 @@ from ...domain.task import InvalidTaskError, TaskRequest, TaskResult
 RequestId = str | int
 
 MAX_ID_CHARACTERS = 128
+KNOWN_FIELDS = frozenset({"command", "timeout", "id"})
+SMALLEST_NUMBER = sys.float_info.min * sys.float_info.epsilon
+"""The smallest number above 0; what is written as less than half of it reads as 0, but was not meant as 0."""
+MAX_DIGITS = 600
+"""Of an integer; Python reads no more than 640 where it was told so (PYTHONINTMAXSTRDIGITS)."""
+NO_TEXT = "A lone surrogate is not text"
+NESTED_TOO_DEEPLY = "The line is JSON that is nested too deeply"
 ESCAPE_BYTES = 64 * 1024
 """Escaped at a time: msgspec keeps 900 MB/s up to here and drops to a third of that at 256 KiB."""
 
@@ -58,7 +67,9 @@ class _ResultWithId(_Result, frozen=True, gc=False):
 
 
 _decoder: Final[msgspec.json.Decoder[_Request]] = msgspec.json.Decoder(_Request)
+_decode_fields: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 
 
 def decode_request(line: bytes) -> Incoming | InvalidRequest:
@@ -68,7 +79,7 @@ def decode_request(line: bytes) -> Incoming | InvalidRequest:
         parsed = _decoder.decode(line.decode())
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return _decode_again(line, str(error))
-    return _judge(parsed)
+    return _judge(parsed, line)
 
 
 def encode_result(result: TaskResult, output: bytes, request_id: RequestId | None) -> bytes:
@@ -95,14 +106,23 @@ def _line(result: TaskResult, output: str, request_id: RequestId | None) -> byte
     return _encode(wire) + b"\n"
 
 
-def _judge(parsed: _Request) -> Incoming | InvalidRequest:
+def _judge(parsed: _Request, line: bytes) -> Incoming | InvalidRequest:
     if parsed.id is not None and not _is_id(parsed.id):
         return InvalidRequest(f"Expected 1 to {MAX_ID_CHARACTERS} characters without NUL - at `$.id`", is_object=True)
+    # A timeout of 0 is none, as in PROTOCOL.
+    timeout = parsed.timeout if parsed.timeout != 0 else _unless_rounded_to_zero(line)
     try:
-        # A timeout of 0 is none, as in PROTOCOL.
-        return Incoming(TaskRequest(parsed.command, parsed.timeout or None), parsed.id)
+        return Incoming(TaskRequest(parsed.command, timeout), parsed.id)
     except InvalidTaskError as error:
         return InvalidRequest(f"{error.reason} - at `$.{error.field}`", parsed.id, is_object=True)
+
+
+def _unless_rounded_to_zero(line: bytes) -> float | None:
+    """Return the timeout of a request whose number reads as 0: none, or the smallest of its sign if it is not 0."""
+    digits = bytes(_decode_fields(line.decode())["timeout"]).lower().partition(b"e")[0]
+    if not digits.strip(b"-0."):
+        return None
+    return -SMALLEST_NUMBER if digits.startswith(b"-") else SMALLEST_NUMBER
 
 
 def _is_id(value: object) -> bool:
@@ -112,27 +132,65 @@ def _is_id(value: object) -> bool:
 
 
 def _decode_again(line: bytes, reason: str) -> InvalidRequest | Incoming:
-    # msgspec stops at the first fault, even in a key that a later one of the same name replaces. A second, lenient
-    # reading lets the last one win, as PROTOCOL has it, and finds the id to answer under.
+    # msgspec stops at the first fault, even in a key that a later one of the same name replaces. A second reading, of
+    # the fields as they stand, lets the last one win, as PROTOCOL has it, and finds the id to answer under.
     try:
-        value: object = json.loads(line.decode(), parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
+        fields = _decode_fields(line.decode())
+    except UnicodeDecodeError:
         return InvalidRequest(reason)
+    except msgspec.ValidationError as error:
+        return InvalidRequest(_with_path(str(error)))
+    except (msgspec.DecodeError, RecursionError):
+        return _explain(line, reason)
+    try:
+        return _judge(_decoder.decode(_encode({name: fields[name] for name in KNOWN_FIELDS & fields.keys()})), line)
+    except msgspec.ValidationError as error:
+        return InvalidRequest(_with_path(str(error)), _readable_id(fields.get("id")), is_object=True)
+
+
+def _readable_id(raw: msgspec.Raw | None) -> RequestId | None:
+    try:
+        found = msgspec.json.decode(raw or b"null", type=str | int | None)
+    except msgspec.ValidationError:
+        return None
+    return found if _is_id(found) else None
+
+
+def _explain(line: bytes, reason: str) -> InvalidRequest:
+    """Say what is wrong with what msgspec reads nothing of: it is no JSON, or has lone surrogates, or is too deep."""
+    try:
+        # An integer with more digits is out of every range here.
+        value: object = json.loads(
+            line.decode(),
+            parse_constant=_refuse_constant,
+            parse_int=lambda text: float(text) if text[MAX_DIGITS:] else int(text),
+        )
+    except json.JSONDecodeError:
+        return InvalidRequest(reason)
+    except RecursionError:
+        # A JSON object that is cut off anywhere has an opening bracket more, since the first one is not closed.
+        braces = _STRING.sub(b"", line)
+        whole = braces.rstrip().endswith(b"}") and braces.count(b"{") == braces.count(b"}")
+        return InvalidRequest(NESTED_TOO_DEEPLY, is_object=whole)
     if not isinstance(value, dict):
         return InvalidRequest(_with_path(reason))
+    found: object = value.get("id")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    request_id = found if isinstance(found, str | int) and _is_id(found) else None
     try:
-        return _judge(msgspec.convert(value, _Request))
+        # Whatever else is wrong with it, is said with its path.
+        TaskRequest(msgspec.convert(value, _Request).command)
+        reason = NO_TEXT
     except (msgspec.ValidationError, UnicodeEncodeError) as error:
-        found: object = value.get("id")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-        request_id = found if isinstance(found, str | int) and _is_id(found) else None
         # Keys are encoded to be compared.
-        reason = "A lone surrogate is not text" if isinstance(error, UnicodeEncodeError) else str(error)
-        return InvalidRequest(_with_path(reason), request_id, is_object=True)
+        reason = NO_TEXT if isinstance(error, UnicodeEncodeError) else str(error)
+    except InvalidTaskError as error:
+        reason = f"{error.reason} - at `$.{error.field}`"
+    return InvalidRequest(_with_path(reason), request_id, is_object=True)
 
 
 def _refuse_constant(name: str) -> None:
     # Python's own reading takes NaN and Infinity, which are not JSON.
-    raise ValueError(name)
+    raise json.JSONDecodeError(name, name, 0)
 
 
 def _with_path(reason: str) -> str:

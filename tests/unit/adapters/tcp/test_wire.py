@@ -1,4 +1,5 @@
 import json
+import math
 
 import pytest
 
@@ -6,6 +7,8 @@ from execwire.adapters.tcp.wire import Incoming, InvalidRequest, decode_request
 from execwire.domain.task import TaskRequest
 
 NESTED = 100_000
+DIGITS = b"9" * 5000
+"""More than Python reads as an integer."""
 
 
 def accepted(line: bytes) -> TaskRequest:
@@ -25,10 +28,21 @@ def test_a_command_and_its_timeout_are_read() -> None:
     assert accepted(b'{"timeout":0.25,"command":["true"]}') == TaskRequest(("true",), 0.25)
 
 
-@pytest.mark.parametrize("timeout", [b"0", b"0.0", b"-0.0", b"null"])
+@pytest.mark.parametrize("timeout", [b"0", b"0.0", b"-0.0", b"0e-999", b"0.000E5", b"null"])
 def test_no_timeout_can_be_said_in_several_ways(timeout: bytes) -> None:
     assert accepted(b'{"command":["true"],"timeout":' + timeout + b"}") == TaskRequest(("true",))
     assert accepted(b'{"command":["true"]}') == TaskRequest(("true",))
+
+
+@pytest.mark.parametrize("timeout", [b"1e-400", b"4.9E-324", b"0." + b"0" * 5000 + b"1", b"0.0000009e-999"])
+def test_a_timeout_below_the_smallest_number_is_the_smallest_and_not_none(timeout: bytes) -> None:
+    for line in (b'{"command":["a"],"timeout":%b}', b'{"timeout":5,"command":5,"command":["a"],"timeout":%b}'):
+        assert accepted(line % timeout) == TaskRequest(("a",), math.ulp(0.0))
+
+
+@pytest.mark.parametrize("timeout", [b"-1e-400", b"-0.0000009e-999"])
+def test_a_negative_timeout_that_reads_as_zero_is_refused(timeout: bytes) -> None:
+    assert refused(b'{"command":["a"],"timeout":%b}' % timeout).reason.endswith("`$.timeout`")
 
 
 def test_white_space_of_json_and_a_carriage_return_do_not_matter() -> None:
@@ -56,6 +70,9 @@ def test_unknown_fields_are_ignored_whatever_they_hold() -> None:
         b'{"command":["a"],"timeout":7,"command":["b"],"timeout":null}',
         b'{"command":5,"command":["b"]}',
         b'{"timeout":"soon","command":["b"],"timeout":0}',
+        b'{"command":5,"command":["b"],"x":' + DIGITS + b"}",
+        b'{"command":["a",{}],"y":[1,[2]],"timeout":true,"command":["b"],"timeout":null,"z":1e9999,"z":-0}',
+        b'{"id":[],"command":"a","id":null,"command":["b"],"x":' + b"[" * 500 + b"]" * 500 + b"}",
     ],
 )
 def test_of_duplicate_keys_the_last_wins(line: bytes) -> None:
@@ -133,6 +150,22 @@ def test_a_line_is_known_to_be_a_whole_object_or_not() -> None:
     # Only an object that is whole may be a request whose newline is missing.
     assert all(refused(line).is_object for line in (b"{}", b'{"command":[]}', b'{"command":["\\ud800"]}'))
     assert not any(refused(line).is_object for line in (b"{", b"5", b"[]", b'{"command":["a"', b'{"command":["\xff"]}'))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"command":["a"],"id":' + DIGITS + b"}",
+        b'{"command":["a"],"timeout":' + DIGITS + b"}",
+        b'{"command":["\\ud800"],"x":' + DIGITS + b"}",
+        b'{"command":["a"],"x":' + b"[" * 3000 + b"]" * 3000 + b"}",
+        b'{"x":"}}}[[\\"{","command":["a"],"y":' + b'{"[":' * NESTED + b'"}"' + b"}" * NESTED + b"} \r",
+    ],
+)
+def test_what_no_library_reads_is_known_to_be_a_whole_object_and_each_part_of_it_is_not(line: bytes) -> None:
+    assert refused(line).is_object
+    for end in (1, len(line) // 3, len(line) // 2, line.rindex(b"}")):
+        assert not refused(line[:end]).is_object
 
 
 def test_arguments_longer_than_the_system_takes_are_for_the_system_to_refuse() -> None:
