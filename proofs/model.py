@@ -19,7 +19,8 @@ _FOREIGN = [*(f"{method} ".encode() for method in _METHODS), b"\x16\x03"]
 class Expected:
     """One answer that has to come: of a command, or (`command` is None) an error that says why there is none.
 
-    `effect` None is whatever that command does. `rival`: an earlier request had this id, and may still be in flight.
+    `effect` None is whatever that command does. `rival`: an earlier request had this id, and may still be in flight;
+    then the answer is an error without the id that names it.
     """
 
     id: Id | None
@@ -120,7 +121,7 @@ def _with_rivals(expected: list[Expected]) -> list[Expected]:
     seen: set[Id] = set()
     marked: list[Expected] = []
     for one in expected:
-        rival = one.command is not None and one.id in seen
+        rival = one.id in seen
         marked.append(Expected(one.id, one.command, one.error, one.effect, rival))
         if one.id is not None:
             seen.add(one.id)

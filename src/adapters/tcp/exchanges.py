@@ -1,6 +1,7 @@
 """What one client has in flight: which requests, under which ids, and in which order their results leave."""
 
 import asyncio
+import json
 from collections import deque
 
 import structlog
@@ -60,10 +61,9 @@ class Exchanges:
     def take(self, incoming: Incoming | InvalidRequest, request_bytes: int) -> None:
         """Run what was asked for, or say what is wrong with it."""
         if isinstance(incoming, InvalidRequest):
-            self.refuse(f"invalid request: {incoming.reason}", incoming.id, request_bytes)
+            self._reject_line(incoming.reason, incoming.id, request_bytes)
         elif incoming.id in self._ids:
-            reason = "invalid request: The id is in flight on this connection - at `$.id`"
-            self.refuse(reason, incoming.id, request_bytes)
+            self._reject_line("Expected an id that is not in flight - at `$.id`", incoming.id, request_bytes)
         else:
             exchange = self._open(incoming.id, request_bytes)
             if incoming.id is not None:
@@ -91,6 +91,12 @@ class Exchanges:
             if exchange.result is not None:
                 exchange.result.output.close()
         self._in_order.clear()
+
+    def _reject_line(self, reason: str, request_id: RequestId | None, request_bytes: int) -> None:
+        if request_id in self._ids:
+            # Under that id, it would be taken for the result of the task that has it.
+            reason, request_id = f"{reason} (the id {json.dumps(request_id)} is in flight on this connection)", None
+        self.refuse(f"invalid request: {reason}", request_id, request_bytes)
 
     def _open(self, request_id: RequestId | None, request_bytes: int) -> Exchange:
         exchange = Exchange(request_id, request_bytes)

@@ -20,7 +20,6 @@ SMALLEST_NUMBER = sys.float_info.min * sys.float_info.epsilon
 """The smallest number above 0; what is written as less than half of it reads as 0, but was not meant as 0."""
 MAX_DIGITS = 600
 """Of an integer; Python reads no more than 640 where it was told so (PYTHONINTMAXSTRDIGITS)."""
-NO_TEXT = "A lone surrogate is not text"
 NESTED_TOO_DEEPLY = "The line is JSON that is nested too deeply"
 ESCAPE_BYTES = 64 * 1024
 """Escaped at a time: msgspec keeps 900 MB/s up to here and drops to a third of that at 256 KiB."""
@@ -106,23 +105,25 @@ def _line(result: TaskResult, output: str, request_id: RequestId | None) -> byte
     return _encode(wire) + b"\n"
 
 
-def _judge(parsed: _Request, line: bytes) -> Incoming | InvalidRequest:
+def _judge(parsed: _Request, line: bytes = b"") -> Incoming | InvalidRequest:
     if parsed.id is not None and not _is_id(parsed.id):
         return InvalidRequest(f"Expected 1 to {MAX_ID_CHARACTERS} characters without NUL - at `$.id`", is_object=True)
     # A timeout of 0 is none, as in PROTOCOL.
-    timeout = parsed.timeout if parsed.timeout != 0 else _unless_rounded_to_zero(line)
+    timeout = parsed.timeout
+    if timeout == 0:
+        timeout = (_read_number(bytes(_decode_fields(line)["timeout"]).decode()) if line else timeout) or None
     try:
         return Incoming(TaskRequest(parsed.command, timeout), parsed.id)
     except InvalidTaskError as error:
         return InvalidRequest(f"{error.reason} - at `$.{error.field}`", parsed.id, is_object=True)
 
 
-def _unless_rounded_to_zero(line: bytes) -> float | None:
-    """Return the timeout of a request whose number reads as 0: none, or the smallest of its sign if it is not 0."""
-    digits = bytes(_decode_fields(line.decode())["timeout"]).lower().partition(b"e")[0]
-    if not digits.strip(b"-0."):
-        return None
-    return -SMALLEST_NUMBER if digits.startswith(b"-") else SMALLEST_NUMBER
+def _read_number(text: str) -> float:
+    """Return the number that is written; what is too small for one is the smallest of its sign, not 0."""
+    number = float(text)
+    if number == 0 and text.lower().partition("e")[0].strip("-0."):
+        return -SMALLEST_NUMBER if text.startswith("-") else SMALLEST_NUMBER
+    return number
 
 
 def _is_id(value: object) -> bool:
@@ -141,7 +142,7 @@ def _decode_again(line: bytes, reason: str) -> InvalidRequest | Incoming:
     except msgspec.ValidationError as error:
         return InvalidRequest(_with_path(str(error)))
     except (msgspec.DecodeError, RecursionError):
-        return _explain(line, reason)
+        return _decode_as_python_does(line, reason)
     try:
         return _judge(_decoder.decode(_encode({name: fields[name] for name in KNOWN_FIELDS & fields.keys()})), line)
     except msgspec.ValidationError as error:
@@ -156,13 +157,14 @@ def _readable_id(raw: msgspec.Raw | None) -> RequestId | None:
     return found if _is_id(found) else None
 
 
-def _explain(line: bytes, reason: str) -> InvalidRequest:
-    """Say what is wrong with what msgspec reads nothing of: it is no JSON, or has lone surrogates, or is too deep."""
+def _decode_as_python_does(line: bytes, reason: str) -> InvalidRequest | Incoming:
+    """Read what msgspec reads nothing of: text with lone surrogates, and what is nested too deeply, which is JSON."""
     try:
         # An integer with more digits is out of every range here.
         value: object = json.loads(
             line.decode(),
             parse_constant=_refuse_constant,
+            parse_float=_read_number,
             parse_int=lambda text: float(text) if text[MAX_DIGITS:] else int(text),
         )
     except json.JSONDecodeError:
@@ -174,18 +176,14 @@ def _explain(line: bytes, reason: str) -> InvalidRequest:
         return InvalidRequest(NESTED_TOO_DEEPLY, is_object=whole)
     if not isinstance(value, dict):
         return InvalidRequest(_with_path(reason))
-    found: object = value.get("id")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    request_id = found if isinstance(found, str | int) and _is_id(found) else None
     try:
-        # Whatever else is wrong with it, is said with its path.
-        TaskRequest(msgspec.convert(value, _Request).command)
-        reason = NO_TEXT
+        return _judge(msgspec.convert(value, _Request))
     except (msgspec.ValidationError, UnicodeEncodeError) as error:
+        found: object = value.get("id")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        request_id = found if isinstance(found, str | int) and _is_id(found) else None
         # Keys are encoded to be compared.
-        reason = NO_TEXT if isinstance(error, UnicodeEncodeError) else str(error)
-    except InvalidTaskError as error:
-        reason = f"{error.reason} - at `$.{error.field}`"
-    return InvalidRequest(_with_path(reason), request_id, is_object=True)
+        reason = "A lone surrogate is not text" if isinstance(error, UnicodeEncodeError) else str(error)
+        return InvalidRequest(_with_path(reason), request_id, is_object=True)
 
 
 def _refuse_constant(name: str) -> None:

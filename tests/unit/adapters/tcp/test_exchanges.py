@@ -67,17 +67,25 @@ async def test_results_without_an_id_do_not_wait_for_those_with_one() -> None:
         assert served.commands == ["b"]
 
 
-async def test_an_id_in_flight_is_refused_under_the_same_id_and_the_first_one_runs_on() -> None:
+async def test_what_names_an_id_in_flight_is_refused_without_it_and_the_first_one_runs_on() -> None:
     async with Served("a") as served:
-        await served.send(ask("a", id=1), ask("b", id=1), ask("c", id="1"))
-        assert [result["error"] for result in served.results] == [
-            "invalid request: The id is in flight on this connection - at `$.id`",
-            "",
-        ]
-        assert served.results[0]["id"] == 1
+        invalid = ask("b", id=1, timeout=-1), b'{"id":1}\n', b'{"id":1,"command":5}\n'
+        await served.send(ask("a", id=1), ask("b", id=1), *invalid, ask("c", id="1"))
+        refusals = served.results[:4]
+        assert all(result["error"].startswith("invalid request: ") for result in refusals)
+        assert all(result["error"].endswith("(the id 1 is in flight on this connection)") for result in refusals)
+        assert not any("id" in result for result in refusals)
         assert served.taken == ["a", "c"]
         await served.let_go("a")
-        assert served.commands == ["", "c", "a"]
+        assert served.commands == ["", "", "", "", "c", "a"]
+
+
+async def test_a_refusal_of_an_id_in_flight_takes_its_place_among_the_results_without_id() -> None:
+    async with Served("a", "b") as served:
+        await served.send(ask("a", id="x"), ask("b"), ask("c", id="x"), ask("d"))
+        assert served.results == []
+        await served.let_go("b")
+        assert served.commands == ["b", "", "d"]
 
 
 async def test_an_id_that_was_answered_can_be_used_again() -> None:

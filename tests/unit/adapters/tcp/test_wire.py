@@ -36,7 +36,11 @@ def test_no_timeout_can_be_said_in_several_ways(timeout: bytes) -> None:
 
 @pytest.mark.parametrize("timeout", [b"1e-400", b"4.9E-324", b"0." + b"0" * 5000 + b"1", b"0.0000009e-999"])
 def test_a_timeout_below_the_smallest_number_is_the_smallest_and_not_none(timeout: bytes) -> None:
-    for line in (b'{"command":["a"],"timeout":%b}', b'{"timeout":5,"command":5,"command":["a"],"timeout":%b}'):
+    for line in (
+        b'{"command":["a"],"timeout":%b}',
+        b'{"timeout":5,"command":5,"command":["a"],"timeout":%b}',
+        b'{"command":5,"command":["a"],"timeout":%b,"x":"\\ud800"}',
+    ):
         assert accepted(line % timeout) == TaskRequest(("a",), math.ulp(0.0))
 
 
