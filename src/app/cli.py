@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NoReturn
 
@@ -34,22 +35,25 @@ def main(arguments: list[str] | None = None) -> None:
         return
     config: Path | None = options.pop("config", None)
     shield_descriptors()
+    warnings: list[str] = []
     try:
-        settings = read_settings(config, os.environ, options)
+        settings = read_settings(config, os.environ, options, warnings.append)
         _check_spool(settings.spool_dir)
         allowed_users(settings.allow_user)
         _check_marks()
     except ConfigurationError as error:
         fail(str(error))
-    serve(settings)
+    serve(settings, warnings)
 
 
-def serve(settings: Settings) -> NoReturn:
-    """Run the agent until it is told to stop; exits with its status."""
+def serve(settings: Settings, warnings: Iterable[str]) -> NoReturn:
+    """Run the agent until it is told to stop; exits with its status. Logs `warnings`, of its configuration, first."""
     descriptor_limit = raise_descriptor_limit()
     # Not sys.stderr, which Python leaves out where descriptor 2 was closed at the start.
     terminal = os.isatty(2)
     configure_logging(settings.log_level, StderrNow(), terminal=terminal)
+    for warning in warnings:
+        structlog.get_logger().warning(warning)
     listeners = _listen(settings)
 
     def work(orders: int, ready: int) -> int:

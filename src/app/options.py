@@ -75,6 +75,7 @@ def parser() -> Parser:
 
 
 def fail(message: str) -> NoReturn:
-    """Say one line and exit with USAGE_ERROR."""
-    print(f"execwire: {message}", file=sys.stderr)  # noqa: T201 -- before there is a log, for the one who typed it
+    """Say one line and exit with USAGE_ERROR; control characters in it are escaped, as a terminal would obey them."""
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
+    print(f"execwire: {shown}", file=sys.stderr)  # noqa: T201 -- before there is a log, for the one who typed it
     sys.exit(USAGE_ERROR)

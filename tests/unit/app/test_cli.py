@@ -159,3 +159,13 @@ def test_a_spool_directory_that_cannot_be_used_is_said_before_anything_runs(
     text = complaint(capsys, "serve", "--spool-dir", str(missing))
     assert f"cannot keep output in {missing}: No such file or directory" in text
     assert "--spool-dir" in text
+
+
+def test_control_characters_of_what_is_wrong_do_not_reach_the_terminal(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    config = tmp_path / "execwire.toml"
+    config.write_text('"\\u001b[31mred\\u0007\\n" = 1')
+    text = complaint(capsys, "serve", "--config", str(config))
+    assert r"\x1b[31mred\x07\n" in text
+    assert complaint(capsys, "serve", "--frob\x1b[2J\udcff").rstrip("\n").isprintable()

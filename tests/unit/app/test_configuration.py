@@ -111,3 +111,43 @@ def test_a_span_may_be_written_without_a_decimal_point(write: Write) -> None:
     assert read_settings(write("drain_seconds = 3"), NOTHING, {"linger_ms": "5"}) == Settings(
         drain_seconds=3.0, linger_ms=5.0
     )
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("EXECWIRE_PORT", "tcp://10.0.0.11:3000"),
+        ("EXECWIRE_SERVICE_HOST", "10.0.0.11"),
+        ("EXECWIRE_SERVICE_PORT", "3000"),
+        ("EXECWIRE_SERVICE_PORT_AGENT", "3000"),
+        ("EXECWIRE_PORT_3000_TCP", "tcp://10.0.0.11:3000"),
+        ("EXECWIRE_PORT_3000_TCP_PROTO", "tcp"),
+        ("EXECWIRE_PORT_3000_TCP_PORT", "3000"),
+        ("EXECWIRE_PORT_3000_UDP_ADDR", "fd00::11"),
+        ("EXECWIRE_NODE_AGENT_PORT", "udp://[fd00::11]:53"),
+        ("EXECWIRE_NODE_AGENT_SERVICE_HOST", "10.0.0.12"),
+        ("EXECWIRE_MAX_RUNNING_PORT_1_SCTP", "sctp://10.0.0.12:1"),
+    ],
+)
+def test_what_kubernetes_says_of_a_service_of_this_name_is_ignored_with_a_line(variable: str, value: str) -> None:
+    warnings: list[str] = []
+    assert read_settings(None, {variable: value}, NOTHING, warnings.append) == Settings()
+    (warning,) = warnings
+    assert f"{variable}={value}" in warning
+    assert "Kubernetes" in warning
+
+
+@pytest.mark.parametrize("variable", ["EXECWIRE_PORT", "EXECWIRE_MAX_LINE"])
+def test_what_the_command_line_says_wins_over_a_bad_variable(variable: str) -> None:
+    name = variable.removeprefix("EXECWIRE_").lower()
+    settings = read_settings(None, {variable: "neither"}, {name: "7"})
+    assert getattr(settings, name) == 7
+
+
+@pytest.mark.parametrize(("mode", "others"), [(0o600, False), (0o644, False), (0o664, True), (0o646, True)])
+def test_a_file_that_others_may_write_is_warned_of(write: Write, mode: int, others: bool) -> None:  # noqa: FBT001
+    path = write("port = 7")
+    path.chmod(mode)
+    warnings: list[str] = []
+    assert read_settings(path, NOTHING, NOTHING, warnings.append).port == 7
+    assert [f"chmod go-w {path}" in warning for warning in warnings] == [True] * others

@@ -42,9 +42,22 @@ def test_an_unknown_setting_in_the_environment_names_the_nearest_one(wrong: str,
     assert text.endswith(f" EXECWIRE_{nearest}")
 
 
-def test_a_table_in_the_file_is_no_setting(config: Path) -> None:
-    config.write_text("[server]\nport = 5\n")
-    assert "unknown setting server" in complaint(config, NOTHING, NOTHING)
+def test_a_table_in_the_file_is_refused_with_where_settings_stand(config: Path) -> None:
+    config.write_text("port = 5\n[server]\nmax_running = 5\n")
+    text = complaint(config, NOTHING, NOTHING)
+    assert "[server]" in text
+    assert "top level" in text
+
+
+@pytest.mark.parametrize("name", ["host", "unix", "spool_dir"])
+def test_an_empty_text_is_refused_and_not_taken_for_the_default(config: Path, name: str) -> None:
+    config.write_text(f"{name} = ''\n")
+    for text in (
+        complaint(config, NOTHING, NOTHING),
+        complaint(None, {f"EXECWIRE_{name.upper()}": ""}, NOTHING),
+        complaint(None, NOTHING, {name: ""}),
+    ):
+        assert "is empty" in text
 
 
 @pytest.mark.parametrize(
@@ -122,7 +135,7 @@ def test_case_does_not_matter_where_there_is_a_choice() -> None:
     assert read_settings(None, NOTHING, {"log_level": "INFO"}).log_level == "info"
 
 
-def test_what_is_wrong_is_said_even_where_a_later_source_would_win(config: Path) -> None:
+def test_what_is_wrong_in_the_file_is_said_even_where_a_later_source_would_win(config: Path) -> None:
     config.write_text("port = 'x'")
     assert complaint(config, {"EXECWIRE_PORT": "1"}, {"port": "2"}).startswith(f"port in {config}")
 
