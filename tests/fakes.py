@@ -1,11 +1,12 @@
 """The ports, faked: named after them, programmable, and without a process, a socket or a clock."""
 
 import asyncio
+import socket
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
-from execwire.adapters.tcp.peers import Address, Peers, Presence
+from execwire.adapters.tcp.peers import Peers, Presence
 from execwire.domain.outcome import Execution, Exited, NotStarted, Outcome, Signalled, TimedOut
 from execwire.domain.output import HeldOutput
 from execwire.domain.ports import Clock
@@ -154,25 +155,28 @@ class FakeOutput:
         self.closed += 1
 
 
-LOOPBACK = ("127.0.0.1", "::1")
+@dataclass
+class FakePeer:
+    """A Peer of whom a test says whether it is there, and whose it is; by default a TCP client of this host."""
+
+    answer: Presence = Presence.PRESENT
+    user: int | None = None
+    attested: bool = False
+    is_local: bool = True
+    asked: int = 0
+
+    def presence(self) -> Presence:
+        self.asked += 1
+        return self.answer
 
 
 class FakePeers(Peers):
-    """Peers of whom a test says whether they are there, and whose they are."""
+    """Peers that are all the same one."""
 
-    def __init__(self, answer: Presence = Presence.PRESENT, owner: int | None = None) -> None:
+    def __init__(self, peer: FakePeer | None = None) -> None:
         super().__init__()
-        self.answer = answer
-        self.owner = owner
-        self.asked = 0
+        self.peer = peer or FakePeer()
 
-    @staticmethod
-    def is_local(ours: Address, theirs: Address) -> bool:
-        return ours[0] == theirs[0] or theirs[0] in LOOPBACK
-
-    def user(self, ours: Address, theirs: Address) -> int | None:  # noqa: ARG002
-        return self.owner
-
-    def presence(self, ours: Address, theirs: Address) -> Presence:  # noqa: ARG002
-        self.asked += 1
-        return self.answer
+    def identify(self, client: socket.socket) -> FakePeer:
+        client.getpeername()
+        return self.peer

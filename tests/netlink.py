@@ -1,92 +1,104 @@
-"""The kernel behind sock_diag(7), and this host's own addresses, as a test says."""
+"""The kernel behind netlink(7), as a test says."""
 
 import errno
+import os
 import socket
 import struct
 from dataclasses import dataclass, field
-from typing import Self
+from typing import ClassVar
 
 import pytest
-
-from execwire.adapters.tcp.peers import Address
 
 _NUMBER = struct.Struct("=I")
 _NUMBER_AT = 8
 """Of nlmsg_seq in struct nlmsghdr."""
-ESTABLISHED, LISTENING = 1, 10
-OWN = ("127.0.0.1", "127.0.0.2", "192.0.2.1", "::1", "2001:db8::1")
+_FLAGS = struct.Struct("=H")
+_FLAGS_AT = 6
+_DUMP = 0x300
+ESTABLISHED, SYN_SENT, FIN_WAIT2, TIME_WAIT, LISTENING = 1, 2, 5, 6, 10
+COOKIE = b"a cookie"
 
 
 @dataclass
 class FakeNetlink:
-    """A netlink socket that answers what a test says, to the last question unless it is to be `late`."""
+    """A netlink socket that answers what a test says: the next of `replies`, the last one again and again.
 
-    reply: bytes | OSError = b""
+    Questions for a list get `listing`. An answer is to the last question unless it is to be `late`.
+    """
+
+    replies: list[bytes | OSError] = field(default_factory=list[bytes | OSError])
+    listing: bytes = b""
     late: int = 0
+    sender: int = 0
     asked: list[bytes] = field(default_factory=list[bytes])
     closed: int = 0
+    opened: int = 0
+    KERNEL: ClassVar[tuple[int, int]] = (0, 0)
+
+    def connect(self, address: tuple[int, int]) -> None:
+        assert address == self.KERNEL
 
     def send(self, query: bytes, flags: int) -> int:
         assert flags == socket.MSG_DONTWAIT
         self.asked.append(query)
         return len(query)
 
-    def recv(self, size: int, flags: int) -> bytes:
+    def recvfrom(self, size: int, flags: int) -> tuple[bytes, tuple[int, int]]:
         assert (size >= 4096, flags) == (True, socket.MSG_DONTWAIT)
-        if isinstance(self.reply, OSError):
-            raise self.reply
-        (number,) = _NUMBER.unpack_from(self.asked[-1], _NUMBER_AT)
-        return self.reply[:_NUMBER_AT] + _NUMBER.pack(number - self.late) + self.reply[_NUMBER_AT + _NUMBER.size :]
+        query = self.asked[-1]
+        (wanted,) = _FLAGS.unpack_from(query, _FLAGS_AT)
+        reply = (self.listing or done()) if wanted & _DUMP else self._next()
+        if isinstance(reply, OSError):
+            raise reply
+        (number,) = _NUMBER.unpack_from(query, _NUMBER_AT)
+        number = _NUMBER.pack((number - self.late) % 2**32)
+        return reply[:_NUMBER_AT] + number + reply[_NUMBER_AT + _NUMBER.size :], (self.sender, 0)
+
+    def _next(self) -> bytes | OSError:
+        return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
 
     def close(self) -> None:
         self.closed += 1
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Have this opened instead of netlink sockets, and a FakeProbe instead of others."""
+        """Have this opened instead of netlink sockets."""
 
-        def open_socket(family: int, _: int, protocol: int = 0) -> FakeNetlink | FakeProbe:
-            if family != socket.AF_NETLINK:
-                return FakeProbe(family)
-            assert protocol == 4
+        def open_socket(family: int, *_: object) -> FakeNetlink:
+            assert family == socket.AF_NETLINK
+            self.opened += 1
             return self
 
         monkeypatch.setattr(socket, "socket", open_socket)
 
 
-@dataclass
-class FakeProbe:
-    """A socket that can be bound to this host's addresses, which are a test's."""
+def refuse_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have none opened, for want of descriptors."""
 
-    family: int
-    refusal: int = errno.EADDRNOTAVAIL
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def bind(self, address: Address) -> None:
-        assert address[1] == 0
-        assert self.family == (socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
-        if address[0] not in OWN:
-            raise OSError(self.refusal, "as a test says")
-
-    @classmethod
-    def install(cls, monkeypatch: pytest.MonkeyPatch, refusal: int = errno.EADDRNOTAVAIL) -> None:
-        """Have such sockets opened; `refusal` is what binding to another host's address comes to."""
-
-        def open_socket(family: int, _: int) -> FakeProbe:
-            return cls(family, refusal)
-
-        monkeypatch.setattr(socket, "socket", open_socket)
+    monkeypatch.setattr(socket, "socket", refuse)
 
 
-def answer(user: int, inode: int, state: int = ESTABLISHED) -> bytes:
+def answer(user: int, inode: int, state: int = ESTABLISHED, interface: int = 0) -> bytes:
     """A reply as sock_diag(7) has it: struct nlmsghdr, struct inet_diag_msg."""
-    header = struct.pack("=IHHII", 88, 20, 0, 0, 0)
-    return header + struct.pack("=BBBB48xIIIII", 2, state, 0, 0, 0, 0, 0, user, inode)
+    body = struct.pack("=BBBB36xI8s", 2, state, 0, 0, interface, COOKIE) + struct.pack("=IIIII", 0, 0, 0, user, inode)
+    return _message(20, body)
+
+
+def route(kind: int) -> bytes:
+    """A reply as rtnetlink(7) has it: struct nlmsghdr, struct rtmsg; `kind` is 1 for unicast, 2 for local."""
+    return _message(24, struct.pack("=BBBBBBBBI", 2, 32, 0, 0, 255, 0, 0, kind, 0))
 
 
 def error(number: int) -> bytes:
-    return struct.pack("=IHHIIi", 36, 2, 0, 0, 0, -number)
+    return _message(2, struct.pack("=i16x", -number))
+
+
+def done(number: int = 0) -> bytes:
+    """The end of a list, which says whether there could be one."""
+    return _message(3, struct.pack("=i", -number))
+
+
+def _message(kind: int, body: bytes) -> bytes:
+    return struct.pack("=IHHII", 16 + len(body), kind, 0, 0, 0) + body

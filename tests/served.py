@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
-from fakes import FakeClock, FakePeers, FakeTaskIntake
+from fakes import FakeClock, FakePeer, FakePeers, FakeTaskIntake
 from transport import FakeTransport
 from turns import settle
 
@@ -46,12 +46,13 @@ class Served:
         """Let commands whose first word is in `gated` wait; several share an `intake` where it is given."""
         limits = limits or Limits()
         self.intake = intake or FakeTaskIntake(answer, gates={name: asyncio.Event() for name in gated})
-        self.peers = FakePeers()
+        self.peer = FakePeer()
         self.lost: list[Connection] = []
         in_flight = InFlight(limits.requests, limits.request_bytes, limits.killed_with_client)
         self.made: list[Connection] = []
         self.connection = Connection(
-            Surroundings(self.intake, FakeClock(), self.peers, MAX_LINE, limits.line_seconds, in_flight),
+            Surroundings(self.intake, FakeClock(), FakePeers(), MAX_LINE, limits.line_seconds, in_flight),
+            self.peer,
             self.made.append,
             self.lost.append,
         )

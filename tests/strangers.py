@@ -9,9 +9,17 @@ import pytest
 
 STRANGER = 54321
 """A number that no user has; it takes no account to be somebody."""
-BECOME_STRANGER = (
-    "setpriv", "--reuid", str(STRANGER), "--regid", str(STRANGER), "--clear-groups", "--inh-caps=-all"
-)  # fmt: skip
+
+THIRD = STRANGER + 1
+"""Another number that no user has, for who is neither root nor whom the agent runs as."""
+
+
+def becoming(user: int, *options: str) -> tuple[str, ...]:
+    """Return the command that becomes this user, of no group but his own, and executes what follows."""
+    return ("setpriv", "--reuid", str(user), "--regid", str(user), "--clear-groups", *options)
+
+
+BECOME_STRANGER = becoming(STRANGER, "--inh-caps=-all")
 
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
 

@@ -29,7 +29,8 @@ class Settings:
     port: Annotated[int, Meta(ge=0, le=65535)] = _setting(3000, "port to listen on; 0 takes a free one")
     unix: str = _setting("", "path of a Unix socket to listen on besides, for its owner and root alone")
     allow_user: tuple[str, ...] = _setting(
-        (), "user who may send requests besides the agent's own and root, a name or number; * for all; repeatable"
+        (),
+        "another user who may send requests, a name or number; * for all; repeatable; the agent's own always may",
     )
     insecure_bind: bool = _setting(default=False, text="listen on an address that other hosts can reach, unencrypted")
     max_connections: Count = _setting(4096, "clients at once; further ones are refused")

@@ -1,11 +1,13 @@
+import asyncio
 import json
 import os
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from agent import Agent, running_agent
+from agent import Agent, Client, running_agent
 from proc import eventually
 from shared import shared_agent
 from strangers import (
@@ -76,11 +78,28 @@ async def test_another_user_is_let_in_by_number_or_with_everybody(allowed: str) 
 
 
 # Hazard 33.
-async def test_an_agent_of_another_user_lets_in_root_and_himself_and_runs_tasks_as_himself() -> None:
+async def test_an_agent_of_another_user_lets_him_in_and_root_where_told_and_runs_tasks_as_himself() -> None:
     skip_unless_he_can_run_an_agent()
     async with running_agent(launcher=BECOME_STRANGER) as agent:
-        assert (await agent.run("id", "-u"))["output"] == f"{STRANGER}\n"
-        request = json.dumps({"command": ["echo", "himself"]})
+        refused = await agent.run("id", "-u")
+        assert refused["exit_code"] == -1
+        assert "--allow-user root" in refused["error"]
+        request = json.dumps({"command": ["id", "-u"]})
         answer = json.loads(await as_stranger(ASK_AND_READ_A_LINE, str(agent.port), request))
-        assert (answer["output"], answer["error"]) == ("himself\n", "")
+        assert (answer["output"], answer["error"]) == (f"{STRANGER}\n", "")
         assert await agent.stop() == 0
+    async with running_agent("--allow-user", "root", launcher=BECOME_STRANGER) as agent:
+        assert (await agent.run("id", "-u"))["output"] == f"{STRANGER}\n"
+
+
+# Hazard 33.
+async def test_root_is_let_in_by_the_unix_socket_of_an_agent_of_another_user() -> None:
+    skip_unless_he_can_run_an_agent()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chown(folder, STRANGER, STRANGER)
+        path = Path(folder) / "execwire.sock"
+        async with (
+            running_agent("--unix", str(path), launcher=BECOME_STRANGER),
+            Client(*await asyncio.open_unix_connection(path)) as client,
+        ):
+            assert (await client.ask(command=["id", "-u"]))["output"] == f"{STRANGER}\n"

@@ -5,11 +5,10 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from fakes import FakeClock, FakePeers, FakeTaskIntake
+from fakes import FakeClock, FakePeer, FakePeers, FakeTaskIntake
 
 from execwire.adapters.tcp import connection
 from execwire.adapters.tcp.access import Access
-from execwire.adapters.tcp.peers import Address
 from execwire.adapters.tcp.server import Door, TcpServer
 from execwire.adapters.tcp.surroundings import InFlight, Surroundings
 from execwire.domain.output import NO_OUTPUT
@@ -17,13 +16,6 @@ from execwire.domain.task import TaskRequest, TaskResult
 
 REQUEST = b'{"command":["true"]}\n'
 BOUND_SECONDS = 20.0
-
-
-class OwnPeers(FakePeers):
-    """Peers that all belong to one user."""
-
-    def user(self, ours: Address, theirs: Address) -> int | None:  # noqa: ARG002
-        return os.geteuid()
 
 
 def echo(request: TaskRequest) -> TaskResult:
@@ -47,7 +39,9 @@ def client(listener: socket.socket) -> Iterator[socket.socket]:
 
 
 def server_for(listener: socket.socket, intake: FakeTaskIntake, *users: int, max_connections: int = 10) -> TcpServer:
-    surroundings = Surroundings(intake, FakeClock(), OwnPeers(), 1000, 60.0, InFlight(100, 1_000_000))
+    surroundings = Surroundings(
+        intake, FakeClock(), FakePeers(FakePeer(user=os.geteuid())), 1000, 60.0, InFlight(100, 1_000_000)
+    )
     return TcpServer([listener], surroundings, Door(Access(frozenset(users)), max_connections, 1))
 
 

@@ -1,13 +1,9 @@
 """Who may send requests: the kernel knows which user is at the other end of a local connection."""
 
-import os
-import socket
-import struct
 from dataclasses import dataclass
 
-from .peers import Peers
+from .peers import Peer
 
-_CREDENTIALS = struct.Struct("=iii")
 ROOT = 0
 
 
@@ -21,36 +17,26 @@ class Access:
     users: frozenset[int] | None
     remote: bool = False
 
-    def refusal(self, client: socket.socket, peers: Peers) -> str | None:
+    def refusal(self, peer: Peer) -> str | None:
         """Return why a client that has just been accepted may not send requests, None if it may.
 
-        A client that has closed already cannot be told from a stranger: the kernel shows its socket as root's.
+        Root may where it has connected itself, that is by a Unix socket. Of a TCP socket only its creator is known, and
+        many a service creates sockets as root and hands them to processes of other users.
         """
-        if self.users is None:
+        if self.users is None or peer.user in self.users or (peer.attested and peer.user == ROOT):
             return None
-        if client.family == socket.AF_UNIX:
-            return self._judge(_unix_user(client))
-        ours, theirs = client.getsockname()[:2], client.getpeername()[:2]
-        if self.remote and not peers.is_local(ours, theirs):
+        if self.remote and not peer.is_local:
             return None
-        return self._judge(peers.user(ours, theirs))
-
-    def _judge(self, user: int | None) -> str | None:
-        if self.users is None or user in self.users:
-            return None
-        if user is None:
+        if peer.user is None:
             return (
                 "refused: the kernel does not say which user this connection belongs to; --allow-user '*' lets in all"
             )
-        return f"refused: user {user} may not send requests here; start the agent with --allow-user {user} to allow it"
-
-
-def own_and_root() -> frozenset[int]:
-    """Return the users that are let in by default."""
-    return frozenset({os.geteuid(), ROOT})
-
-
-def _unix_user(client: socket.socket) -> int:
-    user: int
-    _, user, _ = _CREDENTIALS.unpack(client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
-    return user
+        if peer.user == ROOT:
+            return (
+                "refused: root may not send requests here over TCP, by which the kernel tells who created a socket, not"
+                " who uses it; connect to the agent's Unix socket (--unix), or start the agent with --allow-user root"
+            )
+        return (
+            f"refused: user {peer.user} may not send requests here; start the agent with --allow-user {peer.user}"
+            " to allow it"
+        )

@@ -10,6 +10,7 @@ from .exchanges import Exchanges
 from .framing import LineFramer, Oddity
 from .liveness import Countdown, Liveness
 from .outbox import Exchange, Outbox
+from .peers import Peer
 from .surroundings import Surroundings
 from .valve import Valve
 from .wire import Incoming, decode_request
@@ -29,6 +30,7 @@ class Connection(asyncio.Protocol):
     def __init__(
         self,
         surroundings: Surroundings,
+        peer: Peer,
         on_made: "Callable[[Connection], None]",
         on_lost: "Callable[[Connection], None]",
     ) -> None:
@@ -36,6 +38,7 @@ class Connection(asyncio.Protocol):
         self._on_made = on_made
         self._on_lost = on_lost
         self._surroundings = surroundings
+        self._peer = peer
         self._intake = surroundings.intake
         self._framer = LineFramer(surroundings.max_line)
         self._exchanges = Exchanges(surroundings.intake, surroundings.clock, surroundings.in_flight)
@@ -57,7 +60,7 @@ class Connection(asyncio.Protocol):
         self._outbox = self._exchanges.outbox = Outbox(self._transport, self._sent)
         self._valve = Valve(self._transport, self._intake, self._take_lines)
         valve = self._valve
-        self._liveness = Liveness(self._transport, self._surroundings.peers, lambda: valve.shut or valve.at_eof)
+        self._liveness = Liveness(self._transport, self._peer, lambda: valve.shut or valve.at_eof)
         self._on_made(self)
 
     def connection_lost(self, exc: Exception | None) -> None:

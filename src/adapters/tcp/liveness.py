@@ -1,10 +1,9 @@
 """What time does to a client: its end that reading does not show, and a line that it does not complete."""
 
 import asyncio
-import socket
 from collections.abc import Callable
 
-from .peers import Peers, Presence, hung_up
+from .peers import Peer, Presence
 
 CHECK_SECONDS = 0.5
 
@@ -39,12 +38,12 @@ class Countdown:
 class Liveness:
     """Looks the client of one transport up every CHECK_SECONDS while `needed()`, and aborts when it has gone."""
 
-    __slots__ = ("_countdown", "_needed", "_peers", "_transport")
+    __slots__ = ("_countdown", "_needed", "_peer", "_transport")
 
-    def __init__(self, transport: asyncio.Transport, peers: Peers, needed: Callable[[], bool]) -> None:
+    def __init__(self, transport: asyncio.Transport, peer: Peer, needed: Callable[[], bool]) -> None:
         """Look nobody up before `watch` or `check`."""
         self._transport = transport
-        self._peers = peers
+        self._peer = peer
         self._needed = needed
         self._countdown = Countdown(CHECK_SECONDS, self.check)
 
@@ -57,7 +56,7 @@ class Liveness:
         self.stop()
         if self._transport.is_closing() or not self._needed():
             return
-        if self._is_gone():
+        if self._peer.presence() is Presence.GONE:
             self._transport.abort()
         else:
             self.watch()
@@ -70,10 +69,3 @@ class Liveness:
         """Look never again, and let go of the countdown, which knows this: the two would keep each other."""
         self._countdown.stop()
         del self._countdown
-
-    def _is_gone(self) -> bool:
-        connected: socket.socket = self._transport.get_extra_info("socket")
-        if connected.family == socket.AF_UNIX:
-            return hung_up(connected)
-        ours, theirs = (self._transport.get_extra_info(name)[:2] for name in ("sockname", "peername"))
-        return self._peers.presence(ours, theirs) is Presence.GONE

@@ -11,6 +11,7 @@ import structlog
 
 from .access import Access
 from .connection import Connection
+from .peers import Peer
 from .surroundings import Surroundings
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
@@ -119,11 +120,12 @@ class TcpServer:
         # With `number` clients, this one included: of a burst, all have been accepted by now.
         try:
             # Decided before the connection is made: what the client has sent by then is read at once.
-            refusal = self._refusal(client, number)
+            peer = self._surroundings.peers.identify(client)
+            refusal = self._refusal(peer, number)
             client.setblocking(False)  # noqa: FBT003 -- its only form
             if client.family != socket.AF_UNIX:
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection = Connection(self._surroundings, partial(self._made, refusal), self._lost)
+            connection = Connection(self._surroundings, peer, partial(self._made, refusal), self._lost)
             await self._loop.connect_accepted_socket(lambda: connection, client)
         except OSError as error:
             _log.debug("client gone before it was served", reason=error.strerror)
@@ -141,10 +143,10 @@ class TcpServer:
             _log.warning("client refused", reason=refusal)
             connection.refuse(refusal)
 
-    def _refusal(self, client: socket.socket, number: int) -> str | None:
+    def _refusal(self, peer: Peer, number: int) -> str | None:
         if number > self._door.max_connections:
             return f"refused: {self._door.max_connections} clients are connected; --max-connections allows more"
-        return self._door.access.refusal(client, self._surroundings.peers)
+        return self._door.access.refusal(peer)
 
     def _lost(self, connection: Connection) -> None:
         self._connections.discard(connection)

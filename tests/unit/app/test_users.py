@@ -6,10 +6,10 @@ import pytest
 from execwire.app.configuration import ConfigurationError
 from execwire.app.users import allowed_users
 
-OWN = frozenset({os.geteuid(), 0})
+OWN = frozenset({os.geteuid()})
 
 
-def test_by_default_the_agents_own_user_and_root_are_let_in() -> None:
+def test_by_default_the_agents_own_user_is_let_in() -> None:
     assert allowed_users(()) == OWN
 
 

@@ -117,9 +117,9 @@ async def test_a_client_that_half_closed_and_then_went_is_noticed_and_its_task_k
     async with Served("a") as served:
         await served.send(ask("a"))
         await served.end_of_file()
-        await eventually(lambda: served.peers.asked > 3)
+        await eventually(lambda: served.peer.asked > 3)
         assert served.intake.cancelled == []
-        served.peers.answer = Presence.GONE
+        served.peer.answer = Presence.GONE
         await eventually(lambda: served.transport.aborted)
         await settle()
         assert len(served.intake.cancelled) == 1
@@ -130,8 +130,8 @@ async def test_a_client_that_half_closed_and_then_went_is_noticed_and_its_task_k
 async def test_a_client_that_went_while_it_was_not_read_is_noticed() -> None:
     async with Served("a", limits=Limits(requests=1)) as served:
         await served.send(ask("a"), ask("b"))
-        await eventually(lambda: served.peers.asked > 0)
-        served.peers.answer = Presence.GONE
+        await eventually(lambda: served.peer.asked > 0)
+        served.peer.answer = Presence.GONE
         await eventually(lambda: served.transport.aborted)
         await settle()
         assert len(served.intake.cancelled) == 1
@@ -139,7 +139,7 @@ async def test_a_client_that_went_while_it_was_not_read_is_noticed() -> None:
 
 async def test_a_client_that_has_gone_when_its_end_of_file_comes_is_not_waited_for() -> None:
     async with Served("a") as served:
-        served.peers.answer = Presence.GONE
+        served.peer.answer = Presence.GONE
         await served.send(ask("a"))
         await served.end_of_file()
         assert served.transport.aborted
@@ -148,7 +148,7 @@ async def test_a_client_that_has_gone_when_its_end_of_file_comes_is_not_waited_f
 
 async def test_a_client_of_whom_the_kernel_says_nothing_is_not_taken_for_gone() -> None:
     async with Served("a") as served:
-        served.peers.answer = Presence.UNKNOWN
+        served.peer.answer = Presence.UNKNOWN
         await served.send(ask("a"))
         await served.end_of_file()
         await served.let_go("a")
@@ -158,7 +158,7 @@ async def test_a_client_of_whom_the_kernel_says_nothing_is_not_taken_for_gone() 
 async def test_a_client_that_is_read_is_not_looked_up() -> None:
     async with Served("a") as served:
         await served.send(ask("a"))
-        assert served.peers.asked == 0
+        assert served.peer.asked == 0
 
 
 async def test_a_client_that_is_lost_while_it_waits_for_room_starts_nothing() -> None:

@@ -1,128 +1,185 @@
-"""What is asked of the kernel about a peer, and what its answers mean, without asking it."""
+"""What is asked of the kernel about a client, and what its answers mean, without asking it."""
 
 import errno
 import socket
 import struct
 from collections.abc import Callable
+from typing import cast
 
 import pytest
-from netlink import LISTENING, FakeNetlink, answer, error
+from netlink import (
+    COOKIE,
+    ESTABLISHED,
+    FIN_WAIT2,
+    LISTENING,
+    SYN_SENT,
+    TIME_WAIT,
+    FakeNetlink,
+    answer,
+    done,
+    error,
+    route,
+)
 
-from execwire.adapters.tcp.peers import Address, Peers, Presence
+from execwire.adapters.tcp.endpoint import Name
+from execwire.adapters.tcp.peers import Peer, Peers, Presence
 
-OURS, THEIRS = ("127.0.0.1", 3000), ("127.0.0.1", 50000)
-OURS_6, THEIRS_6 = ("::1", 3000), ("::1", 50000)
-REMOTE = ("192.0.2.2", 50000)
+INTERFACES = [(1, "lo"), (7, "eth0")]
+ABSENT = error(errno.ENOENT)
+LOCAL, ELSEWHERE = route(2), route(1)
 
-Answering = Callable[[bytes | OSError], tuple[Peers, FakeNetlink]]
+
+class FakeClient:
+    """A TCP client that has been accepted; after `stays` looks at its name, it has been reset."""
+
+    def __init__(self, name: Name, peer: Name, stays: int = 2) -> None:
+        self.family = socket.AF_INET6 if ":" in name[0] else socket.AF_INET
+        self._name, self._peer, self._stays = name, peer, stays
+
+    def getsockname(self) -> Name:
+        return self._name
+
+    def getpeername(self) -> Name:
+        self._stays -= 1
+        if self._stays < 0:
+            raise OSError(errno.ENOTCONN, "as a test says")
+        return self._peer
+
+
+LOOPBACK = ("127.0.0.1", 3000), ("127.0.0.1", 50000)
+LOOPBACK_6 = ("::1", 3000, 0, 0), ("::1", 50000, 0, 0)
+MAPPED = ("::ffff:127.0.0.1", 3000, 0, 0), ("::ffff:127.0.0.1", 50000, 0, 0)
+LINK_LOCAL = ("fe80::1%eth0", 3000, 0, 7), ("fe80::2%eth0", 50000, 0, 7)
+OTHER = ("192.0.2.1", 3000), ("192.0.2.2", 50000)
+
+Identifying = Callable[..., Peer]
 
 
 @pytest.fixture
-def peers(monkeypatch: pytest.MonkeyPatch) -> Answering:
-    """Peers, and the kernel behind them, which always answers the same."""
+def kernel(monkeypatch: pytest.MonkeyPatch) -> FakeNetlink:
+    kernel = FakeNetlink()
+    kernel.install(monkeypatch)
+    monkeypatch.setattr(socket, "if_nameindex", lambda: INTERFACES)
+    return kernel
 
-    def answering(reply: bytes | OSError) -> tuple[Peers, FakeNetlink]:
-        netlink = FakeNetlink(reply)
 
-        netlink.install(monkeypatch)
-        return Peers(), netlink
+def identify(names: tuple[Name, Name] = LOOPBACK, stays: int = 2) -> Peer:
+    return Peers().identify(cast("socket.socket", FakeClient(*names, stays)))
 
-    return answering
+
+@pytest.mark.parametrize("names", [LOOPBACK, LOOPBACK_6, MAPPED, LINK_LOCAL, OTHER])
+def test_the_user_of_a_socket_that_a_process_holds_is_known(kernel: FakeNetlink, names: tuple[Name, Name]) -> None:
+    kernel.replies = [answer(1000, 77)]
+    peer = identify(names)
+    assert (peer.user, peer.is_local, peer.attested) == (1000, True, False)
+    assert peer.presence() is Presence.PRESENT
 
 
 @pytest.mark.parametrize(
-    ("reply", "presence", "user"),
+    ("replies", "presence"),
     [
-        (answer(1000, 77), Presence.PRESENT, 1000),
-        (answer(0, 77), Presence.PRESENT, 0),
         # Hazard 33: of a socket that was closed the kernel says that it is root's.
-        (answer(0, 0), Presence.GONE, None),
-        (error(errno.ENOENT), Presence.GONE, None),
+        ([answer(0, 0, FIN_WAIT2)], Presence.GONE),
+        ([ABSENT], Presence.UNKNOWN),
         # Where there is no such connection it is about whoever listens on that port.
-        (answer(1000, 77, LISTENING), Presence.GONE, None),
-        (error(errno.EPERM), Presence.UNKNOWN, None),
-        (BlockingIOError(), Presence.UNKNOWN, None),
-        (OSError(errno.ENOBUFS, "No buffer space available"), Presence.UNKNOWN, None),
+        ([answer(1000, 77, LISTENING)], Presence.UNKNOWN),
+        # A new connection from the same port is none of this one's, nor is one that is over on both sides.
+        ([answer(0, 77, SYN_SENT)], Presence.UNKNOWN),
+        ([answer(0, 0, TIME_WAIT)], Presence.UNKNOWN),
+        ([error(errno.EPERM)], Presence.UNKNOWN),
+        ([BlockingIOError()], Presence.UNKNOWN),
+        ([OSError(errno.ENOBUFS, "No buffer space available")], Presence.UNKNOWN),
     ],
 )
-@pytest.mark.parametrize("ends", [(OURS, THEIRS), (OURS_6, THEIRS_6)])
-def test_what_the_kernel_says_decides(
-    peers: Answering, reply: bytes | OSError, presence: Presence, user: int | None, ends: tuple[Address, Address]
+def test_nothing_else_tells_a_user_nor_that_a_peer_that_was_never_known_has_gone(
+    kernel: FakeNetlink, replies: list[bytes | OSError], presence: Presence
 ) -> None:
-    asked, _ = peers(reply)
-    assert asked.presence(*ends) is presence
-    assert asked.user(*ends) == user
+    kernel.replies = replies
+    peer = identify()
+    assert (peer.user, peer.presence()) == (None, presence)
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs", "family"), [(OURS, THEIRS, socket.AF_INET), (OURS_6, THEIRS_6, socket.AF_INET6)]
+    ("reply", "presence"),
+    [
+        (answer(1000, 77), Presence.PRESENT),
+        (answer(0, 0, FIN_WAIT2), Presence.GONE),
+        (error(errno.ENOENT), Presence.GONE),
+        (error(errno.ESTALE), Presence.GONE),
+        (error(errno.EPERM), Presence.UNKNOWN),
+        (BlockingIOError(), Presence.UNKNOWN),
+    ],
+)
+def test_a_peer_that_was_known_is_gone_when_the_kernel_knows_that_socket_no_longer(
+    kernel: FakeNetlink, reply: bytes | OSError, presence: Presence
+) -> None:
+    kernel.replies = [answer(1000, 77)]
+    peer = identify()
+    kernel.replies = [reply]
+    assert peer.presence() is presence
+    # It is asked for by its cookie, so that no other socket can stand for it.
+    assert all(query[64:72] == COOKIE for query in kernel.asked[1:] if query[6:8] == b"\x01\0")
+
+
+def test_where_the_kernel_describes_no_tcp_sockets_any_more_nobody_is_taken_for_gone(kernel: FakeNetlink) -> None:
+    kernel.replies = [answer(1000, 77)]
+    peer = identify()
+    kernel.replies, kernel.listing = [ABSENT], done(errno.ENOENT)
+    assert peer.presence() is Presence.UNKNOWN
+
+
+def test_a_socket_that_is_bound_to_an_interface_is_looked_for_on_each(kernel: FakeNetlink) -> None:
+    kernel.replies = [ABSENT, ABSENT, answer(1000, 77, ESTABLISHED, 7)]
+    assert identify().user == 1000
+    assert [query[60] for query in kernel.asked if query[6:8] == b"\x01\0"] == [1, 1, 7]
+
+
+def test_a_link_local_client_is_looked_up_by_its_interface(kernel: FakeNetlink) -> None:
+    kernel.replies = [answer(1000, 77)]
+    identify(LINK_LOCAL)
+    [query] = kernel.asked
+    assert query[60:64] == struct.pack("=I", 7)
+
+
+@pytest.mark.parametrize(
+    ("reply", "is_local"),
+    [
+        (LOCAL, True),
+        (ELSEWHERE, False),
+        (error(errno.ENETUNREACH), False),
+        # Hazard 33: whose address cannot be asked about is treated as local, since nobody may pass for remote.
+        (error(errno.EPERM), True),
+        (BlockingIOError(), True),
+    ],
+)
+def test_a_client_that_is_not_known_is_local_if_its_address_is_one_of_this_hosts(
+    kernel: FakeNetlink, reply: bytes | OSError, *, is_local: bool
+) -> None:
+    kernel.replies = [ABSENT, reply, ABSENT]
+    peer = identify(OTHER)
+    assert (peer.user, peer.is_local) == (None, is_local)
+
+
+def test_a_connection_that_is_reset_during_the_look_up_is_nobodys(kernel: FakeNetlink) -> None:
+    # By then somebody else may have its port, and would be taken for its other end.
+    kernel.replies = [answer(0, 77)]
+    with pytest.raises(OSError, match="as a test says"):
+        identify(stays=1)
+
+
+@pytest.mark.parametrize(
+    ("names", "family"),
+    [(LOOPBACK, socket.AF_INET), (LOOPBACK_6, socket.AF_INET6), (MAPPED, socket.AF_INET)],
 )
 def test_the_question_is_about_the_socket_at_the_other_end(
-    peers: Answering, ours: Address, theirs: Address, family: int
+    kernel: FakeNetlink, names: tuple[Name, Name], family: socket.AddressFamily
 ) -> None:
-    asked, netlink = peers(answer(1, 1))
-    asked.presence(ours, theirs)
-    [query] = netlink.asked
+    kernel.replies = [answer(1, 1)]
+    identify(names)
+    [query] = kernel.asked
+    ours, theirs = (socket.inet_pton(family, name[0].removeprefix("::ffff:")).ljust(16, b"\0") for name in names)
     length, kind, flags = struct.unpack_from("=IHH", query)
     assert (length, kind, flags) == (len(query), 20, 1)
     assert (query[16], query[17]) == (family, socket.IPPROTO_TCP)
-    assert struct.unpack_from("!HH", query, 24) == (theirs[1], ours[1])
-    assert query[28:44] == socket.inet_pton(family, theirs[0]).ljust(16, b"\0")
-    assert query[44:60] == socket.inet_pton(family, ours[0]).ljust(16, b"\0")
-
-
-def test_of_other_hosts_the_kernel_is_not_asked(peers: Answering) -> None:
-    asked, netlink = peers(answer(1000, 77))
-    assert asked.presence(("192.0.2.1", 3000), REMOTE) is Presence.UNKNOWN
-    assert asked.user(("192.0.2.1", 3000), REMOTE) is None
-    assert netlink.asked == []
-
-
-def test_an_answer_to_an_earlier_question_says_nothing(peers: Answering) -> None:
-    asked, netlink = peers(answer(1000, 77))
-    netlink.late = 1
-    assert asked.presence(OURS, THEIRS) is Presence.UNKNOWN
-    assert asked.user(OURS, THEIRS) is None
-
-
-# Hazard 15.
-def test_after_a_failure_the_next_question_goes_through_a_new_socket(peers: Answering) -> None:
-    asked, netlink = peers(BlockingIOError())
-    asked.presence(OURS, THEIRS)
-    assert netlink.closed == 1
-    netlink.reply = answer(1000, 77)
-    assert asked.presence(OURS, THEIRS) is Presence.PRESENT
-
-
-# Hazard 15.
-def test_without_a_socket_to_ask_through_nobody_is_taken_for_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise OSError(errno.EMFILE, "Too many open files")
-
-    monkeypatch.setattr(socket, "socket", refuse)
-    assert Peers().presence(OURS, THEIRS) is Presence.UNKNOWN
-
-
-def test_what_was_opened_in_time_is_asked_through_when_nothing_more_can_be_opened(
-    peers: Answering, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked, _ = peers(answer(1000, 77))
-    asked.open()
-
-    def refuse(*_: object) -> None:
-        raise OSError(errno.EMFILE, "Too many open files")
-
-    monkeypatch.setattr(socket, "socket", refuse)
-    assert asked.user(OURS, THEIRS) == 1000
-    # That it cannot be opened in time is no failure to start.
-    Peers().open()
-
-
-def test_closing_closes_what_was_opened_once(peers: Answering) -> None:
-    asked, netlink = peers(answer(1, 1))
-    asked.close()
-    assert netlink.closed == 0
-    asked.presence(OURS, THEIRS)
-    asked.close()
-    asked.close()
-    assert netlink.closed == 1
+    assert struct.unpack_from("!HH", query, 24) == (50000, 3000)
+    assert (query[28:44], query[44:60]) == (theirs, ours)

@@ -61,7 +61,7 @@ async def test_one_client_too_many_is_told_which_option_allows_more(monkeypatch:
 # Hazard 33.
 async def test_another_user_is_refused_with_a_reason_and_runs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(monkeypatch, users=frozenset({1000})) as served:
-        served.peers.owner = 1001
+        served.peers.peer.user = 1001
         client = FakeClient(says=ask("a"))
         await served.connect(client)
         client.transport.deliver(ask("b"))
@@ -76,7 +76,7 @@ async def test_a_client_that_is_gone_before_it_is_served_is_forgotten(monkeypatc
         gone = FakeClient(failure=OSError(errno.ENOTCONN, "Transport endpoint is not connected"))
         await served.connect(gone)
         assert gone.closed
-        served.peers.owner = 1000
+        served.peers.peer.user = 1000
         client = FakeClient()
         await served.connect(client)
         assert errors(client) == []

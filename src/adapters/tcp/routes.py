@@ -1,0 +1,50 @@
+"""Which addresses are this host's own, asked of the kernel's routes: rtnetlink(7)."""
+
+import errno
+import struct
+
+from .endpoint import Endpoint
+from .netlink import Message, Netlink, Refusal
+
+_NETLINK_ROUTE = 0
+_RTM_NEWROUTE, _RTM_GETROUTE = 24, 26
+_RTA_DST, _RTA_OIF = 1, 4
+_RTN_LOCAL = 2
+_ROUTE = struct.Struct("=BBxxxxxBI")
+"""struct rtmsg: family, length of the destination in bits, type, flags."""
+_ATTRIBUTE = struct.Struct("=HH")
+"""struct rtattr: length, type."""
+_NOWHERE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH})
+
+
+class Routes:
+    """Asks over one netlink socket, opened at the first question."""
+
+    def __init__(self) -> None:
+        """Open nothing yet."""
+        self._netlink = Netlink(_NETLINK_ROUTE)
+
+    def close(self) -> None:
+        """Close the netlink socket."""
+        self._netlink.close()
+
+    def is_own(self, end: Endpoint) -> bool:
+        """Tell whether what is sent to that address stays on this host; true, too, where the kernel would not say.
+
+        Binding to it would be no test: with the sysctl ip_nonlocal_bind, every address can be bound to.
+        """
+        attributes = _attribute(_RTA_DST, end.address)
+        if end.interface:
+            attributes += _attribute(_RTA_OIF, struct.pack("=I", end.interface))
+        question = _ROUTE.pack(end.family, 8 * len(end.address), 0, 0) + attributes
+        match self._netlink.ask(_RTM_GETROUTE, question):
+            case Message(kind, body) if kind == _RTM_NEWROUTE:
+                return bool(_ROUTE.unpack_from(body)[2] == _RTN_LOCAL)
+            case Refusal(code):
+                return code not in _NOWHERE
+            case _:
+                return True
+
+
+def _attribute(kind: int, value: bytes) -> bytes:
+    return _ATTRIBUTE.pack(_ATTRIBUTE.size + len(value), kind) + value

@@ -1,0 +1,147 @@
+"""TCP sockets of this host as the kernel describes them, by sock_diag(7): about 10 us a question, unprivileged."""
+
+import errno
+import os
+import socket
+import struct
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import NamedTuple
+
+from .endpoint import Endpoint
+from .netlink import Message, Netlink, Refusal
+
+_NETLINK_SOCK_DIAG = 4
+_SOCK_DIAG_BY_FAMILY = 20
+_NLM_F_DUMP = 0x300
+_NLMSG_DONE = 3
+_NO_STATE, _ANY_STATE = 0, 0xFFFFFFFF
+_REQUEST = struct.Struct("=BBBxI")
+"""The beginning of struct inet_diag_req_v2: family, protocol, extensions, states."""
+_SOCKET_ID = struct.Struct("=2s2s16s16sI8s")
+"""struct inet_diag_sockid: ports and addresses in network byte order, interface, cookie."""
+_MESSAGE = struct.Struct("=BBxx36xI8s12xII")
+"""struct inet_diag_msg: family, state; of its inet_diag_sockid the interface and the cookie; user, inode."""
+_DONE = struct.Struct("=i")
+PROTOCOL = socket.IPPROTO_TCP
+LOOPBACK = 1
+"""Index of the interface `lo`, in every network namespace."""
+_ANY_COOKIE = b"\xff" * 8
+_ESTABLISHED, _FIN_WAIT1, _FIN_WAIT2 = 1, 4, 5
+_CONNECTED = frozenset({_ESTABLISHED, _FIN_WAIT1, _FIN_WAIT2})
+"""Of the kernel's tcp_states.h those in which the other end can be of a connection that this end has not closed."""
+
+
+class Found(NamedTuple):
+    """A socket: who created it (user), and whether a process holds it (then its inode is not 0)."""
+
+    state: int
+    user: int
+    inode: int
+    interface: int
+    """Index of the one that it is bound to, 0 for none."""
+    cookie: bytes
+    """Its own as long as this host runs."""
+
+
+class Missing(Enum):
+    """Why no socket is described."""
+
+    ABSENT = auto()
+    """There is none."""
+    UNKNOWN = auto()
+    """The kernel would not say, which is no proof of anything."""
+
+
+class SockDiag:
+    """Asks over one netlink socket, which is opened at the first question at the latest."""
+
+    def __init__(self) -> None:
+        """Open nothing yet."""
+        self._netlink = Netlink(_NETLINK_SOCK_DIAG)
+
+    def open(self) -> None:
+        """Open the netlink socket while there are descriptors."""
+        self._netlink.open()
+
+    def close(self) -> None:
+        """Close the netlink socket."""
+        self._netlink.close()
+
+    def find(self, source: Endpoint, destination: Endpoint, interface: int) -> Found | Missing:
+        """Describe the connected socket from `source` to `destination`, if it is bound to no interface or to this one.
+
+        One that is about to connect (SYN-SENT) is the end of no connection, and may come from the port of one that was.
+        """
+        found = self._describe(source, destination, interface, _ANY_COOKIE)
+        return Missing.ABSENT if isinstance(found, Found) and found.state not in _CONNECTED else found
+
+    def find_bound(self, source: Endpoint, destination: Endpoint) -> Found | Missing:
+        """Do the same, whatever interface the socket is bound to (SO_BINDTODEVICE), which hides it from all others."""
+        return self._search(lambda interface: self.find(source, destination, interface))
+
+    def find_again(self, source: Endpoint, destination: Endpoint, known: Found) -> Found | Missing:
+        """Describe the very socket that was found before, whatever interface it has been bound to since."""
+        found = self._describe(source, destination, known.interface or LOOPBACK, known.cookie)
+        if found is not Missing.ABSENT:
+            return found
+        return self._search(lambda interface: self._describe(source, destination, interface, known.cookie))
+
+    def _search(self, look: Callable[[int], Found | Missing]) -> Found | Missing:
+        try:
+            interfaces = socket.if_nameindex()
+        except OSError:
+            return Missing.UNKNOWN
+        for interface, _ in interfaces:
+            found = look(interface)
+            if found is not Missing.ABSENT:
+                return found
+        return Missing.ABSENT
+
+    def _describe(self, source: Endpoint, destination: Endpoint, interface: int, cookie: bytes) -> Found | Missing:
+        match self._netlink.ask(_SOCK_DIAG_BY_FAMILY, _request(source, destination, interface, cookie)):
+            case Message(kind, body) if kind == _SOCK_DIAG_BY_FAMILY:
+                _, state, bound_to, its_cookie, user, inode = _MESSAGE.unpack_from(body)
+                return Found(state, user, inode, bound_to, its_cookie)
+            case Refusal(errno.ESTALE):
+                # Another socket stands there.
+                return Missing.ABSENT
+            case Refusal(errno.ENOENT) if self.refusal() is None:
+                return Missing.ABSENT
+            case _:
+                return Missing.UNKNOWN
+
+    def refusal(self) -> str | None:
+        """Return why the kernel does not describe TCP sockets at all, None if it does.
+
+        Where it cannot, for want of the module tcp_diag, it says ENOENT, as of a socket that there is not.
+        """
+        request = _REQUEST.pack(socket.AF_INET, PROTOCOL, 0, _NO_STATE) + bytes(_SOCKET_ID.size)
+        match self._netlink.ask(_SOCK_DIAG_BY_FAMILY, request, _NLM_F_DUMP):
+            case Message(kind, body) if kind == _NLMSG_DONE and len(body) >= _DONE.size:
+                (code,) = _DONE.unpack_from(body)
+                return os.strerror(-code) if code else None
+            case Refusal(code):
+                return os.strerror(code)
+            case _:
+                return "there is no answer over netlink"
+
+
+def probe() -> str | None:
+    """Return why this system does not tell users and ends of TCP clients, None if it does; opens nothing that stays."""
+    diag = SockDiag()
+    try:
+        return diag.refusal()
+    finally:
+        diag.close()
+
+
+def _request(source: Endpoint, destination: Endpoint, interface: int, cookie: bytes) -> bytes:
+    return _REQUEST.pack(source.family, PROTOCOL, 0, _ANY_STATE) + _SOCKET_ID.pack(
+        source.port.to_bytes(2, "big"),
+        destination.port.to_bytes(2, "big"),
+        source.address,
+        destination.address,
+        interface,
+        cookie,
+    )

@@ -1,0 +1,67 @@
+"""Hazard 33: a TCP socket that root has created and a process of another user holds; the kernel calls it root's."""
+
+import asyncio
+import json
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from agent import Agent, running_agent
+from strangers import BECOME_STRANGER, THIRD, becoming, only_root, skip_unless_he_can_run_an_agent
+
+pytestmark = only_root
+
+TAKE_BACK_AND_ASK = """
+import ctypes, os, socket, sys
+handed_over = socket.socket(fileno=int(sys.argv[1]))
+assert os.getresuid() == (int(sys.argv[4]),) * 3
+unspecified = ctypes.create_string_buffer(16)
+assert ctypes.CDLL(None).connect(handed_over.fileno(), unspecified, 16) == 0
+handed_over.connect(("127.0.0.1", int(sys.argv[2])))
+handed_over.sendall(sys.argv[3].encode() + b"\\n")
+print(handed_over.makefile().readline())
+"""
+"""A socket that listens or is connected is neither any more after connect(2) with AF_UNSPEC, and can connect."""
+
+
+async def ask_through(handed_over: socket.socket, agent: Agent, trace: Path) -> str:
+    """Have a process that is all another user's ask through this socket; return the error that it gets."""
+    request = json.dumps({"command": ["touch", str(trace)]})
+    process = await asyncio.create_subprocess_exec(
+        *becoming(THIRD, "--bounding-set=-all", "--inh-caps=-all"), sys.executable, "-c", TAKE_BACK_AND_ASK,
+        str(handed_over.fileno()), str(agent.port), request, str(THIRD),
+        stdout=asyncio.subprocess.PIPE, pass_fds=(handed_over.fileno(),), cwd="/",
+    )  # fmt: skip
+    async with asyncio.timeout(30):
+        output, _ = await process.communicate()
+    error: str = json.loads(output)["error"]
+    return error
+
+
+@pytest.fixture
+def trace() -> Iterator[Path]:
+    """A file that every user can create."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)
+        yield Path(folder) / "ran"
+
+
+@pytest.mark.parametrize("listening", [True, False])
+async def test_it_lets_nobody_in_who_is_not_root(trace: Path, *, listening: bool) -> None:
+    skip_unless_he_can_run_an_agent()
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as connected:
+        async with running_agent(launcher=BECOME_STRANGER) as agent:
+            error = await ask_through(server if listening else connected, agent, trace)
+    assert "--allow-user root" in error
+    assert not trace.exists()
+
+
+async def test_where_root_is_let_in_over_tcp_it_counts_as_roots(trace: Path) -> None:
+    # No better can be had of the kernel; docs/guarantees.md says so.
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        async with running_agent() as agent:
+            assert await ask_through(server, agent, trace) == ""
+    assert trace.exists()
