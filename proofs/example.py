@@ -50,6 +50,13 @@ class Example(RuleBasedStateMachine):
             self.bench.counts["connections"] += 1
         return self.peers[min(number, len(self.peers) - 1)]
 
+    def begun(self, number: int) -> Peer:
+        """Return one of those that are open and have begun with an object, so that any other line may follow."""
+        peer = self.peer(number)
+        if not peer.sent:
+            self.send(peer, b"{}\n", [])
+        return peer
+
     def send(self, peer: Peer, data: bytes, where: list[float]) -> None:
         """Send this in pieces, cut at these parts of its length."""
         places = [0, *sorted(int(part * len(data)) for part in where), len(data)]

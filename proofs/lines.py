@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from .model import MAX_LINE, is_foreign
+from .model import MAX_LINE
 from .programs import SIGNALS, Programs
 
 Pairs = list[tuple[str, Any]]
@@ -59,11 +59,15 @@ JUNK = st.one_of(
     st.integers(-2, 3).map(lambda over: b"x" * (MAX_LINE + over)),
     st.integers(-2, 3).map(lambda over: b'{"command":["true"]}'.ljust(MAX_LINE + over)),
     st.just(b"y" * (MAX_LINE * 20)),
-).filter(lambda line: not is_foreign(line))  # fmt: skip
-FOREIGN = st.sampled_from(
-    [b"GET / HTTP/1.1", b"POST /x HTTP/1.1\r\nHost: h\r\n\r\n" + b'{"command":["true"]}', b"\x16\x03\x01\x02\x00\x01",
-     b"PRI * HTTP/2.0", b"DELETE  ", b"OPTIONS " + b"/" * (2 * MAX_LINE)]
 )  # fmt: skip
+FOREIGN = st.sampled_from(
+    [b"GET / HTTP/1.1", b"POST /x HTTP/1.1\r\nHost: h\r\n\r\n" + b'{"command":["true"]}\n',
+     b"\x16\x03\x01\x02\x00\x01",
+     b"FOO / HTTP/1.1\r\n\r\n" + b'{"command":["true"]}\n', b"OPTIONS " + b"/" * (2 * MAX_LINE),
+     b'[{"command":["true"]}]',
+     b"\0\0\0\x24", b"SSH-2.0-x\r\n", b"\xef\xbb\xbf{}\n"]
+)  # fmt: skip
+BLANKS = st.text(" \t\r\n", max_size=9).map(str.encode)
 
 
 def quick_commands(programs: Programs) -> st.SearchStrategy[list[str]]:
@@ -105,8 +109,7 @@ def mutants(draw: st.DrawFn, programs: Programs) -> bytes:
     begin = draw(st.integers(0, len(line)))
     end = min(len(line), begin + draw(st.integers(0, 6)))
     middle = draw(st.one_of(st.just(b""), st.just(line[begin:end] * 2), st.binary(max_size=3)))
-    mutant = line[:begin] + middle.replace(b"\n", b" ") + line[end:]
-    return b" " + mutant if is_foreign(mutant) else mutant
+    return line[:begin] + middle.replace(b"\n", b" ") + line[end:]
 
 
 def rendered(draw: st.DrawFn, pairs: Pairs) -> bytes:

@@ -26,15 +26,19 @@ def machine(work: Bench) -> type[RuleBasedStateMachine]:  # noqa: C901 -- rules 
 
         @rule(number=which, data=batches, where=cuts)
         def send_lines(self, number: int, data: bytes, where: list[float]) -> None:
-            self.send(self.peer(number), data, where)
+            self.send(self.begun(number), data, where)
 
         @rule(number=which, data=line, where=cuts)
         def send_half_a_line(self, number: int, data: bytes, where: list[float]) -> None:
-            self.send(self.peer(number), data[: len(data) // 2], where)
+            self.send(self.begun(number), data[: len(data) // 2], where)
 
-        @rule(number=which, data=lines.FOREIGN, where=cuts)
-        def send_what_is_foreign(self, number: int, data: bytes, where: list[float]) -> None:
-            self.send(self.peer(number), b"\n" + data, where)
+        @rule(number=which, blanks=lines.BLANKS, data=lines.FOREIGN, where=cuts)
+        def send_what_is_foreign(self, number: int, blanks: bytes, data: bytes, where: list[float]) -> None:
+            self.send(self.peer(number), b"\n" + blanks + data, where)
+
+        @rule(number=which, blanks=lines.BLANKS, data=line, where=cuts)
+        def send_any_line_first(self, number: int, blanks: bytes, data: bytes, where: list[float]) -> None:
+            self.send(self.peer(number), blanks + data + b"\n", where)
 
         @rule(number=which, timeout=st.integers(1, 80), request_id=st.one_of(st.none(), lines.IDS))
         def send_what_stays(self, number: int, timeout: int, request_id: Id | None) -> None:

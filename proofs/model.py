@@ -11,8 +11,7 @@ from .programs import Effect, Programs
 
 MAX_LINE = 8192
 MAX_ID_CHARACTERS = 128
-_METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "PRI"]
-_FOREIGN = [*(f"{method} ".encode() for method in _METHODS), b"\x16\x03"]
+BLANKS = b" \t\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,27 +39,21 @@ class Answers:
 
 def answers(sent: bytes, programs: Programs, *, at_end: bool) -> Answers:
     """Say what a client gets that has sent this on one connection and (`at_end`) has closed its sending side."""
+    sent = sent.lstrip(BLANKS)
+    if sent and not sent.startswith(b"{"):
+        return Answers([Expected(None, None, "refused: ")], closes=True)
     expected: list[Expected] = []
     *lines, rest = sent.split(b"\n")
     for line in lines:
-        if is_foreign(line):
-            return Answers(_with_rivals([*expected, Expected(None, None, "refused: ")]), closes=True)
         if len(line.removesuffix(b"\r")) > MAX_LINE:
             expected.append(Expected(None, None, "invalid request: "))
         elif not line.isspace() and line:
             expected.append(_judge(line, programs))
-    if is_foreign(rest):
-        return Answers(_with_rivals([*expected, Expected(None, None, "refused: ")]), closes=True)
     if len(rest.removesuffix(b"\r")) > MAX_LINE:
         expected.append(Expected(None, None, "invalid request: "))
     elif at_end and isinstance(_read(rest), dict):
         expected.append(_judge(rest, programs))
     return Answers(_with_rivals(expected), closes=at_end)
-
-
-def is_foreign(line: bytes) -> bool:
-    """Whether a line starts like HTTP or TLS."""
-    return any(line.startswith(start) for start in _FOREIGN)
 
 
 def _read(line: bytes) -> Any:  # noqa: ANN401 -- whatever JSON holds

@@ -1,16 +1,21 @@
-# Hazard 32: what a web page, or whoever takes this port for another, can make a browser send is never executed.
+# Hazard 32: what a web page, or whoever takes this port for another, can make a program send is never executed.
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from agent import Agent, Client
+from first_bytes import RECORDED, SPECIFIED
+from hypothesis import given
+from hypothesis import strategies as st
 from shared import shared_agent
+from sockets import until_read
 
 MAX_LINE = 4096
-METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
-CLIENT_HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
+MIB = 1024 * 1024
 HEADERS = b"HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/plain\r\n\r\n"
+BLANKS = b"\r\n \t" * (3 * MIB // 4)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +34,7 @@ def trace(agent: Agent, tmp_path: Path) -> Iterator[Path]:
 
 
 def smuggled(trace: Path) -> bytes:
-    return json.dumps({"command": ["touch", str(trace)]}).encode() + b"\n"
+    return b"\n" + json.dumps({"command": ["touch", str(trace)]}).encode() + b"\n"
 
 
 async def check_refused(agent: Agent, client: Client) -> None:
@@ -38,54 +43,86 @@ async def check_refused(agent: Agent, client: Client) -> None:
     assert len(lines) == 1
     result = json.loads(lines[0])
     assert (result["command"], result["exit_code"], result["output"]) == ([], -1, "")
-    assert result["error"].startswith("refused: ")
-    assert "HTTP" in result["error"]
+    assert result["error"].startswith("refused: this port takes JSON objects")
     assert (await agent.run("echo", "others"))["output"] == "others\n"
 
 
-@pytest.mark.parametrize("opening", [*(f"{method} / ".encode() for method in METHODS), b"PRI * "], ids=repr)
-async def test_a_request_of_http_is_refused_with_all_that_follows(agent: Agent, trace: Path, opening: bytes) -> None:
+async def test_a_request_as_it_is_smuggled_below_would_run(agent: Agent, tmp_path: Path) -> None:
     async with await agent.connect() as client:
-        await client.send(opening + HEADERS + smuggled(trace) * 3)
+        await client.send(b"{}" + smuggled(tmp_path / "executed"))
+        assert [(await client.result())["exit_code"] for _ in range(2)] == [-1, 0]
+    assert (tmp_path / "executed").exists()
+
+
+@pytest.mark.parametrize("protocol", RECORDED | SPECIFIED)
+async def test_what_begins_as_another_protocol_is_refused_with_all_that_follows(
+    agent: Agent, trace: Path, protocol: str
+) -> None:
+    async with await agent.connect() as client:
+        await client.send((RECORDED | SPECIFIED)[protocol] + smuggled(trace) * 3)
+        client.writer.write_eof()
         await check_refused(agent, client)
 
 
-async def test_a_handshake_of_tls_is_refused_with_all_that_follows(agent: Agent, trace: Path) -> None:
-    async with await agent.connect() as client:
-        await client.send(CLIENT_HELLO + b"\n" + smuggled(trace))
-        await check_refused(agent, client)
-
-
-@pytest.mark.parametrize("length", [MAX_LINE - 20, MAX_LINE, MAX_LINE + 1, 1024 * 1024])
+@pytest.mark.parametrize("length", [MAX_LINE - 20, MAX_LINE, MAX_LINE + 1, MIB])
 async def test_a_url_longer_than_a_line_hides_nothing(agent: Agent, trace: Path, length: int) -> None:
     async with await agent.connect() as client:
-        await client.send(b"POST /" + b"a" * length + b" " + HEADERS + smuggled(trace))
+        await client.send(b"FOO /" + b"a" * length + b" " + HEADERS + smuggled(trace))
         await check_refused(agent, client)
 
 
-async def test_a_method_in_pieces_is_recognized(agent: Agent, trace: Path) -> None:
+async def test_three_megabytes_of_blanks_hide_nothing(agent: Agent, trace: Path) -> None:
     async with await agent.connect() as client:
-        for piece in (b"PO", b"S", b"T", b" /", b"a" * 2 * MAX_LINE, b" ", HEADERS, smuggled(trace)):
-            await client.send(piece)
+        await client.send(BLANKS + b"FOO / " + HEADERS + smuggled(trace))
         await check_refused(agent, client)
 
 
-@pytest.mark.parametrize("foreign", [b"POST / " + HEADERS, b"GET /" + b"a" * 2 * MAX_LINE + HEADERS, CLIENT_HELLO])
-@pytest.mark.parametrize("before", [b"\r\n\r\n", b"x" * 2 * MAX_LINE + b"\n", b"[]\n", b'{"command":["true"]}\n'])
-async def test_in_a_later_line_too(agent: Agent, trace: Path, before: bytes, foreign: bytes) -> None:
+async def test_after_three_megabytes_of_blanks_a_request_is_a_request(agent: Agent) -> None:
     async with await agent.connect() as client:
-        await client.send(before + foreign + b"\n" + smuggled(trace))
-        if before.strip():
-            assert "refused" not in (await client.result())["error"]
-        await check_refused(agent, client)
+        await client.send(BLANKS)
+        assert (await client.ask(command=["echo", "late"]))["output"] == "late\n"
 
 
-async def test_what_was_sent_before_is_run_and_answered(agent: Agent, trace: Path) -> None:
+@pytest.mark.parametrize("begins", [b"\n\r \tF", b"\xef\xbb\xbf", b"[", b"\0"])
+async def test_the_first_byte_decides_however_late_the_rest_comes(agent: Agent, trace: Path, begins: bytes) -> None:
     async with await agent.connect() as client:
-        await client.request(command=["sh", "-c", "sleep 0.2; echo asked before"])
-        await client.send(b"GET / " + HEADERS + smuggled(trace))
-        assert (await client.result())["output"] == "asked before\n"
+        for byte in begins:
+            await client.send(bytes([byte]))
+            await until_read(agent, client)
+        await client.send(smuggled(trace))
         await check_refused(agent, client)
+
+
+@given(
+    st.text(" \t\r\n", max_size=9).map(str.encode),
+    st.binary(min_size=1, max_size=30).filter(lambda begins: begins[0] not in b"{ \t\r\n"),
+    st.integers(0, 100),
+)
+def test_whatever_it_begins_with_nothing_that_follows_is_run(
+    agent: Agent, tmp_path_factory: pytest.TempPathFactory, blanks: bytes, begins: bytes, place: int
+) -> None:
+    trace = tmp_path_factory.getbasetemp() / "executed"
+    stream = blanks + begins + smuggled(trace) * 3
+    with socket.create_connection(("127.0.0.1", agent.port)) as client:
+        client.settimeout(20)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        client.sendall(stream[:place])
+        client.sendall(stream[place:])
+        client.shutdown(socket.SHUT_WR)
+        answer = b"".join(iter(lambda: client.recv(4096), b""))
+    assert answer.count(b"refused: this port takes JSON objects") == answer.count(b"\n") == 1
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize("line", [b"FOO / HTTP/1.1", b"\x16\x03\x01", b"[]", b"x" * 2 * MAX_LINE])
+async def test_on_a_connection_that_has_begun_with_an_object_it_is_answered_and_the_next_line_works(
+    agent: Agent, line: bytes
+) -> None:
+    async with await agent.connect() as client:
+        assert (await client.ask(command=["echo", "begun"]))["output"] == "begun\n"
+        await client.send(line + b"\n")
+        assert (await client.result())["error"].startswith("invalid request: ")
+        assert (await client.ask(command=["echo", "next"]))["output"] == "next\n"
 
 
 async def test_a_request_whose_text_speaks_of_http_is_a_request(agent: Agent) -> None:

@@ -53,7 +53,8 @@ async def test_what_is_no_request_gets_its_reason_and_the_next_line_works(
     agent: Agent, line: bytes, reason: str
 ) -> None:
     async with await agent.connect() as client:
-        await client.send(line + b"\n" + b'{"command":["echo","next"]}\n')
+        await client.send(b'{"command":["true"]}\n' + line + b"\n" + b'{"command":["echo","next"]}\n')
+        assert (await client.result())["exit_code"] == 0
         refused = await client.result()
         assert list(refused) == ["command", "executed_at", "duration_ms", "exit_code", "output", "error"]
         assert (refused["command"], refused["exit_code"], refused["output"]) == ([], -1, "")

@@ -60,6 +60,7 @@ async def test_100_mb_without_a_newline_are_refused_once_in_flat_memory_and_the_
     async with running_agent() as agent, await agent.connect() as client:
         assert (await client.ask(command=["echo", "before"]))["output"] == "before\n"
         before = memory_kib(agent.worker, "VmHWM")
+        await client.send(b"{")
         piece = b"x" * MIB
         for _ in range(100):
             await client.send(piece)
@@ -107,7 +108,8 @@ async def test_half_a_line_of_a_client_that_died_reaches_nobody_else(agent: Agen
         depart(dying)
         # What completes the dead one's line is only garbage of one's own.
         async with await agent.connect() as client:
-            await client.send(line[kept:] + line_of(100, "echo", "mine"))
+            await client.send(b"{}\n" + line[kept:] + line_of(100, "echo", "mine"))
+            assert (await client.result())["error"].startswith("invalid request: ")
             assert (await client.result())["error"].startswith("invalid request: ")
             assert (await client.result())["output"] == "mine\n"
             client.writer.write_eof()

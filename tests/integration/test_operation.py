@@ -70,5 +70,5 @@ async def test_the_command_line_wins_over_the_environment_and_that_over_the_file
         ]
         for agent, limit in zip(agents, (1000, 2000, 3072), strict=True):
             async with await agent.connect() as client:
-                await client.send(b" " * 4000 + b"\n")
+                await client.send(b"{" + b" " * 4000 + b"\n")
                 assert (await client.result())["error"].endswith(f"longer than {limit} bytes")

@@ -19,6 +19,7 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 LINES_A_TURN = 32
 """Taken from one client before the others get their turn: what is not valid is answered at once and costs no slot."""
+FOREIGN = "refused: this port takes JSON objects, one per line, and a connection must begin with one; not HTTP, not TLS"
 CLOSE_SECONDS = 1.0
 """How long a client that was told the end may take to close its side. Closing at once, with bytes of its unread, would
 make the kernel reset the connection and throw away what was sent last."""
@@ -80,8 +81,12 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take in bytes and start what they ask for."""
-        if not self._leaving:
-            self._framer.feed(data)
+        if self._leaving:
+            return
+        self._framer.feed(data)
+        if self._framer.foreign:
+            self.refuse(FOREIGN)
+        else:
             self._take_lines()
 
     def eof_received(self) -> bool:
@@ -162,9 +167,6 @@ class Connection(asyncio.Protocol):
     def _take(self, line: bytes | Oddity) -> None:
         if line is Oddity.TOO_LONG:
             self._exchanges.refuse(f"invalid request: The line is longer than {self._surroundings.max_line} bytes")
-        elif line is Oddity.FOREIGN:
-            self._drop_the_rest()
-            self._exchanges.refuse("refused: this port takes newline-terminated JSON, neither HTTP nor TLS")
         elif line.strip():
             self._exchanges.take(decode_request(line), len(line))
 

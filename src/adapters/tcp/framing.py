@@ -1,11 +1,10 @@
-"""Bytes into lines: bounded, and deaf to what was never meant for this port. Knows nothing of JSON."""
+"""Bytes into lines: bounded, and only of a connection that begins as JSON objects do. Knows no more of JSON."""
 
 from enum import Enum, auto
 
-_METHODS = b"GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH PRI"
-FOREIGN_STARTS = (*(method + b" " for method in _METHODS.split()), b"\x16\x03")
-"""How HTTP requests (RFC 9110; `PRI` opens HTTP/2) and TLS records begin; no JSON object does."""
-
+BLANKS = b" \t\r\n"
+"""JSON's white space (RFC 8259, section 2)."""
+_OBJECT_START = 0x7B
 _CARRIAGE_RETURN = 13
 
 
@@ -14,17 +13,17 @@ class Oddity(Enum):
 
     TOO_LONG = auto()
     """Over the limit. Its bytes are dropped as they come, up to the next newline."""
-    FOREIGN = auto()
-    """The beginning of HTTP or TLS. A web page can send this much; nothing after it may be executed."""
 
 
 class LineFramer:
     r"""Cuts a stream of bytes into lines of at most `max_line` bytes, `\n` or `\r\n` not counted.
 
-    Holds at most one partial line besides what was fed and not yet taken.
+    Holds at most one partial line besides what was fed and not yet taken. A stream whose first byte that is not blank
+    begins no object is `foreign`: another protocol, of which no line is ever returned. That is decided before any
+    limit, since within its own protocol a web page, or a program that was tricked, can send whole request lines.
     """
 
-    __slots__ = ("_buffer", "_max_line", "_searched", "_skipping")
+    __slots__ = ("_begun", "_buffer", "_max_line", "_searched", "_skipping", "foreign")
 
     def __init__(self, max_line: int) -> None:
         """Start at the beginning of a line."""
@@ -35,16 +34,22 @@ class LineFramer:
         self._searched = 0
         # In the middle of a line that was given up as too long.
         self._skipping = False
+        # Something that is not blank has arrived.
+        self._begun = False
+        self.foreign = False
 
     def feed(self, data: bytes) -> None:
         """Take in what arrived."""
-        self._buffer += data
+        if not self._begun:
+            data = data.lstrip(BLANKS)
+            self._begun = bool(data)
+            self.foreign = self._begun and data[0] != _OBJECT_START
+        if not self.foreign:
+            self._buffer += data
 
     def next_line(self) -> bytes | Oddity | None:
         """Return the next whole line without its newline, or what is wrong with it, or None until more is fed."""
         buffer = self._buffer
-        if not self._skipping and buffer.startswith(FOREIGN_STARTS):
-            return Oddity.FOREIGN
         end = buffer.find(b"\n", self._searched)
         if end < 0:
             return self._partial()

@@ -64,7 +64,7 @@ async def test_a_line_that_broke_off_is_no_request_at_all(rest: bytes) -> None:
 
 async def test_the_end_of_a_line_that_was_too_long_is_not_a_request() -> None:
     async with Served() as served:
-        await served.send(b"x" * 2000, ask("a").rstrip(b"\n"))
+        await served.send(b"{" + b"x" * 2000, ask("a").rstrip(b"\n"))
         await served.end_of_file()
         assert len(served.results) == 1
         assert served.taken == []

@@ -1,9 +1,11 @@
-"""A port that takes JSON is deaf to what a web page can send."""
+"""A connection that begins with anything but an object speaks another protocol: none of what it holds is executed."""
 
 import pytest
-from served import MAX_LINE, Served, ask
+from served import MAX_LINE, Limits, Served, ask
+from turns import past
 
-REFUSAL = "refused: this port takes newline-terminated JSON, neither HTTP nor TLS"
+from execwire.adapters.tcp.connection import FOREIGN
+
 POST = b"POST /%s HTTP/1.1\r\nHost: localhost:3000\r\nContent-Type: text/plain\r\n\r\n"
 
 
@@ -12,37 +14,57 @@ POST = b"POST /%s HTTP/1.1\r\nHost: localhost:3000\r\nContent-Type: text/plain\r
     "start",
     [
         b"GET / HTTP/1.1\r\n\r\n",
-        POST % b"",
+        b"FOO / HTTP/1.1\r\n\r\n",
         POST % (b"x" * MAX_LINE * 2),
-        b"OPTIONS * HTTP/1.1\r\n\r\n",
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01",
+        b"get / HTTP/1.1\n",
+        b" \t\r\nGETTING on\n",
+        b"[]\n",
+        b"null\n",
+        b"x" * (MAX_LINE + 1) + b"\n",
+        b"\0",
     ],
 )
 @pytest.mark.parametrize("step", [1, 7, 100_000])
-async def test_http_and_tls_get_one_refusal_and_nothing_that_follows_runs(start: bytes, step: int) -> None:
+async def test_what_does_not_begin_with_an_object_gets_one_refusal_and_nothing_that_follows_runs(
+    start: bytes, step: int
+) -> None:
     async with Served() as served:
         data = start + ask("evil") * 3
         await served.send(*(data[index : index + step] for index in range(0, len(data), step)))
         assert served.taken == []
-        assert served.errors == [REFUSAL]
-        assert served.transport.wrote_eof
+        assert served.errors == [FOREIGN]
+        assert served.told_the_end()
 
 
 # Hazard 32.
-async def test_http_after_good_requests_ends_the_connection_once_those_are_answered() -> None:
-    async with Served("a") as served:
-        await served.send(ask("a"), POST % b"" + ask("evil"), ask("evil"))
-        assert served.taken == ["a"]
-        assert not served.transport.wrote_eof
-        await served.let_go("a")
-        assert served.errors == ["", REFUSAL]
-        assert served.transport.wrote_eof
-
-
-@pytest.mark.parametrize("word", [b"GETTING on\n", b" GET / HTTP/1.1\n", b"get / HTTP/1.1\n", b"\x16\x02\n"])
-async def test_what_only_looks_like_it_is_an_invalid_request_like_any_other(word: bytes) -> None:
+async def test_it_is_refused_also_while_the_agent_has_no_room() -> None:
     async with Served() as served:
-        await served.send(word, ask("next"))
-        assert served.commands == ["", "next"]
-        assert served.errors[0].startswith("invalid request: ")
+        served.intake.fill()
+        await served.send(b"GET / HTTP/1.1\r\n\r\n" + ask("evil"))
+        assert served.errors == [FOREIGN]
+        assert served.told_the_end()
+        served.intake.make_room()
+
+
+@pytest.mark.parametrize("line", [b"GET / HTTP/1.1\r\n", b"get /\n", b"\x16\x03\x01\n", b"[]\n", b"5\n", b"{\n"])
+async def test_on_a_connection_that_has_begun_with_an_object_it_is_an_invalid_line_like_any_other(line: bytes) -> None:
+    async with Served() as served:
+        await served.send(ask("first"), line, ask("next"))
+        assert served.commands == ["first", "", "next"]
+        assert served.errors[1].startswith("invalid request: ")
+
+
+async def test_an_object_that_is_no_request_is_a_beginning_too() -> None:
+    async with Served() as served:
+        await served.send(b"\n{}\n", b"5\n", ask("next"))
+        assert served.commands == ["", "", "next"]
+
+
+async def test_blanks_alone_are_neither_a_line_nor_the_beginning_of_one() -> None:
+    async with Served(limits=Limits(line_seconds=0.001)) as served:
+        await served.send(b" " * MAX_LINE * 3, b"\r\n\t ")
+        await past(0.005)
+        assert served.results == []
+        await served.send(ask("a"))
+        assert served.commands == ["a"]

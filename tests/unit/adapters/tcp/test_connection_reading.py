@@ -59,7 +59,7 @@ async def test_a_line_of_the_longest_length_is_read_and_one_byte_more_is_refused
 # Hazard 22.
 async def test_a_line_without_an_end_is_answered_once_kept_nowhere_and_the_next_one_works() -> None:
     async with Served() as served:
-        await served.send(*[b"x" * 300] * 50)
+        await served.send(b"{", *[b"x" * 300] * 50)
         assert len(served.errors) == 1
         await served.send(b"\n", ask("next"))
         assert served.commands == ["", "next"]
@@ -145,7 +145,7 @@ async def test_a_line_that_is_not_completed_in_time_is_refused_and_its_client_le
 
 async def test_the_rest_of_a_line_that_is_too_long_has_to_come_in_time_too() -> None:
     async with Served(limits=Limits(line_seconds=0.01)) as served:
-        await served.send(b"x" * (MAX_LINE + 1))
+        await served.send(b"{" + b"x" * MAX_LINE)
         await eventually(lambda: served.transport.wrote_eof)
         assert ["longer than" in error for error in served.errors] == [True, False]
 

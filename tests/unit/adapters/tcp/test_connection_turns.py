@@ -24,8 +24,8 @@ async def test_no_more_than_a_turns_lines_are_taken_before_the_loop_looks_after_
 
 async def test_who_sends_much_that_is_invalid_keeps_nobody_from_being_answered() -> None:
     async with Served() as busy, Served() as other:
-        busy.transport.deliver(b"nonsense\n" * MANY)
-        other.transport.deliver(b"nonsense\n")
+        busy.transport.deliver(b"{nonsense\n" * MANY)
+        other.transport.deliver(b"{nonsense\n")
         assert len(other.results) == 1
         assert len(busy.results) == LINES_A_TURN
         assert len(await busy.send()) == MANY

@@ -1,66 +1,77 @@
-"""Hazard 32: what a web page can send to this port is known by its first bytes."""
+"""Hazard 32: what another protocol than this one sends is known by the first byte that is not blank."""
+
+import itertools
+import tracemalloc
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from execwire.adapters.tcp.framing import LineFramer, Oddity
+from execwire.adapters.tcp.framing import LineFramer
 
 MAX_LINE = 64
-METHODS = [b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH"]
-FOREIGN = [*(method + b" " for method in METHODS), b"PRI * HTTP/2.0", b"\x16\x03\x01\x02\x00\x01"]
+MIB = 1024 * 1024
+REQUEST = b'{"command":["id"]}\n'
+
+BLANKS = st.text(" \t\r\n", max_size=3 * MAX_LINE).map(str.encode)
+OTHER_BYTES = st.integers(0, 255).map(lambda number: bytes([number])).filter(lambda byte: byte not in b"{ \t\r\n")
 
 
-def first(*pieces: bytes) -> bytes | Oddity | None:
+def fed(*pieces: bytes) -> LineFramer:
     framer = LineFramer(MAX_LINE)
     for piece in pieces:
         framer.feed(piece)
-        if (line := framer.next_line()) is not None:
-            return line
-    return None
+    return framer
 
 
-@pytest.mark.parametrize("start", FOREIGN)
-def test_http_and_tls_are_known_without_a_whole_line(start: bytes) -> None:
-    assert first(start) is Oddity.FOREIGN
+def cut(stream: bytes, places: list[int]) -> list[bytes]:
+    cuts = [0, *sorted(place % (len(stream) + 1) for place in places), len(stream)]
+    return [stream[start:end] for start, end in itertools.pairwise(cuts)]
 
 
-@pytest.mark.parametrize("start", FOREIGN)
-def test_they_are_known_when_they_come_byte_by_byte(start: bytes) -> None:
-    assert first(*(start[index : index + 1] for index in range(len(start)))) is Oddity.FOREIGN
+@given(BLANKS, OTHER_BYTES, st.binary(max_size=200), st.lists(st.integers(0, 1000), max_size=20))
+def test_no_line_of_a_stream_that_begins_otherwise_is_returned_however_it_is_split(
+    blanks: bytes, first: bytes, rest: bytes, places: list[int]
+) -> None:
+    framer = LineFramer(MAX_LINE)
+    for piece in cut(blanks + first + rest + b"\n" + REQUEST * 3, places):
+        framer.feed(piece)
+        assert framer.next_line() is None
+    assert framer.foreign
+    assert not framer.has_partial
 
 
-@pytest.mark.parametrize("start", FOREIGN)
-def test_a_start_over_the_limit_is_foreign_before_it_is_too_long(start: bytes) -> None:
+@given(BLANKS, st.lists(st.integers(0, 1000), max_size=20))
+def test_blanks_before_the_first_object_are_nothing_however_many_and_however_they_are_split(
+    blanks: bytes, places: list[int]
+) -> None:
+    framer = fed(*cut(blanks + REQUEST, places))
+    assert not framer.foreign
+    assert framer.next_line() == REQUEST.strip()
+
+
+def test_a_beginning_longer_than_a_line_is_foreign_before_it_is_too_long() -> None:
     # Otherwise a URL longer than the limit would be skipped, and the body executed as further lines.
-    assert first(start + b"x" * MAX_LINE * 3) is Oddity.FOREIGN
-    assert first(start + b"x" * MAX_LINE * 3 + b'\n{"command":["id"]}\n') is Oddity.FOREIGN
+    assert fed(b"POST /" + b"x" * MAX_LINE * 3 + b" HTTP/1.1\r\n\r\n" + REQUEST).foreign
 
 
-@pytest.mark.parametrize("start", FOREIGN)
-def test_they_are_known_at_the_start_of_a_later_line_too(start: bytes) -> None:
+def test_three_megabytes_of_blanks_are_not_kept() -> None:
     framer = LineFramer(MAX_LINE)
-    framer.feed(b"\n{}\n" + start)
-    assert [framer.next_line() for _ in range(3)] == [b"", b"{}", Oddity.FOREIGN]
+    tracemalloc.start()
+    try:
+        for _ in range(48):
+            framer.feed(b" \r\n\t" * (16 * 1024))
+            assert framer.next_line() is None
+        assert tracemalloc.get_traced_memory()[0] < MIB // 4
+    finally:
+        tracemalloc.stop()
+    assert not framer.has_partial
+    framer.feed(REQUEST)
+    assert framer.next_line() == REQUEST.strip()
 
 
-@pytest.mark.parametrize("start", FOREIGN)
-def test_nothing_follows_them(start: bytes) -> None:
-    framer = LineFramer(MAX_LINE)
-    framer.feed(start + b'\n{"command":["id"]}\n')
-    assert [framer.next_line() for _ in range(3)] == [Oddity.FOREIGN] * 3
-
-
-def test_within_a_line_they_are_text() -> None:
-    assert first(b'{"command":["echo","GET / HTTP/1.1"]}\n') == b'{"command":["echo","GET / HTTP/1.1"]}'
-
-
-def test_within_a_line_over_the_limit_they_are_skipped_with_it() -> None:
-    framer = LineFramer(MAX_LINE)
-    framer.feed(b"x" * (MAX_LINE + 1))
-    assert framer.next_line() is Oddity.TOO_LONG
-    framer.feed(b"GET / HTTP/1.1\nnext\n")
-    assert framer.next_line() == b"next"
-
-
-@pytest.mark.parametrize("line", [b"GETTY", b"get /", b"GE", b"\x16\x04", b"\x16", b"POSTER "])
-def test_what_only_looks_like_them_is_a_line_like_any_other(line: bytes) -> None:
-    assert first(line + b"\n") == line
+@pytest.mark.parametrize("line", [b"GET / HTTP/1.1", b"\x16\x03\x01", b"[]", b"\xef\xbb\xbf{}", b"null", b"  x"])
+def test_after_a_beginning_that_is_an_object_any_line_is_a_line(line: bytes) -> None:
+    framer = fed(b"{}\n" + line + b"\n" + REQUEST)
+    assert [framer.next_line() for _ in range(3)] == [b"{}", line, REQUEST.strip()]
+    assert not framer.foreign
