@@ -1,0 +1,59 @@
+"""A warning that repeats: one line at once, then at most one every few seconds, which counts those left out."""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import structlog
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+
+INTERVAL_SECONDS = 10.0
+
+CallLater: TypeAlias = Callable[[float, Callable[[], object]], object]
+"""As asyncio's loop.call_later: call after so many seconds."""
+
+
+class RateLimitedLog:
+    """Logs `event` as a warning; within an interval after a line, further ones are only counted.
+
+    Their count is the field `suppressed` of the next line, which has the fields of the last one. It is written at the
+    end of the interval if `call_later` is given, else with the next warning or by `flush`.
+    """
+
+    def __init__(
+        self,
+        event: str,
+        monotonic_seconds: Callable[[], float],
+        call_later: CallLater | None = None,
+        interval_seconds: float = INTERVAL_SECONDS,
+    ) -> None:
+        """Log nothing yet; `monotonic_seconds` as Clock.monotonic_seconds, loop.time or time.monotonic."""
+        self._event = event
+        self._monotonic_seconds = monotonic_seconds
+        self._call_later = call_later
+        self._interval_seconds = interval_seconds
+        # When the next line may be written.
+        self._next_at = float("-inf")
+        self._suppressed = 0
+        self._fields: dict[str, object] = {}
+
+    def warning(self, **fields: object) -> None:
+        """Log, or count if the last line is too recent."""
+        self._fields = fields
+        wait = self._next_at - self._monotonic_seconds()
+        if wait <= 0:
+            self._write()
+            return
+        self._suppressed += 1
+        if self._suppressed == 1 and self._call_later is not None:
+            self._call_later(wait, self.flush)
+
+    def flush(self) -> None:
+        """Log what has been counted and not logged, if anything, without waiting for the end of the interval."""
+        if self._suppressed:
+            self._write()
+
+    def _write(self) -> None:
+        self._next_at = self._monotonic_seconds() + self._interval_seconds
+        suppressed, self._suppressed = self._suppressed, 0
+        _log.warning(self._event, **self._fields, **({"suppressed": suppressed} if suppressed else {}))
