@@ -4,7 +4,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --require-hashes --requirement
+# Only wheels: what a source archive is built with would be neither pinned nor checked.
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --only-binary :all: --require-hashes --requirement
 ROUNDS ?= 5
 
 .PHONY: help run install dev test check bench fuzz soak chaos fuzz-short soak-short chaos-short lock clean
@@ -28,7 +29,7 @@ check: dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/basedpyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest --quiet
@@ -76,17 +77,25 @@ clean:
 
 dev: $(VENV)/.dev
 
-$(VENV)/.installed: pyproject.toml requirements/run.txt requirements/build.txt | $(VENV)/bin/python
+$(VENV)/.installed: pyproject.toml requirements/run.txt requirements/build.txt | $(VENV)/.created execwire
 	$(PIP) requirements/run.txt --requirement requirements/build.txt
 	$(BIN)/python -m pip --quiet --disable-pip-version-check install --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m compileall -q src
 	touch $@
 
+# The import name; an archive of the source has no symlinks.
+execwire:
+	ln -s src $@
+
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.installed
 	$(PIP) requirements/dev.txt
 	touch $@
 
-$(VENV)/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-		echo "make: $(PYTHON) is older than 3.11 or missing; name another one with PYTHON=..." >&2; exit 2; }
-	$(PYTHON) -m venv $(VENV)
+# Made anew where a first attempt has left half of it.
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { \
+		echo "make: $(PYTHON) is missing or not Python 3.11 to 3.13; name another one with PYTHON=..." >&2; exit 2; }
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip --version >$(VENV)/.created || { rm -rf $(VENV); \
+		echo "make: $(PYTHON) cannot make a virtual environment with pip; on Debian and Ubuntu: apt install python3-venv" >&2; \
+		exit 2; }

@@ -1,0 +1,68 @@
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+# As Debian's python3: without python3-venv it fails, and what it has made until then stays.
+PYTHON = """#!/bin/sh
+case "$1 $2" in
+"-m venv") mkdir -p "$3/bin" && cp "$0" "$3/bin/python" && exec test {complete} ;;
+*) exec {python} "$@" ;;
+esac
+"""
+
+
+def make(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(["make", *arguments], cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A folder with nothing but the Makefile."""
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    return tmp_path
+
+
+def script(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+def test_without_pythons_venv_package_it_says_what_to_install_and_works_once_that_is_there(checkout: Path) -> None:
+    incomplete = script(checkout / "incomplete", PYTHON.format(python=sys.executable, complete=""))
+    complete = script(checkout / "complete", PYTHON.format(python=sys.executable, complete="yes"))
+    refused = make(checkout, ".venv/.created", f"PYTHON={incomplete}")
+    assert refused.returncode == 2
+    assert "apt install python3-venv" in refused.stderr
+    assert not (checkout / ".venv").exists()
+    # A half that was left by something that could not clean up, such as a power cut.
+    half = checkout / ".venv" / "bin" / "half"
+    half.mkdir(parents=True)
+    assert make(checkout, ".venv/.created", f"PYTHON={complete}").returncode == 0
+    subprocess.run([checkout / ".venv" / "bin" / "python", "-m", "pip", "--version"], check=True, capture_output=True)
+    assert not half.exists()
+
+
+def test_an_interpreter_that_is_missing_or_too_old_is_said_in_one_line(checkout: Path) -> None:
+    old = script(checkout / "old", "#!/bin/sh\nexit 1\n")
+    for python in (old, checkout / "missing"):
+        refused = make(checkout, ".venv/.created", f"PYTHON={python}")
+        assert refused.returncode == 2
+        assert f"make: {python} is missing or not Python 3.11 to 3.13" in refused.stderr
+
+
+def test_nothing_is_installed_whose_content_is_not_pinned(tmp_path: Path) -> None:
+    commands = make(ROOT, "--dry-run", "--always-make", f"VENV={tmp_path}", "check").stdout
+    installs = [line for line in commands.splitlines() if re.search(r"-m pip .*\binstall ", line)]
+    assert any("requirements/dev.txt" in line for line in installs)
+    for line in installs:
+        pinned = "--only-binary :all: --require-hashes" in line
+        assert pinned or "--no-deps --no-build-isolation --editable ." in line, line
+    for file in (ROOT / "requirements").glob("*.txt"):
+        # pip refuses a requirement without a hash where hashes are required; addresses would bind it to one index.
+        assert "://" not in file.read_text(encoding="utf-8")
