@@ -8,6 +8,8 @@ import stat
 from ipaddress import ip_address
 from pathlib import Path
 
+from .keepalive import probe_clients
+
 BACKLOG = 1024
 OWNER_ONLY = 0o600
 
@@ -19,6 +21,7 @@ def open_listener(host: str, port: int) -> socket.socket:
     try:
         # Without it, the address stays taken for a minute after a restart.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe_clients(listener)
         listener.bind(address)
         listener.listen(BACKLOG)
     except OSError:
