@@ -19,7 +19,7 @@ from .verdict import BrokenError
 
 FAULTS = (
     "cannot start",  # no descriptor, process or memory to be had
-    "the output could not be kept",  # a full disk
+    "the command ran, but its output could not be kept",  # a full disk
     "output limit exceeded",  # a full spool
 )
 _LINGER_NONE = struct.pack("ii", 1, 0)

@@ -49,6 +49,8 @@ class Phrasebook(Protocol):
     def writes_and_runs_for_ever(self, text: str, name: str) -> Command: ...
     def writes_much_and_runs_for_ever(self, count: int, name: str) -> Command: ...
     def is_a_large_family(self, name: str) -> Command: ...
+    def ignores_sigterm(self, name: str) -> Command: ...
+    def has_a_child_that_says_goodbye(self, text: str, name: str) -> Command: ...
     def runs(self, name: str) -> bool: ...
     def is_settled(self, name: str) -> bool: ...
     def what_is_open(self) -> list[str]: ...
@@ -88,6 +90,14 @@ class SubprocessPhrases:
     def is_a_large_family(self, name: str) -> Command:
         family = f'for _ in $(seq {FAMILY}); do (exec -a "$0" sleep 3600) & done; exec -a "$0" sleep 3600'
         return ("bash", "-c", family, name)
+
+    def ignores_sigterm(self, name: str) -> Command:
+        return ("bash", "-c", 'trap "" TERM; exec -a "$0" sleep 3600', name)
+
+    def has_a_child_that_says_goodbye(self, text: str, name: str) -> Command:
+        # The leader ends at once; the child is heard a moment later.
+        child = "trap 'sleep 0.1; printf %s \"$1\"; exit' TERM; while :; do read -rt 0.01 -u 9; done 9<> <(:)"
+        return ("bash", "-c", f'({child}) & exec -a "$0" sleep 3600', name, text)
 
     def runs(self, name: str) -> bool:
         return bool(alive_with(name))
@@ -138,6 +148,12 @@ class FakePhrases:
 
     def is_a_large_family(self, name: str) -> Command:
         return self.runs_for_ever(name)
+
+    def ignores_sigterm(self, name: str) -> Command:
+        return ("ignore-stop", name)
+
+    def has_a_child_that_says_goodbye(self, text: str, name: str) -> Command:
+        return ("say-goodbye", text, name)
 
     def writes_much_and_runs_for_ever(self, count: int, name: str) -> Command:
         return ("say-and-wait", "0" * count, name)

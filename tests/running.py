@@ -1,6 +1,7 @@
 """A Process on a pipe, with nobody behind it: whom it asks and tells is played by a test."""
 
 import os
+import signal
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -8,11 +9,13 @@ from typing import cast
 from fakes import FakeClock
 
 from execwire.adapters.subprocess.containment import Containment
+from execwire.adapters.subprocess.handling import Handling, Leftovers
 from execwire.adapters.subprocess.leader import Exits, Leader
-from execwire.adapters.subprocess.process import Handling, Leftovers, Process
+from execwire.adapters.subprocess.process import Process
 from execwire.adapters.subprocess.spawn import Spawned
 from execwire.adapters.subprocess.spool import Spool
 from execwire.adapters.subprocess.watch import Watch
+from execwire.domain.control import TaskControl
 
 PID, MARK = 4711, 7
 LONG = 60.0
@@ -25,6 +28,9 @@ class FakeContainment:
     calls: list[str] = field(default_factory=list[str])
     ended: bool = False
     status: int = 0
+    family: bool = False
+    """Whether others of its group live."""
+    unkillable: bool = False
 
     WEXITED, WNOHANG, WNOWAIT, P_PID = os.WEXITED, os.WNOHANG, os.WNOWAIT, os.P_PID
     waitstatus_to_exitcode = staticmethod(os.waitstatus_to_exitcode)
@@ -49,8 +55,14 @@ class FakeContainment:
     def waitid(self, *_: int) -> object:
         return object() if self.ended else None
 
-    def killpg(self, *_: int) -> None:
-        self.calls.append("kill group")
+    def killpg(self, _: int, number: int) -> None:
+        self.calls.append("kill group" if number == signal.SIGKILL else f"signal group {number}")
+        if number == signal.SIGKILL and not self.ended and not self.unkillable:
+            self.ended, self.status = True, number
+
+    def group_lives(self, group: int) -> bool:
+        assert group == PID
+        return self.family
 
     def wait4(self, pid: int, _: int) -> tuple[int, int, object]:
         self.calls.append("reap")
@@ -82,6 +94,7 @@ class Running:
         self.exits = FakeExits()
         self.watch = Watch()
         self.spool = Spool(str(folder), 1 << 30, 1 << 30)
+        self.control = TaskControl()
         self.writing = -1
 
     def start(
@@ -95,7 +108,7 @@ class Running:
         reading, self.writing = os.pipe2(os.O_NONBLOCK)
         containment = cast("Containment", self.kernel)
         handling = Handling(FakeClock(), containment, leftovers, self.watch, self.exits, self.spool, linger, limit)
-        return Process(Spawned(PID, reading, MARK), timeout, handling)
+        return Process(Spawned(PID, reading, MARK), timeout, self.control, handling)
 
     def say(self, data: bytes) -> None:
         os.write(self.writing, data)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections import deque
 
+from ..domain.control import TaskControl
 from ..domain.ports import TaskRunner
 from ..domain.task import TaskRequest, TaskResult
 
@@ -26,8 +27,8 @@ class Admission:
         self._free = max_running
         self._free_bytes = max_bytes
         # Whose turn comes next. A slot is handed over with its Future's result, and never becomes free in between:
-        # a newcomer cannot overtake. Who was cancelled is passed over.
-        self._queue: deque[asyncio.Future[None]] = deque()
+        # a newcomer cannot overtake. Who was cancelled or stopped is passed over.
+        self._queue: deque[asyncio.Future[bool]] = deque()
         self._queued = 0
         # Who waits for room, in order of arrival: while there are such, nobody else has room.
         self._watchers: deque[asyncio.Future[None]] = deque()
@@ -54,30 +55,45 @@ class Admission:
                 self._watchers.remove(watcher)
             raise
 
-    async def run(self, request: TaskRequest) -> TaskResult:
-        """Wait for a slot, run, and pass the slot on when the process has ended."""
+    async def run(self, request: TaskRequest, control: TaskControl | None = None) -> TaskResult:
+        """Wait for a slot, run, and pass the slot on when the process has ended.
+
+        A task that is stopped while it waits goes on at once without one: nothing is started for it any more.
+        """
+        has_slot = True
         request_bytes = sum(map(len, request.command)) + ARGUMENT_BYTES * len(request.command)
         self._free_bytes -= request_bytes
         try:
             if self._free > 0:
                 self._free -= 1
             else:
-                await self._turn()
+                has_slot = await self._turn(control or TaskControl())
             try:
-                return await self._runner.run(request)
+                return await self._runner.run(request, control)
             finally:
-                self._pass_on()
+                if has_slot:
+                    self._pass_on()
         finally:
             self._free_bytes += request_bytes
             if self._watchers:
                 self._tell_watchers()
 
-    async def _turn(self) -> None:
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    async def _turn(self, control: TaskControl) -> bool:
+        """Wait for a slot; return whether there is one, or else the task has been stopped."""
+        if control.verdict is not None:
+            return False
+        turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._queue.append(turn)
         self._queued += 1
+
+        def leave(_: float) -> None:
+            if not turn.done():
+                self._queued -= 1
+                turn.set_result(False)
+
+        control.on_stop = leave
         try:
-            await turn
+            return await turn
         except asyncio.CancelledError:
             if turn.cancelled():
                 self._queued -= 1
@@ -85,13 +101,15 @@ class Admission:
                 # The slot had been handed over before the cancellation arrived.
                 self._pass_on()
             raise
+        finally:
+            control.on_stop = None
 
     def _pass_on(self) -> None:
         while self._queue:
             turn = self._queue.popleft()
             if not turn.done():
                 self._queued -= 1
-                turn.set_result(None)
+                turn.set_result(True)
                 return
         self._free += 1
 

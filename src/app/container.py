@@ -7,7 +7,7 @@ from dependency_injector.providers import Callable, Dependency, Provider, Single
 
 from ..adapters.clock import SystemClock
 from ..adapters.subprocess.executor import SubprocessExecutor, SubprocessSettings
-from ..adapters.subprocess.process import Leftovers
+from ..adapters.subprocess.handling import Leftovers
 from ..adapters.tcp.access import Access
 from ..adapters.tcp.peers import Peers
 from ..adapters.tcp.server import Door, TcpServer

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from ..domain.control import TaskControl
 from ..domain.outcome import Execution, Refused
 from ..domain.output import NO_OUTPUT
 from ..domain.ports import Clock, TaskExecutor
@@ -22,29 +23,28 @@ class Drain:
         self._executor = executor
         self._clock = clock
         self._stopping = False
-        self._running: set[asyncio.Task[object]] = set()
-        self._killed: set[asyncio.Task[object]] = set()
+        self._running: set[TaskControl] = set()
         self._kills = 0
         # How many were run in all.
         self.started = 0
         self._idle = asyncio.Event()
 
-    async def execute(self, request: TaskRequest) -> Execution:
-        """Run the request unless stopping; a task that is killed by the stop is `Refused`, not cancelled."""
-        task = asyncio.current_task()
-        if self._stopping or task is None:
+    async def execute(self, request: TaskRequest, control: TaskControl | None = None) -> Execution:
+        """Run the request unless stopping; a task that is killed by the stop is `Refused`."""
+        if self._stopping:
             return Execution(STOPPING, NO_OUTPUT, self._clock.monotonic_seconds())
-        self._running.add(task)
+        control = control or TaskControl()
+        self._running.add(control)
         self.started += 1
         try:
-            return await self._executor.execute(request)
-        except asyncio.CancelledError:
-            # As asyncio.timeout() does: take back our own request to cancel, and only ours.
-            if not self._was_killed(task) or task.uncancel() > 0:
-                raise
-            return Execution(KILLED, NO_OUTPUT, self._clock.monotonic_seconds())
+            return await self._executor.execute(request, control)
         finally:
-            self._forget(task)
+            self._forget(control)
+
+    def _forget(self, control: TaskControl) -> None:
+        self._running.discard(control)
+        if self._stopping and not self._running:
+            self._idle.set()
 
     @property
     def idle(self) -> bool:
@@ -64,21 +64,11 @@ class Drain:
             await self._idle.wait()
         return self._kills
 
-    def _forget(self, task: asyncio.Task[object]) -> None:
-        self._running.discard(task)
-        self._killed.discard(task)
-        if self._stopping and not self._running:
-            self._idle.set()
-
-    def _was_killed(self, task: asyncio.Task[object]) -> bool:
-        return task in self._killed
-
     def kill(self) -> int:
         """Kill what runs, now; return how many tasks that ends."""
-        # A task that is being killed is not killed again: a second cancellation would be somebody else's.
-        rest = self._running - self._killed
-        self._killed |= rest
+        rest = [control for control in self._running if control.verdict is None]
         self._kills += len(rest)
-        for task in rest:
-            task.cancel()
+        # Also those that have been given a grace by somebody else: it is over now.
+        for control in tuple(self._running):
+            control.stop(KILLED)
         return len(rest)

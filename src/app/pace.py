@@ -5,6 +5,7 @@ a thousand starts in one turn would keep every other client waiting for seconds.
 """
 
 from ..adapters.subprocess.turns import Turns
+from ..domain.control import TaskControl
 from ..domain.ports import TaskRunner
 from ..domain.task import TaskRequest, TaskResult
 
@@ -19,7 +20,7 @@ class Pace:
         self._runner = runner
         self._turns = Turns(STARTS_A_TURN)
 
-    async def run(self, request: TaskRequest) -> TaskResult:
+    async def run(self, request: TaskRequest, control: TaskControl | None = None) -> TaskResult:
         """Begin in this turn, or in order of arrival in one of the next."""
         await self._turns.next()
-        return await self._runner.run(request)
+        return await self._runner.run(request, control)

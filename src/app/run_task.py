@@ -4,12 +4,14 @@ from typing import assert_never
 
 import structlog
 
+from ..domain.control import TaskControl
 from ..domain.outcome import (
     Cancelled,
     Exited,
     NotStarted,
     Outcome,
     OutputLimitExceeded,
+    OutputLost,
     Refused,
     Signalled,
     TimedOut,
@@ -30,11 +32,11 @@ class RunTask:
         self._clock = clock
         self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger().bind()
 
-    async def run(self, request: TaskRequest) -> TaskResult:
+    async def run(self, request: TaskRequest, control: TaskControl | None = None) -> TaskResult:
         """Run the request to its end; the caller owns the result's output."""
         executed_at = int(self._clock.unix_seconds())
         started_at = self._clock.monotonic_seconds()
-        execution = await self._executor.execute(request)
+        execution = await self._executor.execute(request, control)
         exit_code, error = verdict(execution.outcome)
         duration_ms = (execution.ended_at - started_at) * 1000
         self._log.debug("task ended", command=request.command, exit_code=exit_code, error=error, ms=duration_ms)
@@ -57,7 +59,7 @@ def verdict(outcome: Outcome) -> tuple[int, str]:
             return SIGNAL_BASE + number, f"terminated by signal {name}"
         case TimedOut():
             return NO_EXIT_CODE, "timeout exceeded"
-        case NotStarted(reason) | Refused(reason):
+        case NotStarted(reason) | Refused(reason) | OutputLost(reason):
             return NO_EXIT_CODE, reason
         case OutputLimitExceeded():
             return NO_EXIT_CODE, "output limit exceeded"

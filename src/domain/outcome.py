@@ -76,7 +76,23 @@ class Refused:
             raise ValueError(message)
 
 
-Outcome: TypeAlias = Exited | Signalled | TimedOut | NotStarted | OutputLimitExceeded | Cancelled | Refused
+@dataclass(frozen=True, slots=True)
+class OutputLost:
+    """It ran, but its output could not be kept; it was killed unless it had ended. `reason` says so in plain words.
+
+    Not Refused: what was refused may be sent again as it is, and this must not, since it has had its effects.
+    """
+
+    reason: str
+
+    def __post_init__(self) -> None:
+        """Raise ValueError without a reason."""
+        if not self.reason:
+            message = "output that is lost has a reason"
+            raise ValueError(message)
+
+
+Outcome: TypeAlias = Exited | Signalled | TimedOut | NotStarted | OutputLimitExceeded | OutputLost | Cancelled | Refused
 
 
 @dataclass(frozen=True, slots=True)

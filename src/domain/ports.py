@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from .control import TaskControl
 from .outcome import Execution
 from .task import TaskRequest, TaskResult
 
@@ -21,12 +22,16 @@ class Clock(Protocol):
 class TaskExecutor(Protocol):
     """Runs commands on this machine."""
 
-    async def execute(self, request: TaskRequest) -> Execution:
+    async def execute(self, request: TaskRequest, control: TaskControl | None = None) -> Execution:
         """Run the command and say how it ended; every way of ending, failure to start included, is a value.
 
         Covers `timeout_ms` from the moment the process is started. The caller owns the output that is returned.
-        Calls run in parallel and do not know each other. Cancelling this coroutine must leave nothing of the task
-        running, open or on disk when CancelledError comes out. Any other exception means that the agent is broken.
+        Calls run in parallel and do not know each other. `control` ends the task early, also before it has been
+        started; then the outcome is its verdict, and nothing of the task is left when this returns. A task that had
+        ended by itself keeps its own outcome. With a verdict of Refused there is no output.
+
+        Cancelling this coroutine must leave nothing of the task running, open or on disk when CancelledError comes
+        out. Any other exception means that the agent is broken.
         """
         ...
 
@@ -34,8 +39,8 @@ class TaskExecutor(Protocol):
 class TaskRunner(Protocol):
     """The use case as callers see it: a request in, a result out."""
 
-    async def run(self, request: TaskRequest) -> TaskResult:
-        """Run one task; the caller owns the result's output. Cancelling means the same as for TaskExecutor."""
+    async def run(self, request: TaskRequest, control: TaskControl | None = None) -> TaskResult:
+        """Run one task; the caller owns the result's output. Stopping and cancelling mean what TaskExecutor says."""
         ...
 
 

@@ -2,53 +2,15 @@
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
-from uuid import uuid4
 
-import phrasebooks
 import pytest
+from executing import cancelled, executing, text_of
 from phrasebooks import Phrasebook
 from proc import eventually
 from turns import settle
 
-from execwire.domain.outcome import Execution, Exited, NotStarted, Signalled, TimedOut
-from execwire.domain.output import CHUNK_BYTES, CapturedOutput
+from execwire.domain.outcome import Exited, NotStarted, Signalled, TimedOut
 from execwire.domain.task import TaskRequest
-
-Opener = Callable[[], AbstractAsyncContextManager[Phrasebook]]
-
-
-@pytest.fixture(params=[phrasebooks.real, phrasebooks.fake, phrasebooks.drained], ids=["real", "fake", "drained"])
-async def book(request: pytest.FixtureRequest) -> AsyncIterator[Phrasebook]:
-    opener: Opener = request.param
-    async with opener() as book:
-        yield book
-
-
-@pytest.fixture
-def name() -> str:
-    return f"execwire-test-{uuid4().hex}"
-
-
-async def text_of(output: CapturedOutput) -> bytes:
-    """Read all of it and close it."""
-    chunks = [chunk async for chunk in output.chunks()]
-    assert all(0 < len(chunk) <= CHUNK_BYTES for chunk in chunks)
-    data = b"".join(chunks)
-    assert len(data) == output.size
-    output.close()
-    return data
-
-
-def executing(book: Phrasebook, command: tuple[str, ...]) -> asyncio.Task[Execution]:
-    return asyncio.create_task(book.executor.execute(TaskRequest(command)))
-
-
-async def cancelled(task: asyncio.Task[Execution]) -> None:
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
 
 
 @pytest.mark.parametrize("status", [0, 1, 255])

@@ -86,7 +86,10 @@ async def test_on_a_full_disk_the_task_that_writes_fails(tmp_path: Path) -> None
         before = await open_at_rest(agent)
         result = await agent.run("sh", "-c", "head -c 4000000 /dev/zero; exec sleep 60")
         assert (result["exit_code"], result["output"]) == (-1, "")
-        assert result["error"] == f"the output could not be kept in {tmp_path}: No space left on device"
+        assert (
+            result["error"]
+            == f"the command ran, but its output could not be kept in {tmp_path}: No space left on device"
+        )
         # The space is free again.
         result = await agent.run("head", "-c", "700000", "/dev/zero")
         assert (result["exit_code"], len(result["output"])) == (0, 700_000)

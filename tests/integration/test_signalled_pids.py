@@ -53,10 +53,10 @@ def test_a_leader_is_signalled_while_it_is_a_zombie_and_never_again_once_reaped(
     leader = Leader(spawned(), SystemClock())
     os.waitid(os.P_PID, leader.pid, os.WEXITED | os.WNOWAIT)
     assert not is_alive(leader.pid)
-    leader.kill_group()
+    leader.signal_group(signal.SIGKILL)
     assert signalled == [(leader.pid, True)]
     assert leader.reap() == 0
-    leader.kill_group()
+    leader.signal_group(signal.SIGKILL)
     assert signalled == [(leader.pid, True)]
 
 

@@ -74,6 +74,11 @@ class Containment:
         """Take over the reaping of an enrolled child."""
         self._descent.abandon(pid)
 
+    def group_lives(self, group: int) -> bool:
+        """Return whether a process of a group is alive; its leader has ended and is not reaped."""
+        with self._reserve:
+            return self._descent.group_lives(group)
+
     async def turn(self) -> None:
         """Wait for the turn to kill: thousands that die in one moment take the processors away from whoever kills."""
         await self._turns.next()
@@ -95,9 +100,7 @@ class Containment:
     async def end_adopted(self) -> None:
         """End every task of which something has been adopted."""
         await self._walk(frozenset(), {})
-        marks = self._descent.adopted_marks
-        if marks:
-            await asyncio.gather(*(self.end(mark) for mark in marks))
+        await asyncio.gather(*(self.end(mark) for mark in self._descent.adopted_marks))
 
     async def close(self) -> None:
         """Sweep no more."""

@@ -92,6 +92,16 @@ class Descent:
                     yield from self._kill_tree(pid, sighting)
                 yield
 
+    def group_lives(self, group: int) -> bool:
+        """Return whether a process of a group is alive whose leader has ended: what that had started is adopted."""
+        waiting = [pid for pid in procfs.children(self._pid) if pid not in self._leaders]
+        while waiting:
+            pid = waiting.pop()
+            if _group_of(pid) == group and procfs.alive_and_parent(pid)[0]:
+                return True
+            waiting += procfs.children(pid)
+        return False
+
     def _present(self) -> list[int]:
         # The newest first: of a chain of processes that hand over to each other the last one is the one that lives.
         present = procfs.children(self._pid)[::-1]
@@ -141,6 +151,13 @@ class Descent:
             pass
         finally:
             os.close(pidfd)
+
+
+def _group_of(pid: int) -> int:
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return 0
 
 
 def _reap(pid: int) -> None:

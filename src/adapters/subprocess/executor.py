@@ -1,18 +1,20 @@
 """The TaskExecutor that runs real processes of this machine."""
 
 import asyncio
+import contextlib
 import os
-from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
-from ...domain.outcome import Execution, NotStarted, Outcome
-from ...domain.output import NO_OUTPUT, CapturedOutput
+from ...domain.control import TaskControl
+from ...domain.outcome import Cancelled, Execution, NotStarted, Outcome
+from ...domain.output import NO_OUTPUT
 from ...domain.ports import Clock
 from ...domain.task import TaskRequest
 from .containment import Containment
+from .handling import Handling, Leftovers
 from .leader import Exits
-from .process import Handling, Leftovers, Process
+from .process import Process
 from .spawn import Busy, Spawned, Spawner
 from .spool import Spool
 from .subreaper import become_subreaper
@@ -44,7 +46,7 @@ class SubprocessExecutor:
         """Open nothing yet."""
         self._settings = settings
         self._clock = clock
-        self._running: set[Process] = set()
+        self._running: set[TaskControl] = set()
         self._none_left = asyncio.Event()
 
     async def __aenter__(self) -> Self:
@@ -67,8 +69,8 @@ class SubprocessExecutor:
 
     async def __aexit__(self, *exc_info: object) -> None:
         """Kill what still runs and close what tasks shared."""
-        for process in self._running:
-            process.leader.kill_group()
+        for control in tuple(self._running):
+            control.stop(Cancelled())
         while self._running:
             self._none_left.clear()
             await self._none_left.wait()
@@ -80,41 +82,66 @@ class SubprocessExecutor:
         self._handling.spool.close()
         self._handling.watch.close()
 
-    async def execute(self, request: TaskRequest) -> Execution:
+    async def execute(self, request: TaskRequest, control: TaskControl | None = None) -> Execution:
         """Run the command to its end, as TaskExecutor says."""
-        spawned = self._spawner.spawn(request.command, self._handling.containment.new_mark())
-        if isinstance(spawned, Busy):
-            spawned = await self._spawn_again(request, spawned)
-        process = spawned if isinstance(spawned, NotStarted) else self._process(spawned, request.timeout_ms)
-        if isinstance(process, NotStarted):
-            return Execution(process, NO_OUTPUT, self._clock.monotonic_seconds())
-        self._running.add(process)
+        control = control or TaskControl()
+        self._running.add(control)
         try:
-            outcome, output, interrupted = await _see_out(process)
+            return await self._execute(request, control)
         finally:
             # Also where memory has run out in the middle: a stop must not wait for it for ever.
-            self._running.discard(process)
+            self._running.discard(control)
             if not self._running:
                 self._none_left.set()
-        if interrupted:
-            output.close()
-            await _see_through(self._handling.spool.freed())
-            raise asyncio.CancelledError
-        return Execution(outcome, output, process.leader.ended_at or self._clock.monotonic_seconds())
 
-    async def _spawn_again(self, request: TaskRequest, busy: Busy) -> Spawned | NotStarted:
+    async def _execute(self, request: TaskRequest, control: TaskControl) -> Execution:
+        process = await self._start(request, control)
+        if not isinstance(process, Process):
+            return Execution(process, NO_OUTPUT, self._clock.monotonic_seconds())
+        cancelled = False
+        while True:
+            try:
+                execution = await process.ended()
+                break
+            except asyncio.CancelledError:
+                # Once asked, nobody is asked whether to go on: what was started has to be cleared up.
+                cancelled = True
+                control.stop(Cancelled())
+        if cancelled:
+            execution.output.close()
+            await self._spool_freed()
+            raise asyncio.CancelledError
+        return execution
+
+    async def _start(self, request: TaskRequest, control: TaskControl) -> Process | Outcome:
+        if control.verdict is not None:
+            return control.verdict
+        spawned: Spawned | Outcome = self._spawner.spawn(request.command, self._handling.containment.new_mark())
+        if isinstance(spawned, Busy):
+            spawned = await self._spawn_again(request, control, spawned)
+        if not isinstance(spawned, Spawned):
+            return spawned
+        timeout = None if request.timeout_ms is None else request.timeout_ms / 1000
+        try:
+            return Process(spawned, timeout, control, self._handling)
+        except OSError as error:
+            return _undo(spawned, error)
+
+    async def _spawn_again(self, request: TaskRequest, control: TaskControl, busy: Busy) -> Spawned | Outcome:
         for seconds in BUSY_RETRY_SECONDS:
             await asyncio.sleep(seconds)
+            if control.verdict is not None:
+                return control.verdict
             spawned = self._spawner.spawn(request.command, self._handling.containment.new_mark())
             if not isinstance(spawned, Busy):
                 return spawned
         return busy
 
-    def _process(self, spawned: Spawned, timeout_ms: float | None) -> Process | NotStarted:
-        try:
-            return Process(spawned, None if timeout_ms is None else timeout_ms / 1000, self._handling)
-        except OSError as error:
-            return _undo(spawned, error)
+    async def _spool_freed(self) -> None:
+        freed = asyncio.ensure_future(self._handling.spool.freed())
+        while not freed.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait({freed})
 
 
 def _undo(spawned: Spawned, error: OSError) -> NotStarted:
@@ -122,28 +149,3 @@ def _undo(spawned: Spawned, error: OSError) -> NotStarted:
     os.waitpid(spawned.pid, 0)
     os.close(spawned.stdout)
     return NotStarted(f"cannot watch the process: {error.strerror}")
-
-
-async def _see_out(process: Process) -> tuple[Outcome, CapturedOutput, bool]:
-    """Return how it ended, what it wrote, and whether that was cancelled meanwhile."""
-    interrupted = False
-    try:
-        await process.over
-    except asyncio.CancelledError:
-        interrupted = True
-    if not process.at_rest:
-        interrupted |= await _see_through(process.end())
-    return *process.collect(), interrupted
-
-
-async def _see_through(ending: Coroutine[Any, Any, None]) -> bool:
-    """Await `ending` to its end even if cancelled meanwhile; return whether that was so."""
-    task = asyncio.ensure_future(ending)
-    interrupted = False
-    while not task.done():
-        try:
-            await asyncio.wait({task})
-        except asyncio.CancelledError:
-            interrupted = True
-    task.result()
-    return interrupted

@@ -34,11 +34,11 @@ class Leader:
             self.ended_at = self._clock.monotonic_seconds()
         return self.ended_at is not None
 
-    def kill_group(self) -> None:
-        """Send SIGKILL to the group, unless the leader has been reaped."""
+    def signal_group(self, number: int) -> None:
+        """Send a signal to the group, unless the leader has been reaped."""
         if not self.reaped:
             try:
-                os.killpg(self.pid, signal.SIGKILL)
+                os.killpg(self.pid, number)
             except (ProcessLookupError, PermissionError):
                 return  # nobody is there, or every member runs as somebody else, such as sudo(8)
 
@@ -116,3 +116,11 @@ class Exits:
         if callback is not None and leader.has_ended():
             self.forget(leader)
             callback()
+
+
+def signal_name(number: int) -> str:
+    """Return a signal's name as signal(7) has it; what has none of its own counts from the first real-time signal."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"SIGRTMIN{number - signal.SIGRTMIN:+d}"

@@ -6,6 +6,7 @@ from collections import deque
 
 import structlog
 
+from ...domain.outcome import Cancelled
 from ...domain.output import NO_OUTPUT
 from ...domain.ports import Clock, TaskIntake
 from ...domain.task import NO_EXIT_CODE, TaskRequest, TaskResult
@@ -84,9 +85,9 @@ class Exchanges:
     def close(self) -> None:
         """Kill what runs for a client that has gone, unless it is to finish, and drop what it was to be told."""
         self._closed = True
-        for exchange in self._running:
-            if exchange.task is not None and self._limits.killed_with_client:
-                exchange.task.cancel()
+        for exchange in tuple(self._running):
+            if self._limits.killed_with_client:
+                exchange.control.stop(Cancelled())
         for exchange in self._in_order:
             if exchange.result is not None:
                 exchange.result.output.close()
@@ -108,7 +109,7 @@ class Exchanges:
 
     async def _serve(self, exchange: Exchange, request: TaskRequest) -> None:
         try:
-            result = await self._intake.run(request)
+            result = await self._intake.run(request, exchange.control)
         except Exception:  # noqa: BLE001 -- the last line of defence: a defect must not leave its client waiting
             _log.exception("a task failed inside the agent", command=request.command)
             result = self._result_without_a_run(request.command, "internal error of the agent; its log says more")

@@ -4,8 +4,9 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from ...domain.control import TaskControl
 from ...domain.task import TaskResult
 from .wire import ESCAPE_BYTES, RequestId, encode_result, stream_result
 
@@ -24,6 +25,7 @@ class Exchange:
     result: TaskResult | None = None
     task: asyncio.Task[None] | None = None
     """Runs it, while it runs."""
+    control: TaskControl = field(default_factory=TaskControl)
 
 
 class Outbox:

@@ -7,6 +7,8 @@ from turns import settle
 from execwire.app.admission import Admission
 from execwire.app.container import Container
 from execwire.app.settings import Settings
+from execwire.domain.control import TaskControl
+from execwire.domain.outcome import Cancelled
 from execwire.domain.output import NO_OUTPUT
 from execwire.domain.task import TaskRequest, TaskResult
 
@@ -119,6 +121,49 @@ async def test_who_is_cancelled_just_after_being_granted_passes_the_slot_on() ->
     asyncio.get_running_loop().call_soon(gated.tasks["b"].cancel)
     await gated.see_cancelled("b")
     await gated.let_go("c")
+    assert gated.started == "ac"
+
+
+async def test_who_is_stopped_while_queued_is_answered_at_once_never_runs_and_gives_up_its_place() -> None:
+    gated = Gated(max_running=1, max_queued=2)
+    gated.submit("a")
+    control = TaskControl()
+    stopped = asyncio.create_task(gated.admission.run(TaskRequest(("b",)), control))
+    gated.submit("c")
+    await settle()
+    room = [gated.admission.has_room]
+    control.stop(Cancelled())
+    control.stop(Cancelled())
+    room.append(gated.admission.has_room)
+    assert room == [False, True]
+    await stopped
+    assert gated.runner.stopped == [TaskRequest(("b",))]
+    await gated.let_go("a", "c")
+    assert gated.started == "ac"
+
+
+async def test_who_is_stopped_before_it_has_come_takes_no_place() -> None:
+    gated = Gated(max_running=1)
+    gated.submit("a")
+    control = TaskControl()
+    control.stop(Cancelled())
+    await gated.admission.run(TaskRequest(("b",)), control)
+    await gated.let_go("a")
+    assert gated.started == "a"
+
+
+async def test_who_is_stopped_just_after_being_granted_passes_the_slot_on() -> None:
+    gated = Gated(max_running=1)
+    gated.submit("a")
+    control = TaskControl()
+    stopped = asyncio.create_task(gated.admission.run(TaskRequest(("b",)), control))
+    gated.submit("c")
+    await settle()
+    gated.gates["a"].set()
+    # As above: in the turn in which a hands its slot to b.
+    asyncio.get_running_loop().call_soon(control.stop, Cancelled())
+    await stopped
+    await gated.let_go("a", "c")
     assert gated.started == "ac"
 
 

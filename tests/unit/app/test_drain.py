@@ -7,7 +7,8 @@ from turns import settle
 from execwire.app.container import Container
 from execwire.app.drain import Drain
 from execwire.app.settings import Settings
-from execwire.domain.outcome import Execution, Exited, Refused
+from execwire.domain.control import TaskControl
+from execwire.domain.outcome import Cancelled, Execution, Exited, Refused
 from execwire.domain.task import TaskRequest
 
 LONG = 60.0
@@ -101,20 +102,6 @@ async def test_killing_twice_kills_each_task_once(draining: Draining) -> None:
     assert_refused(await task, "killed")
 
 
-async def test_a_killed_task_can_go_on_to_deliver_its_answer(draining: Draining) -> None:
-    async def serve() -> int:
-        await draining.drain.execute(TaskRequest(("wait", "a")))
-        await asyncio.sleep(0)
-        task = asyncio.current_task()
-        assert task is not None
-        return task.cancelling()
-
-    serving = asyncio.create_task(serve())
-    await settle()
-    draining.drain.kill()
-    assert await serving == 0
-
-
 async def test_a_cancellation_from_outside_stays_a_cancellation(draining: Draining) -> None:
     [gone] = await draining.start("a")
     stopping = asyncio.create_task(draining.stop())
@@ -126,27 +113,32 @@ async def test_a_cancellation_from_outside_stays_a_cancellation(draining: Draini
 
 
 @pytest.mark.parametrize("kill_first", [True, False])
-async def test_who_is_killed_and_cancelled_from_outside_at_once_is_cancelled(
-    draining: Draining, *, kill_first: bool
-) -> None:
+async def test_who_is_killed_and_cancelled_at_once_is_cancelled(draining: Draining, *, kill_first: bool) -> None:
     [task] = await draining.start("a")
-    if kill_first:
-        draining.drain.kill()
-        task.cancel()
-    else:
-        task.cancel()
-        draining.drain.kill()
+    orders = [draining.drain.kill, task.cancel]
+    for order in orders if kill_first else orders[::-1]:
+        order()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert draining.executor.running == set()
 
 
-async def test_a_kill_in_the_moment_in_which_the_task_ends_is_no_cancellation(draining: Draining) -> None:
+async def test_a_task_that_ends_in_the_moment_of_the_kill_keeps_its_own_end_and_output(draining: Draining) -> None:
+    draining.executor.output = b"text"
     [task] = await draining.start("a")
     draining.executor.released.set()
     draining.drain.kill()
-    assert isinstance((await task).outcome, Exited | Refused)
-    assert task.cancelling() == 0
+    execution = await task
+    assert (execution.outcome, execution.output.held) == (Exited(0), b"text")
+
+
+async def test_a_task_that_is_being_ended_already_keeps_its_verdict_and_its_grace_is_over(draining: Draining) -> None:
+    control = TaskControl()
+    task = asyncio.create_task(draining.drain.execute(TaskRequest(("ignore-stop", "a")), control))
+    await settle()
+    control.stop(Cancelled(), LONG)
+    assert draining.drain.kill() == 0
+    assert (await task).outcome == Cancelled()
 
 
 async def test_who_waits_for_a_slot_when_the_agent_stops_is_answered_too() -> None:

@@ -6,6 +6,7 @@ from served import echo
 from turns import settle
 
 from execwire.app.pace import STARTS_A_TURN, Pace
+from execwire.domain.control import TaskControl
 from execwire.domain.task import TaskRequest, TaskResult
 
 
@@ -16,7 +17,7 @@ class FakeTaskRunner:
     turn: int = 0
     begun: dict[str, int] = field(default_factory=dict[str, int])
 
-    async def run(self, request: TaskRequest) -> TaskResult:
+    async def run(self, request: TaskRequest, control: TaskControl | None = None) -> TaskResult:  # noqa: ARG002
         self.begun[request.command[0]] = self.turn
         return echo(request)
 

@@ -5,6 +5,7 @@ from fakes import FakeClock, FakeTaskExecutor
 from turns import settle
 
 from execwire.app.container import Container
+from execwire.domain.control import TaskControl
 from execwire.domain.outcome import (
     Cancelled,
     Execution,
@@ -12,6 +13,7 @@ from execwire.domain.outcome import (
     NotStarted,
     Outcome,
     OutputLimitExceeded,
+    OutputLost,
     Refused,
     Signalled,
     TimedOut,
@@ -48,6 +50,7 @@ def runner(clock: FakeClock, executor: FakeTaskExecutor) -> TaskRunner:
         (NotStarted("cannot start /x: No such file"), -1, "cannot start /x: No such file"),
         (TimedOut(), -1, "timeout exceeded"),
         (OutputLimitExceeded(), -1, "output limit exceeded"),
+        (OutputLost("the command ran, but …"), -1, "the command ran, but …"),
         (Cancelled(), -1, "cancelled"),
         (Refused("the agent is stopping"), -1, "the agent is stopping"),
     ],
@@ -114,9 +117,9 @@ async def test_a_wall_clock_that_jumps_meanwhile_does_not_reach_the_duration(
 
 async def test_what_is_done_after_the_end_is_no_part_of_the_duration(clock: FakeClock) -> None:
     class SlowToClearAway(FakeTaskExecutor):
-        async def execute(self, request: TaskRequest) -> Execution:
+        async def execute(self, request: TaskRequest, control: TaskControl | None = None) -> Execution:
             clock.advance(0.25)
-            execution = await super().execute(request)
+            execution = await super().execute(request, control)
             clock.advance(2.0)
             return execution
 

@@ -10,6 +10,7 @@ from execwire.domain.outcome import (
     NotStarted,
     Outcome,
     OutputLimitExceeded,
+    OutputLost,
     Refused,
     Signalled,
     TimedOut,
@@ -39,8 +40,10 @@ def test_half_a_signal_cannot_be(number: int, name: str) -> None:
         Signalled(number, name)
 
 
-@pytest.mark.parametrize("kind", [NotStarted, Refused])
-def test_what_the_agent_did_not_run_has_a_reason(kind: type[NotStarted] | type[Refused]) -> None:
+@pytest.mark.parametrize("kind", [NotStarted, Refused, OutputLost])
+def test_what_is_the_agents_or_the_systems_doing_has_a_reason(
+    kind: type[NotStarted] | type[Refused] | type[OutputLost],
+) -> None:
     assert kind("no such file").reason == "no such file"
     with pytest.raises(ValueError, match="reason"):
         kind("")
@@ -48,12 +51,13 @@ def test_what_the_agent_did_not_run_has_a_reason(kind: type[NotStarted] | type[R
 
 def test_the_ways_to_end_are_these_and_no_others() -> None:
     assert set(typing.get_args(Outcome)) == {
-        Exited, Signalled, TimedOut, NotStarted, OutputLimitExceeded, Cancelled, Refused,
+        Exited, Signalled, TimedOut, NotStarted, OutputLimitExceeded, OutputLost, Cancelled, Refused,
     }  # fmt: skip
 
 
 def test_two_ways_to_end_never_equal_each_other() -> None:
-    ends = [TimedOut(), OutputLimitExceeded(), Cancelled(), NotStarted("x"), Refused("x"), Exited(9), Signalled(9, "x")]
+    ends: list[Outcome] = [TimedOut(), OutputLimitExceeded(), Cancelled(), Exited(9), Signalled(9, "x")]
+    ends += [NotStarted("x"), Refused("x"), OutputLost("x")]
     assert len(set(ends)) == len(ends)
     assert TimedOut() == TimedOut()
 

@@ -72,9 +72,9 @@ def test_the_end_is_stamped_when_it_is_first_seen(kernel: FakeKernel, clock: Fak
 # Hazard 8.
 def test_a_group_is_not_signalled_after_its_leader_was_reaped(kernel: FakeKernel, clock: FakeClock) -> None:
     child = Leader(PID, clock)
-    child.kill_group()
+    child.signal_group(signal.SIGKILL)
     assert child.reap() == 0
-    child.kill_group()
+    child.signal_group(signal.SIGKILL)
     assert kernel.calls == ["kill", "reap"]
 
 
@@ -82,7 +82,7 @@ def test_a_group_is_not_signalled_after_its_leader_was_reaped(kernel: FakeKernel
 @pytest.mark.parametrize("refusal", [PermissionError(), ProcessLookupError()])
 def test_a_group_that_cannot_be_signalled_is_no_trouble(kernel: FakeKernel, clock: FakeClock, refusal: OSError) -> None:
     kernel.refusal = refusal
-    Leader(PID, clock).kill_group()
+    Leader(PID, clock).signal_group(signal.SIGKILL)
     assert kernel.calls == ["kill"]
 
 

@@ -1,5 +1,6 @@
 """What ends a command first, and what becomes of it then, with a pipe for its stdout and nobody behind it."""
 
+import asyncio
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -7,12 +8,13 @@ from pathlib import Path
 import pytest
 from captured import read_and_close
 from proc import eventually
-from running import LONG, Running
+from running import Running
 from turns import past
 
 from execwire.adapters.subprocess import leader
-from execwire.adapters.subprocess.process import Leftovers, Process
-from execwire.domain.outcome import Cancelled, Exited, Outcome, OutputLimitExceeded, Refused, Signalled, TimedOut
+from execwire.adapters.subprocess.handling import Leftovers
+from execwire.adapters.subprocess.process import Process
+from execwire.domain.outcome import Exited, Outcome, OutputLimitExceeded, OutputLost, Signalled, TimedOut
 
 
 @pytest.fixture
@@ -25,11 +27,8 @@ async def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 
 
 async def ending(process: Process) -> tuple[Outcome, bytes]:
-    """Bring it to rest as the executor does."""
-    if not process.at_rest:
-        await process.end()
-    outcome, output = process.collect()
-    return outcome, await read_and_close(output)
+    execution = await process.ended()
+    return execution.outcome, await read_and_close(execution.output)
 
 
 @pytest.mark.parametrize(
@@ -40,8 +39,6 @@ async def test_end_of_file_of_one_that_has_ended_is_the_end(running: Running, st
     running.say(b"text")
     running.exit(status, told=False)
     running.hang_up()
-    await process.over
-    assert process.at_rest
     assert await ending(process) == (outcome, b"text")
     # Hazard 8: what is left of the group, while the number is ours; then the zombie.
     assert running.kernel.calls == ["kill group", "reap", "release"]
@@ -50,12 +47,12 @@ async def test_end_of_file_of_one_that_has_ended_is_the_end(running: Running, st
 
 async def test_who_closes_its_stdout_and_lives_on_is_waited_for(running: Running) -> None:
     process = running.start()
+    ended = asyncio.create_task(ending(process))
     running.hang_up()
     await eventually(lambda: running.exits.hastened == [process.leader])
-    assert not process.over.done()
+    assert not ended.done()
     running.exit()
-    await process.over
-    assert await ending(process) == (Exited(0), b"")
+    assert await ended == (Exited(0), b"")
 
 
 # Hazard 2.
@@ -63,8 +60,6 @@ async def test_who_holds_stdout_after_the_end_is_waited_for_no_longer_than_the_l
     process = running.start(linger=0.01)
     running.exit()
     running.say(b"late")
-    await process.over
-    assert not process.at_rest
     assert await ending(process) == (Exited(0), b"late")
     assert running.kernel.calls == ["kill group", "kill group", "reap", "release"]
 
@@ -72,7 +67,6 @@ async def test_who_holds_stdout_after_the_end_is_waited_for_no_longer_than_the_l
 async def test_with_leftovers_kept_nothing_is_killed(running: Running) -> None:
     process = running.start(linger=0.001, leftovers=Leftovers.KEEP)
     running.exit()
-    await process.over
     assert await ending(process) == (Exited(0), b"")
     assert running.kernel.calls == ["reap", "release"]
 
@@ -81,8 +75,6 @@ async def test_with_all_leftovers_killed_daemons_go_before_the_answer(running: R
     process = running.start(leftovers=Leftovers.KILL_ALL)
     running.exit()
     running.hang_up()
-    await process.over
-    assert not process.at_rest
     assert await ending(process) == (Exited(0), b"")
     assert running.kernel.calls == ["kill group", "end all", "kill group", "reap", "release"]
 
@@ -91,8 +83,6 @@ async def test_with_all_leftovers_killed_daemons_go_before_the_answer(running: R
 async def test_past_the_timeout_all_of_it_goes_and_what_it_said_stays(running: Running) -> None:
     process = running.start(timeout=0.01)
     running.say(b"until then")
-    await process.over
-    running.exit(signal.SIGKILL, told=False)
     assert await ending(process) == (TimedOut(), b"until then")
     assert running.kernel.calls[:2] == ["kill group", "end all"]
 
@@ -100,17 +90,17 @@ async def test_past_the_timeout_all_of_it_goes_and_what_it_said_stays(running: R
 async def test_a_command_that_ended_just_in_time_has_not_timed_out(running: Running) -> None:
     process = running.start(timeout=0.001)
     running.exit(3 << 8, told=False)
+    ended = asyncio.create_task(ending(process))
     await past(0.005)
-    assert not process.over.done()
+    assert not ended.done()
     running.hang_up()
-    await process.over
-    assert await ending(process) == (Exited(3), b"")
+    assert await ended == (Exited(3), b"")
 
 
 # Hazard 7.
 async def test_one_that_cannot_be_killed_is_answered_and_left_to_be_reaped_later(running: Running) -> None:
+    running.kernel.unkillable = True
     process = running.start(timeout=0.001)
-    await process.over
     assert await ending(process) == (TimedOut(), b"")
     assert running.kernel.calls == ["kill group", "end all", "abandon"]
 
@@ -119,8 +109,6 @@ async def test_one_that_cannot_be_killed_is_answered_and_left_to_be_reaped_later
 async def test_over_the_output_limit_it_is_ended_with_the_first_bytes(running: Running) -> None:
     process = running.start(limit=4)
     running.say(b"12345")
-    await process.over
-    running.exit(signal.SIGKILL, told=False)
     assert await ending(process) == (OutputLimitExceeded(), b"1234")
     assert "end all" in running.kernel.calls
 
@@ -128,28 +116,17 @@ async def test_over_the_output_limit_it_is_ended_with_the_first_bytes(running: R
 async def test_one_that_ended_by_itself_over_the_limit_at_the_last_look_says_so_too(running: Running) -> None:
     process = running.start(limit=4, linger=0.0)
     running.exit()
-    await process.over
     running.say(b"12345")
     outcome, output = await ending(process)
     assert (outcome, output) == (OutputLimitExceeded(), b"1234")
 
 
 # Hazard 15.
-async def test_output_that_cannot_be_kept_refuses_the_task_with_folder_and_reason(running: Running) -> None:
+async def test_a_task_whose_output_cannot_be_kept_says_that_it_ran_and_why(running: Running) -> None:
     running.spool.directory = "/nonexistent"
     running.spool.memory.claim(1 << 30)
     process = running.start()
     running.say(b"text")
-    await process.over
-    running.exit(signal.SIGKILL, told=False)
-    reason = "the output could not be kept in /nonexistent: No such file or directory"
-    assert await ending(process) == (Refused(reason), b"")
-
-
-# Hazard 12.
-async def test_one_that_is_cancelled_is_brought_down_whole(running: Running) -> None:
-    process = running.start(timeout=LONG)
-    process.over.cancel()
-    running.exit(signal.SIGKILL, told=False)
-    assert await ending(process) == (Cancelled(), b"")
+    reason = "the command ran, but its output could not be kept in /nonexistent: No such file or directory"
+    assert await ending(process) == (OutputLost(reason), b"")
     assert running.kernel.calls[:2] == ["kill group", "end all"]

@@ -90,7 +90,7 @@ async def test_what_runs_for_a_client_that_is_lost_is_killed() -> None:
         await served.send(ask("a"), ask("b", id="b"), ask("c"))
         served.transport.abort()
         await settle()
-        assert {request.command[0] for request in served.intake.cancelled} == {"a", "b"}
+        assert {request.command[0] for request in served.intake.stopped} == {"a", "b"}
         assert served.results == []
 
 
@@ -106,7 +106,7 @@ async def test_what_runs_for_a_lost_client_may_be_let_finish_and_its_output_is_d
         await served.send(ask("a"), ask("b", id="b"))
         served.transport.abort()
         await settle()
-        assert served.intake.cancelled == []
+        assert served.intake.stopped == []
         await served.let_go("a", "b")
         assert [output.closed for output in outputs] == [1, 1]
 
@@ -118,11 +118,11 @@ async def test_a_client_that_half_closed_and_then_went_is_noticed_and_its_task_k
         await served.send(ask("a"))
         await served.end_of_file()
         await eventually(lambda: served.peer.asked > 3)
-        assert served.intake.cancelled == []
+        assert served.intake.stopped == []
         served.peer.answer = Presence.GONE
         await eventually(lambda: served.transport.aborted)
         await settle()
-        assert len(served.intake.cancelled) == 1
+        assert len(served.intake.stopped) == 1
 
 
 # Hazard 26.
@@ -134,7 +134,7 @@ async def test_a_client_that_went_while_it_was_not_read_is_noticed() -> None:
         served.peer.answer = Presence.GONE
         await eventually(lambda: served.transport.aborted)
         await settle()
-        assert len(served.intake.cancelled) == 1
+        assert len(served.intake.stopped) == 1
 
 
 async def test_a_client_that_has_gone_when_its_end_of_file_comes_is_not_waited_for() -> None:
@@ -143,7 +143,7 @@ async def test_a_client_that_has_gone_when_its_end_of_file_comes_is_not_waited_f
         await served.send(ask("a"))
         await served.end_of_file()
         assert served.transport.aborted
-        assert len(served.intake.cancelled) == 1
+        assert len(served.intake.stopped) == 1
 
 
 async def test_a_client_of_whom_the_kernel_says_nothing_is_not_taken_for_gone() -> None:

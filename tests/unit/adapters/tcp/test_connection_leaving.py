@@ -143,7 +143,7 @@ async def test_aborting_closes_at_once_answered_or_not() -> None:
         served.connection.abort()
         await settle()
         assert served.lost == [served.connection]
-        assert len(served.intake.cancelled) == 1
+        assert len(served.intake.stopped) == 1
 
 
 async def test_a_half_line_is_dropped_when_the_client_is_let_go() -> None:

@@ -112,4 +112,4 @@ async def test_closing_closes_every_client_and_kills_its_tasks(monkeypatch: pyte
         await settle()
     await settle()
     assert [client.transport.aborted for client in clients] == [True, True]
-    assert len(served.intake.cancelled) == 1
+    assert len(served.intake.stopped) == 1

@@ -1,0 +1,33 @@
+"""A task of an executor in a coroutine of its own, how it is ended, and what it wrote."""
+
+import asyncio
+
+import pytest
+from phrasebooks import Phrasebook
+
+from execwire.domain.control import TaskControl
+from execwire.domain.outcome import Execution
+from execwire.domain.output import CHUNK_BYTES, CapturedOutput
+from execwire.domain.task import TaskRequest
+
+
+async def text_of(output: CapturedOutput) -> bytes:
+    """Read all of it and close it."""
+    chunks = [chunk async for chunk in output.chunks()]
+    assert all(0 < len(chunk) <= CHUNK_BYTES for chunk in chunks)
+    data = b"".join(chunks)
+    assert len(data) == output.size
+    output.close()
+    return data
+
+
+def executing(
+    book: Phrasebook, command: tuple[str, ...], control: TaskControl | None = None
+) -> asyncio.Task[Execution]:
+    return asyncio.create_task(book.executor.execute(TaskRequest(command), control))
+
+
+async def cancelled(task: asyncio.Task[Execution]) -> None:
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
