@@ -1,11 +1,11 @@
 """Everything that a process writes to its stdout, whatever the size, without holding it in memory."""
 
-import fcntl
 import os
 from collections.abc import Callable
 
 from ...domain.output import NO_OUTPUT, CapturedOutput
-from .spool import NO_MEMORY, READ_BYTES, MemoryOutput, Spool
+from .pipe_reader import bytes_in
+from .spool import NO_MEMORY, MemoryOutput, Spool
 from .spooling import Spooling
 from .watch import Watch
 
@@ -21,12 +21,13 @@ class Capture:
     """
 
     __slots__ = (
+        "_claimed",
         "_closed",
         "_failure",
+        "_held",
         "_limit",
         "_on_end",
         "_overflowed",
-        "_pieces",
         "_pipe",
         "_size",
         "_spool",
@@ -49,8 +50,10 @@ class Capture:
         self._limit = limit
         self._on_end = on_end
         self._size = 0
-        # What is in memory, in order; all of it until there is a file, nothing from then on.
-        self._pieces: list[bytes] = []
+        # What is in memory; all of it until there is a file, nothing from then on.
+        self._held = bytearray()
+        # What was asked of the memory of all for it.
+        self._claimed = 0
         self._spooling: Spooling | None = None
         watch.add(pipe, self._read)
         self._watched = True
@@ -78,9 +81,9 @@ class Capture:
         return self._closed or self._overflowed or self._failure is not None
 
     async def finish(self) -> None:
-        """Take what is in the pipe by now, one pipe's capacity at most, and wait for nothing but the disk."""
+        """Take what is in the pipe by now, and hardly more, and wait for nothing but the disk."""
         if self._spooling is None and not self.ended:
-            self._take(fcntl.fcntl(self._pipe, fcntl.F_GETPIPE_SZ))
+            self._empty()
         if self._spooling is not None:
             await self._spooling.finish()
 
@@ -91,47 +94,76 @@ class Capture:
         # Whoever is told through this owns the capture: a circle, which would keep both, and the output, until the
         # garbage collector comes by.
         del self._on_end
-        spooling, pieces, self._spooling, self._pieces = self._spooling, self._pieces, None, []
+        spooling, self._spooling = self._spooling, None
         if spooling is not None:
             return spooling.output() or NO_OUTPUT
-        return MemoryOutput(b"".join(pieces), self._spool.memory) if self._size else NO_OUTPUT
+        if not self._size:
+            return NO_OUTPUT
+        held, self._held = bytes(self._held), bytearray()
+        self._release(len(held))
+        return MemoryOutput(held, self._spool.memory)
 
     def _read(self) -> None:
-        self._take(READ_BYTES)
-        if self._spooling is None and self.ended:
+        self._take()
+        # As `ended` has it, without a call for each task.
+        if self._spooling is None and (self._closed or self._overflowed or self._failure is not None):
             self._unwatch()
             self._on_end()
 
-    def _take(self, count: int) -> None:
+    def _empty(self) -> None:
+        # By bytes: whoever goes on writing would never be let go, were it read until there is nothing.
+        left = bytes_in(self._pipe)
+        goes_on = True
+        while goes_on and left >= 0:
+            size = self._size
+            goes_on = self._take()
+            left -= self._size - size
+
+    def _take(self) -> bool:
+        """Take what one read brings, in memory; return whether there may be more to take."""
         try:
-            data = os.read(self._pipe, count)
+            data = self._spool.reader.read(self._pipe)
+            if not data:
+                self._closed = True
+                return False
+            room = len(data) if self._limit is None else self._limit - self._size
+            if len(data) > room:
+                self._overflowed = True
+                data = data[:room]
+            if data:
+                self._keep(data)
         except BlockingIOError:
-            return
+            return False
+        except OSError as error:
+            self._failure = error
         except MemoryError:
             self._failure = NO_MEMORY
-            return
-        if not data:
-            self._closed = True
-            return
-        room = len(data) if self._limit is None else self._limit - self._size
-        if len(data) > room:
-            self._overflowed = True
-            data = data[:room]
-        granted = self._spool.memory.claim(len(data))
-        self._pieces.append(data)
-        self._size += len(data)
-        if granted < len(data) or self._size > HELD_BYTES:
-            self._spool.memory.release(self._size - len(data) + granted)
+        return not self._overflowed and self._failure is None and self._spooling is None
+
+    def _keep(self, data: memoryview) -> None:
+        self._held += data
+        self._size = len(self._held)
+        # Room for more is made in advance, and is taken from the memory of all, too.
+        capacity = self._held.__alloc__() - 1
+        wanted = capacity - self._claimed
+        granted = self._spool.memory.claim(wanted)
+        self._claimed += granted
+        if granted < wanted or self._size > HELD_BYTES:
             self._spool_on()
 
     def _spool_on(self) -> None:
         self._unwatch()
-        before, self._pieces = b"".join(self._pieces), []
+        before, self._held = self._held, bytearray()
+        self._release(0)
         # Where the limit is reached already, what is in memory is all that is moved.
         self._spooling = Spooling(
             self._pipe, self._watch, self._spool, limit=self._limit, before=before, on_end=self._on_end
         )
         self._spooling.overflowed = self._overflowed
+
+    def _release(self, kept: int) -> None:
+        self._spool.memory.release(self._claimed - kept)
+        self._claimed = kept
 
     def _unwatch(self) -> None:
         if self._watched:

@@ -8,13 +8,15 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from enum import Enum, auto
+from queue import SimpleQueue
 from typing import BinaryIO, TypeVar
 
 from ...domain.output import CHUNK_BYTES, in_chunks
+from .budget import Budget
+from .pipe_reader import PipeReader
 
 T = TypeVar("T")
 
-READ_BYTES = 64 * 1024
 THREADS = 4
 NO_MEMORY = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
 
@@ -28,24 +30,6 @@ class Stop(Enum):
     """End-of-file: nobody can write to it any more."""
     ENOUGH = auto()
     """All that was asked for was moved; there may be more."""
-
-
-class Budget:
-    """So many bytes for all tasks together; used from the event loop only."""
-
-    def __init__(self, total: int) -> None:
-        """Start with `total` bytes free."""
-        self.free = total
-
-    def claim(self, wanted: int) -> int:
-        """Take up to `wanted` bytes; return how many that were."""
-        granted = min(wanted, self.free)
-        self.free -= granted
-        return granted
-
-    def release(self, count: int) -> None:
-        """Give bytes back."""
-        self.free += count
 
 
 class MemoryOutput:
@@ -119,6 +103,12 @@ class Spool:
         self.memory = Budget(max_held)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="spool")
         self._freeing: set[Future[None]] = set()
+        # For the event loop.
+        self.reader = PipeReader()
+        # For the threads, one each.
+        self._readers: SimpleQueue[PipeReader] = SimpleQueue()
+        for _ in range(THREADS):
+            self._readers.put(PipeReader())
         # All at once and now: later the system may refuse a thread, in the middle of somebody's output.
         together = threading.Barrier(THREADS)
         for _ in range(THREADS):
@@ -131,6 +121,10 @@ class Spool:
     def submit(self, function: Callable[..., T], *arguments: object) -> Future[T]:
         """Run a blocking call in one of the spool's threads."""
         return self._threads.submit(function, *arguments)
+
+    def move(self, source: int, target: int, count: int) -> Future[tuple[int, Stop]]:
+        """Move up to `count` bytes from a non-blocking pipe to a file, as `move` does, in a thread."""
+        return self.submit(self._move, source, target, count)
 
     def free(self, file: BinaryIO, last_use: Future[bytes] | None) -> None:
         """Close a file after its last use, off the loop: freeing a gigabyte takes the kernel a while."""
@@ -148,9 +142,19 @@ class Spool:
     def close(self) -> None:
         """End the threads, once they have done what was asked of them."""
         self._threads.shutdown()
+        self.reader.close()
+        for _ in range(THREADS):
+            self._readers.get().close()
+
+    def _move(self, source: int, target: int, count: int) -> tuple[int, Stop]:
+        reader = self._readers.get()
+        try:
+            return move(reader, source, target, count)
+        finally:
+            self._readers.put(reader)
 
 
-def move(source: int, target: int, count: int) -> tuple[int, Stop]:
+def move(reader: PipeReader, source: int, target: int, count: int) -> tuple[int, Stop]:
     """Move up to `count` bytes from a non-blocking pipe to a file; return how many, and why it stopped.
 
     Raises OSError where the file takes no more. Blocks on the disk, never on the pipe.
@@ -158,7 +162,7 @@ def move(source: int, target: int, count: int) -> tuple[int, Stop]:
     moved = 0
     while moved < count:
         try:
-            data = os.read(source, min(READ_BYTES, count - moved))
+            data = reader.read(source, count - moved)
         except BlockingIOError:
             return moved, Stop.EMPTY
         if not data:
@@ -175,7 +179,7 @@ def _close_after(file: BinaryIO, last_use: Future[bytes] | None) -> None:
     file.close()
 
 
-def write_all(target: int, data: bytes) -> None:
+def write_all(target: int, data: bytes | bytearray | memoryview) -> None:
     """Write all of `data` to a file, however many calls it takes; raises OSError."""
     view = memoryview(data)
     while view:

@@ -3,18 +3,15 @@
 import asyncio
 import contextlib
 import fcntl
-import os
-import struct
-import termios
 from collections.abc import Callable
 from typing import BinaryIO
 
-from .spool import NO_MEMORY, READ_BYTES, Spool, SpooledOutput, Stop, move, write_all
+from .pipe_reader import READ_BYTES, bytes_in
+from .spool import NO_MEMORY, Spool, SpooledOutput, Stop, write_all
 from .watch import Watch
 
 STEP_BYTES = 1024 * 1024
 """Moved to a file before it is looked whether to go on; also the size of the pipe from then on, for fewer turns."""
-_INT = struct.Struct("i")
 
 
 class Spooling:
@@ -42,7 +39,7 @@ class Spooling:
     )
 
     def __init__(
-        self, pipe: int, watch: Watch, spool: Spool, *, limit: int | None, before: bytes, on_end: Callable[[], None]
+        self, pipe: int, watch: Watch, spool: Spool, *, limit: int | None, before: bytearray, on_end: Callable[[], None]
     ) -> None:
         """Begin; `pipe` stays the caller's and must not be watched by it. Keep at most `limit` bytes (None: all)."""
         self.closed = False
@@ -73,7 +70,7 @@ class Spooling:
         return self.closed or self.overflowed or self.failure is not None
 
     async def finish(self) -> None:
-        """Take what is in the pipe by now, one pipe's capacity at most, and wait for nothing but the disk."""
+        """Take what is in the pipe by now, and hardly more, and wait for nothing but the disk."""
         self._finishing = True
         self._stir()
         await self._task
@@ -82,7 +79,7 @@ class Spooling:
         """Return what was moved, once at rest; None where there was no file to be had."""
         return None if self._file is None else SpooledOutput(self._file, self._size, self._spool)
 
-    async def _run(self, before: bytes) -> None:
+    async def _run(self, before: bytearray) -> None:
         try:
             await self._start_file(before)
             await self._move()
@@ -93,7 +90,7 @@ class Spooling:
         if self.ended:
             self._on_end()
 
-    async def _start_file(self, before: bytes) -> None:
+    async def _start_file(self, before: bytearray) -> None:
         with contextlib.suppress(OSError):
             # Past the user's share of pipe memory (pipe(7)) it stays as it is, which is slower and nothing else.
             fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, STEP_BYTES)
@@ -103,15 +100,17 @@ class Spooling:
         await asyncio.wrap_future(self._spool.submit(write_all, self._file.fileno(), before[: self._size]))
 
     async def _move(self) -> None:
-        # A pipe's capacity after the end and no more, or who goes on writing would never be let go.
-        left = fcntl.fcntl(self._pipe, fcntl.F_GETPIPE_SZ)
-        while not self.ended and left > 0:
-            finishing, size = self._finishing, self._size
+        # What is in the pipe at the end and hardly more, or who goes on writing would never be let go.
+        left: int | None = None
+        while not self.ended and (left is None or left >= 0):
+            if self._finishing and left is None:
+                left = bytes_in(self._pipe)
+            size = self._size
             stop = await self._step()
-            if finishing:
+            if left is not None:
                 left -= self._size - size
             if stop is Stop.EMPTY and not self.ended:
-                if finishing:
+                if left is not None:
                     return
                 await self._wait_for_more()
 
@@ -119,12 +118,12 @@ class Spooling:
         assert self._file is not None  # noqa: S101 -- narrows the type; _start_file has set it
         room = STEP_BYTES if self._limit is None else min(STEP_BYTES, self._limit - self._size)
         # What is claimed and not needed is missing elsewhere for as long as this waits for a thread.
-        granted = self._spool.disk.claim(min(room, max(_held_by(self._pipe), READ_BYTES)))
+        granted = self._spool.disk.claim(min(room, max(bytes_in(self._pipe), READ_BYTES)))
         if not granted:
             return self._probe()
         moved = 0
         try:
-            moved, stop = await asyncio.wrap_future(self._spool.submit(move, self._pipe, self._file.fileno(), granted))
+            moved, stop = await asyncio.wrap_future(self._spool.move(self._pipe, self._file.fileno(), granted))
         finally:
             self._spool.disk.release(granted - moved)
             self._size += moved
@@ -134,7 +133,7 @@ class Spooling:
     def _probe(self) -> Stop:
         # No byte more may be kept; whether there is one decides between the limit reached and the limit exceeded.
         try:
-            self.overflowed = bool(os.read(self._pipe, 1))
+            self.overflowed = bool(self._spool.reader.read(self._pipe))
         except BlockingIOError:
             return Stop.EMPTY
         self.closed = not self.overflowed
@@ -157,8 +156,3 @@ class Spooling:
         if self._watched:
             self._watched = False
             self._watch.remove(self._pipe)
-
-
-def _held_by(pipe: int) -> int:
-    count: int = _INT.unpack(fcntl.ioctl(pipe, termios.FIONREAD, bytes(_INT.size)))[0]
-    return count

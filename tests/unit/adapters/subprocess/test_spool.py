@@ -9,10 +9,10 @@ import pytest
 from captured import read_and_close
 from proc import eventually
 
+from execwire.adapters.subprocess.budget import Budget
+from execwire.adapters.subprocess.pipe_reader import READ_BYTES, PipeReader
 from execwire.adapters.subprocess.spool import (
-    READ_BYTES,
     THREADS,
-    Budget,
     MemoryOutput,
     Spool,
     SpooledOutput,
@@ -37,6 +37,13 @@ def pipe() -> Iterator[list[int]]:
     yield ends
     for end in ends:
         os.close(end)
+
+
+@pytest.fixture
+def reader() -> Iterator[PipeReader]:
+    reader = PipeReader()
+    yield reader
+    reader.close()
 
 
 def kept(spool: Spool, data: bytes) -> tuple[SpooledOutput, BinaryIO]:
@@ -131,26 +138,28 @@ async def test_closing_before_a_thread_has_begun_to_read_cancels_that(spool: Spo
     assert file.closed
 
 
-def test_moving_stops_where_the_pipe_is_empty_closed_or_enough_was_moved(pipe: list[int], tmp_path: Path) -> None:
+def test_moving_stops_where_the_pipe_is_empty_closed_or_enough_was_moved(
+    reader: PipeReader, pipe: list[int], tmp_path: Path
+) -> None:
     reading, writing = pipe
     with (tmp_path / "file").open("wb", buffering=0) as file:
-        assert move(reading, file.fileno(), 10) == (0, Stop.EMPTY)
+        assert move(reader, reading, file.fileno(), 10) == (0, Stop.EMPTY)
         os.write(writing, b"0123456789")
-        assert move(reading, file.fileno(), 4) == (4, Stop.ENOUGH)
-        assert move(reading, file.fileno(), 6) == (6, Stop.ENOUGH)
+        assert move(reader, reading, file.fileno(), 4) == (4, Stop.ENOUGH)
+        assert move(reader, reading, file.fileno(), 6) == (6, Stop.ENOUGH)
         os.write(writing, b"rest")
-        assert move(reading, file.fileno(), READ_BYTES * 2) == (4, Stop.EMPTY)
+        assert move(reader, reading, file.fileno(), READ_BYTES * 2) == (4, Stop.EMPTY)
         os.write(writing, b"end")
         os.close(pipe.pop())
-        assert move(reading, file.fileno(), 100) == (3, Stop.CLOSED)
+        assert move(reader, reading, file.fileno(), 100) == (3, Stop.CLOSED)
     assert (tmp_path / "file").read_bytes() == b"0123456789restend"
 
 
 # Hazard 15.
-def test_a_disk_that_is_full_is_an_error(pipe: list[int]) -> None:
+def test_a_disk_that_is_full_is_an_error(reader: PipeReader, pipe: list[int]) -> None:
     os.write(pipe[1], b"text")
     with Path("/dev/full").open("wb", buffering=0) as full, pytest.raises(OSError, match="No space left"):
-        move(pipe[0], full.fileno(), 10)
+        move(reader, pipe[0], full.fileno(), 10)
 
 
 def test_a_file_that_takes_a_little_at_a_time_gets_everything(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,0 +1,19 @@
+"""How much of something all tasks together may take."""
+
+
+class Budget:
+    """So many bytes for all tasks together; used from the event loop only."""
+
+    def __init__(self, total: int) -> None:
+        """Start with `total` bytes free."""
+        self.free = total
+
+    def claim(self, wanted: int) -> int:
+        """Take up to `wanted` bytes; return how many that were."""
+        granted = min(wanted, self.free)
+        self.free -= granted
+        return granted
+
+    def release(self, count: int) -> None:
+        """Give bytes back."""
+        self.free += count

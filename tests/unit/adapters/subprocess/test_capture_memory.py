@@ -1,0 +1,36 @@
+"""What output in memory takes is what is counted, in whatever pieces it was written."""
+
+import os
+import tracemalloc
+from pathlib import Path
+
+import pytest
+from captured import PLENTY, capturing
+from turns import settle
+
+SIZE = 10_000
+
+
+@pytest.mark.parametrize("piece", [1, 2, 4, 100, 5000])
+async def test_output_that_comes_in_small_pieces_takes_no_more_than_is_counted(tmp_path: Path, piece: int) -> None:
+    async with capturing(tmp_path) as captured:
+        os.write(captured.writing, bytes(piece))
+        await settle()
+        tracemalloc.start()
+        try:
+            before, _ = tracemalloc.get_traced_memory()
+            for _ in range(SIZE // piece - 1):
+                os.write(captured.writing, bytes(piece))
+                await settle(2)
+            after, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        counted = PLENTY - captured.spool.memory.free
+        assert SIZE <= counted <= SIZE * 1.2
+        assert after - before < counted + 4000
+        captured.hang_up()
+        await captured.ended()
+        output = captured.capture.collect()
+        # What had been made room for in advance has been given back.
+        assert (output.size, captured.spool.memory.free) == (SIZE, PLENTY - SIZE)
+        output.close()
