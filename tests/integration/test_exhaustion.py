@@ -15,7 +15,7 @@ from trees import sleeper
 # Hazard 15, all through this file.
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user or mount")
-SOMEBODY = "54321"
+SOMEBODY = "54317"  # nobody else's: the limit of processes is the user's, not the test's
 AS_SOMEBODY = ("setpriv", "--reuid", SOMEBODY, "--regid", SOMEBODY, "--clear-groups")
 
 
@@ -68,7 +68,7 @@ async def test_without_a_descriptor_for_a_client_it_waits_until_there_is_one() -
 @needs_root
 async def test_without_a_process_to_be_had_a_task_fails() -> None:
     skip_unless_he_can_run_an_agent(AS_SOMEBODY)
-    async with running_agent(launcher=("prlimit", "--nproc=16:16", *AS_SOMEBODY)) as agent:
+    async with running_agent("--allow-user", "root", launcher=("prlimit", "--nproc=16:16", *AS_SOMEBODY)) as agent:
         before = await open_at_rest(agent)
         async with await agent.connect() as client:
             for _ in range(20):
