@@ -12,8 +12,9 @@ from .liveness import Countdown, Liveness
 from .outbox import Exchange, Outbox
 from .peers import Peer
 from .surroundings import Surroundings
+from .truncated import read_id
 from .valve import Valve
-from .wire import Incoming, decode_request
+from .wire import Incoming, InvalidRequest, decode_request
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
@@ -166,7 +167,8 @@ class Connection(asyncio.Protocol):
 
     def _take(self, line: bytes | Oddity) -> None:
         if line is Oddity.TOO_LONG:
-            self._exchanges.refuse(f"invalid request: The line is longer than {self._surroundings.max_line} bytes")
+            reason = f"The line is longer than {self._surroundings.max_line} bytes"
+            self._exchanges.take(InvalidRequest(reason, read_id(self._framer.take_beginning())), 0)
         elif line.strip():
             self._exchanges.take(decode_request(line), len(line))
 

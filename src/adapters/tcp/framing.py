@@ -12,7 +12,7 @@ class Oddity(Enum):
     """What a line can be instead of one that is worth reading."""
 
     TOO_LONG = auto()
-    """Over the limit. Its bytes are dropped as they come, up to the next newline."""
+    """Over the limit. `take_beginning` returns what came before that; the rest is dropped as it comes, up to the next newline."""
 
 
 class LineFramer:
@@ -23,7 +23,7 @@ class LineFramer:
     limit, since within its own protocol a web page, or a program that was tricked, can send whole request lines.
     """
 
-    __slots__ = ("_begun", "_buffer", "_max_line", "_searched", "_skipping", "foreign")
+    __slots__ = ("_begun", "_buffer", "_max_line", "_searched", "_skipping", "_too_long", "foreign")
 
     def __init__(self, max_line: int) -> None:
         """Start at the beginning of a line."""
@@ -37,6 +37,8 @@ class LineFramer:
         # Something that is not blank has arrived.
         self._begun = False
         self.foreign = False
+        # Of the last line that was too long, as much as the limit allows.
+        self._too_long = b""
 
     def feed(self, data: bytes) -> None:
         """Take in what arrived."""
@@ -58,9 +60,14 @@ class LineFramer:
             self._skipping = False
             del buffer[: end + 1]
             return self.next_line()
-        line = Oddity.TOO_LONG if _is_over(buffer, end, self._max_line) else bytes(buffer[:end])
+        line = self._give_up() if _is_over(buffer, end, self._max_line) else bytes(buffer[:end])
         del buffer[: end + 1]
         return line
+
+    def take_beginning(self) -> bytes:
+        """Return what the limit allowed of the last line that was too long, and forget it."""
+        beginning, self._too_long = self._too_long, b""
+        return beginning
 
     @property
     def has_partial(self) -> bool:
@@ -82,10 +89,13 @@ class LineFramer:
         if not (over or self._skipping):
             self._searched = len(self._buffer)
             return None
-        self.clear()
-        if self._skipping:
-            return None
+        line = None if self._skipping else self._give_up()
         self._skipping = True
+        self.clear()
+        return line
+
+    def _give_up(self) -> Oddity:
+        self._too_long = bytes(self._buffer[: self._max_line])
         return Oddity.TOO_LONG
 
 

@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeGuard
 
 import msgspec
 
@@ -106,7 +106,7 @@ def _line(result: TaskResult, output: str, request_id: RequestId | None) -> byte
 
 
 def _judge(parsed: _Request, line: bytes = b"") -> Incoming | InvalidRequest:
-    if parsed.id is not None and not _is_id(parsed.id):
+    if parsed.id is not None and not is_id(parsed.id):
         return InvalidRequest(f"Expected 1 to {MAX_ID_CHARACTERS} characters without NUL - at `$.id`", is_object=True)
     # A timeout of 0 is none, as in PROTOCOL.
     timeout = parsed.timeout
@@ -126,7 +126,8 @@ def _read_number(text: str) -> float:
     return number
 
 
-def _is_id(value: object) -> bool:
+def is_id(value: object) -> TypeGuard[RequestId]:
+    """Tell whether a value can name a request: 1 to 128 characters without NUL and lone surrogates, or an integer."""
     if isinstance(value, str):
         return 1 <= len(value) <= MAX_ID_CHARACTERS and not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value)
     return isinstance(value, int) and not isinstance(value, bool)
@@ -154,7 +155,7 @@ def _readable_id(raw: msgspec.Raw | None) -> RequestId | None:
         found = msgspec.json.decode(raw or b"null", type=str | int | None)
     except msgspec.ValidationError:
         return None
-    return found if _is_id(found) else None
+    return found if is_id(found) else None
 
 
 def _decode_as_python_does(line: bytes, reason: str) -> InvalidRequest | Incoming:
@@ -180,7 +181,7 @@ def _decode_as_python_does(line: bytes, reason: str) -> InvalidRequest | Incomin
         return _judge(msgspec.convert(value, _Request))
     except (msgspec.ValidationError, UnicodeEncodeError) as error:
         found: object = value.get("id")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-        request_id = found if isinstance(found, str | int) and _is_id(found) else None
+        request_id = found if isinstance(found, str | int) and is_id(found) else None
         # Keys are encoded to be compared.
         reason = "A lone surrogate is not text" if isinstance(error, UnicodeEncodeError) else str(error)
         return InvalidRequest(_with_path(reason), request_id, is_object=True)

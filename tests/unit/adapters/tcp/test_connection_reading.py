@@ -56,6 +56,17 @@ async def test_a_line_of_the_longest_length_is_read_and_one_byte_more_is_refused
         assert served.errors[0] == ("" if over <= 0 else f"invalid request: The line is longer than {MAX_LINE} bytes")
 
 
+async def test_a_line_that_is_too_long_is_refused_under_its_id_unless_that_is_in_flight() -> None:
+    async with Served("a") as served:
+        too_long = b'{"id":"x","command":["' + b"y" * MAX_LINE
+        await served.send(too_long[:-9], too_long[-9:] + b"\n")
+        assert served.results[0]["id"] == "x"
+        await served.send(ask("a", id="x"), too_long + b'"]}\n')
+        assert "id" not in served.results[1]
+        assert '"x"' in served.errors[1]
+        assert all(f"longer than {MAX_LINE} bytes" in error for error in served.errors)
+
+
 # Hazard 22.
 async def test_a_line_without_an_end_is_answered_once_kept_nowhere_and_the_next_one_works() -> None:
     async with Served() as served:

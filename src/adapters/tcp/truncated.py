@@ -1,0 +1,42 @@
+"""What can be read of a line of which only the beginning is there: the id to answer it under."""
+
+import json
+import re
+
+from .wire import RequestId, is_id
+
+_BRACE = re.compile(r"[ \t\r\n]*\{[ \t\r\n]*")
+_COLON = re.compile(r"[ \t\r\n]*:[ \t\r\n]*")
+_NEXT = re.compile(r"[ \t\r\n]*,[ \t\r\n]*")
+_value = json.JSONDecoder().raw_decode
+
+
+def read_id(start: bytes) -> RequestId | None:
+    """Return the first `id` of the object that begins here, None if there is none that could be one.
+
+    Costs as much as reading the fields before it, and next to nothing where the name does not occur.
+    """
+    if b'"id"' not in start:
+        return None
+    text = start.decode("utf-8", "replace")
+    try:
+        return _find(text, _past(_BRACE, text, 0))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _find(text: str, at: int) -> RequestId | None:
+    while True:
+        name, at = _value(text, at)
+        value, at = _value(text, _past(_COLON, text, at))
+        # A number may go on where the text was cut.
+        if name == "id" and at < len(text):
+            return value if is_id(value) else None
+        at = _past(_NEXT, text, at)
+
+
+def _past(pattern: "re.Pattern[str]", text: str, at: int) -> int:
+    match = pattern.match(text, at)
+    if match is None:
+        raise ValueError(pattern.pattern)
+    return match.end()
