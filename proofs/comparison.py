@@ -1,5 +1,6 @@
 """Answers beside what was to come: each once, in order where there is no id, as soon as it ends where there is one."""
 
+import json
 from collections.abc import Sequence
 
 from .contract import Id, Result, shown
@@ -14,6 +15,7 @@ def compare(expected: Sequence[Expected], results: Sequence[Result]) -> None:
 
     What has not come yet is no fault here.
     """
+    expected, results = _without_rivals(list(expected), results)
     for name in {result.id for result in results}:
         wanted = [one for one in expected if one.id == name]
         came = [result for result in results if result.id == name]
@@ -21,6 +23,24 @@ def compare(expected: Sequence[Expected], results: Sequence[Result]) -> None:
             _compare_in_order(wanted, came)
         else:
             _compare_in_any_order(name, wanted, came)
+
+
+def _without_rivals(expected: list[Expected], results: Sequence[Result]) -> tuple[list[Expected], list[Result]]:
+    """Take away the errors without an id that name the one in flight, and what each of them answers."""
+    rest: list[Result] = []
+    for result in results:
+        refused = [one for one in expected if one.rival and _is_refusal_of(one, result)]
+        if refused:
+            # One that is invalid has no other answer; one that is not may have been run.
+            expected.remove(min(refused, key=lambda one: one.command is not None))
+        else:
+            rest.append(result)
+    return expected, rest
+
+
+def _is_refusal_of(one: Expected, result: Result) -> bool:
+    refused = result.error.startswith("invalid request: ") and (result.id, result.command) == (None, [])
+    return refused and f"the id {json.dumps(one.id)} " in result.error
 
 
 def _compare_in_order(wanted: Sequence[Expected], came: Sequence[Result]) -> None:
@@ -32,14 +52,12 @@ def _compare_in_order(wanted: Sequence[Expected], came: Sequence[Result]) -> Non
 
 
 def _compare_in_any_order(name: Id, wanted: list[Expected], came: Sequence[Result]) -> None:
-    # Refusals last: each of them may stand for any rival that has not been run.
-    for result in sorted(came, key=lambda result: result.error.startswith("invalid request: ")):
+    for result in came:
         fitting = [one for one in wanted if matches(one, result)]
-        refused = [one for one in wanted if one.rival and result.error.startswith("invalid request: ")]
-        if not fitting and not refused:
+        if not fitting:
             left = "; ".join(_told(one) for one in wanted) or "nothing more"
             raise BrokenError(f"wrong under id {name!r}: {result}\nto come was: {left}")
-        wanted.remove((fitting or refused)[0])
+        wanted.remove(fitting[0])
 
 
 def matches(one: Expected, result: Result) -> bool:

@@ -54,10 +54,13 @@ JUNK = st.one_of(
          b'{"command":["true"],"timeout":1e999}', b'{"command":["true"],"timeout":NaN}', b'{"command":["true"]}}',
          b'{"command":["true"],"x":"\xff"}', b'{"command":["true"],"\xed\xa0\x80":1}', b"{'command':['true']}",
          b'{"command":["true"],"timeout":01}', b'{"command":["tr\tue"]}', b'{"command":["true"],}', b"{}",
-         b'{"command":["true"],"x":"\\ud800"}', b'{"command":["true"],"x":1e999,"timeout":0}']
+         b'{"command":["true"],"x":"\\ud800"}', b'{"command":["true"],"x":1e999,"timeout":0}',
+         b'{"command":["true"],"timeout":1e-400}', b'{"command":["true"],"timeout":-1e-400}',
+         b'{"command":5,"command":["true"],"x":' + b"9" * 5000 + b"}", b'{"x":' + b'{"y":' * 1500 + b"1" + b"}" * 1501]
     ),
     st.integers(-2, 3).map(lambda over: b"x" * (MAX_LINE + over)),
     st.integers(-2, 3).map(lambda over: b'{"command":["true"]}'.ljust(MAX_LINE + over)),
+    st.integers(-1, 9).map(lambda number: b'{"id":%d,"command":["true"]}'.ljust(MAX_LINE + 2) % number),
     st.just(b"y" * (MAX_LINE * 20)),
 )  # fmt: skip
 FOREIGN = st.sampled_from(

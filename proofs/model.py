@@ -2,8 +2,10 @@
 
 import json
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, NoReturn, TypeGuard, cast
 
 from .contract import Id
@@ -11,6 +13,9 @@ from .programs import Effect, Programs
 
 MAX_LINE = 8192
 MAX_ID_CHARACTERS = 128
+# The protocol knows no limit of digits, nor of depth.
+sys.set_int_max_str_digits(0)
+sys.setrecursionlimit(2 * MAX_LINE)
 BLANKS = b" \t\r\n"
 
 
@@ -46,19 +51,28 @@ def answers(sent: bytes, programs: Programs, *, at_end: bool) -> Answers:
     *lines, rest = sent.split(b"\n")
     for line in lines:
         if len(line.removesuffix(b"\r")) > MAX_LINE:
-            expected.append(Expected(None, None, "invalid request: "))
+            expected.append(_too_long(line))
         elif not line.isspace() and line:
             expected.append(_judge(line, programs))
     if len(rest.removesuffix(b"\r")) > MAX_LINE:
-        expected.append(Expected(None, None, "invalid request: "))
+        expected.append(_too_long(rest))
     elif at_end and isinstance(_read(rest), dict):
         expected.append(_judge(rest, programs))
     return Answers(_with_rivals(expected), closes=at_end)
 
 
+def _too_long(line: bytes) -> Expected:
+    # Its first id, by the shortest beginning that is an object with one.
+    start = line[:MAX_LINE]
+    commas = [at for at in range(len(start)) if start[at : at + 1] == b","] if b'"id"' in start else []
+    objects = (_read(start[:at] + b"}") for at in commas)
+    given = next((found["id"] for found in objects if isinstance(found, dict) and "id" in found), None)
+    return Expected(given if _is_id(given) else None, None, "invalid request: ")
+
+
 def _read(line: bytes) -> Any:  # noqa: ANN401 -- whatever JSON holds
     try:
-        return json.loads(line.decode(), parse_constant=_refuse)
+        return json.loads(line.decode(), parse_constant=_refuse, parse_float=Decimal)
     except (ValueError, RecursionError):
         return None
 
@@ -102,10 +116,10 @@ def _is_command(value: Any) -> TypeGuard[list[str]]:  # noqa: ANN401 -- whatever
 def _is_timeout(value: object) -> bool:
     if value is None:
         return True
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
         return False
     try:
-        return float(value) >= 0 and math.isfinite(float(value))
+        return value >= 0 and math.isfinite(float(value))
     except OverflowError:
         return False
 

@@ -12,7 +12,7 @@ class Oddity(Enum):
     """What a line can be instead of one that is worth reading."""
 
     TOO_LONG = auto()
-    """Over the limit. `take_beginning` returns what came before that; the rest is dropped as it comes, up to the next newline."""
+    """Over the limit. `take_beginning` returns what came until then; the rest is dropped, up to the next newline."""
 
 
 class LineFramer:
