@@ -168,7 +168,7 @@ class FakeOutput:
 
     pieces: list[bytes]
     in_memory: bool = False
-    failure: OSError | None = None
+    failure: Exception | None = None
     closed: int = 0
 
     @property

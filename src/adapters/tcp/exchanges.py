@@ -10,7 +10,7 @@ from ...domain.outcome import Cancelled
 from ...domain.output import NO_OUTPUT
 from ...domain.ports import Clock, TaskIntake
 from ...domain.task import NO_EXIT_CODE, TaskRequest, TaskResult
-from .outbox import Exchange, Outbox
+from .outbox import INTERNAL_ERROR, Exchange, Outbox
 from .surroundings import InFlight
 from .wire import Incoming, InvalidRequest, RequestId
 
@@ -112,7 +112,7 @@ class Exchanges:
             result = await self._intake.run(request, exchange.control)
         except Exception:  # noqa: BLE001 -- the last line of defence: a defect must not leave its client waiting
             _log.exception("a task failed inside the agent", command=request.command)
-            result = self._result_without_a_run(request.command, "internal error of the agent; its log says more")
+            result = self._result_without_a_run(request.command, INTERNAL_ERROR)
         finally:
             self._running.discard(exchange)
             exchange.task = None

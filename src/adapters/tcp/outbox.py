@@ -4,12 +4,19 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import structlog
 
 from ...domain.control import TaskControl
-from ...domain.task import TaskResult
-from .wire import ESCAPE_BYTES, RequestId, encode_result, stream_result
+from ...domain.output import NO_OUTPUT
+from ...domain.task import NO_EXIT_CODE, TaskResult
+from .wire import RequestId
+from .wire_result import ESCAPE_BYTES, encode_result, stream_result
 
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+
+INTERNAL_ERROR = "internal error of the agent; its log says more"
 WRITE_BUFFER_BYTES = 256 * 1024
 """What may wait in the transport for a slow client before results wait in their own place instead."""
 
@@ -86,25 +93,47 @@ class Outbox:
                 self._delivered = exchange
                 self._delivery = asyncio.get_running_loop().create_task(self._deliver(exchange, result))
                 break
-            self._transport.write(encode_result(result, held, exchange.id))
+            line = b""
+            try:
+                line = encode_result(result, held, exchange.id)
+                self._transport.write(line)
+            except Exception:  # noqa: BLE001 -- the last line of defence: nothing may leave a client waiting
+                self._write_error(exchange, result, begun=line != b"")
             result.output.close()
             self._on_sent(exchange)
 
     async def _deliver(self, exchange: Exchange, result: TaskResult) -> None:
+        begun = False
         try:
             async with aclosing(stream_result(result, exchange.id)) as pieces:
                 async for piece in pieces:
                     if self._resumed is not None:
                         await self._resumed
+                    begun = True
                     self._transport.write(piece)
         except OSError:
             # The spool could not be read back. Half a result cannot be mended on the wire: cut the line short.
             self._transport.abort()
+        except Exception:  # noqa: BLE001 -- as above
+            self._write_error(exchange, result, begun=begun)
         finally:
             result.output.close()
             self._delivery = None
         self._on_sent(exchange)
         self._send()
+
+    def _write_error(self, exchange: Exchange, result: TaskResult, *, begun: bool) -> None:
+        """Answer that there is no result; close the connection where not even that can be done."""
+        _log.exception("a result could not be written", command=result.command)
+        failed = replace(result, exit_code=NO_EXIT_CODE, output=NO_OUTPUT, error=INTERNAL_ERROR)
+        try:
+            line = b"" if begun else encode_result(failed, b"", exchange.id)
+            if line:
+                self._transport.write(line)
+                return
+        except Exception:  # noqa: BLE001 -- as above
+            _log.exception("nor could its failure", command=result.command)
+        self._transport.abort()
 
 
 def _close_output(exchange: Exchange) -> None:

@@ -1,16 +1,14 @@
-"""PROTOCOL's JSON to domain values and back; the wire's own types do not leave this module."""
+"""PROTOCOL's JSON to domain values; the wire's own types do not leave this module."""
 
-import codecs
 import json
 import re
 import sys
-from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Final, TypeGuard
 
 import msgspec
 
-from ...domain.task import InvalidTaskError, TaskRequest, TaskResult
+from ...domain.task import InvalidTaskError, TaskRequest
 
 RequestId = str | int
 
@@ -21,8 +19,6 @@ SMALLEST_NUMBER = sys.float_info.min * sys.float_info.epsilon
 MAX_DIGITS = 600
 """Of an integer; Python reads no more than 640 where it was told so (PYTHONINTMAXSTRDIGITS)."""
 NESTED_TOO_DEEPLY = "The line is JSON that is nested too deeply"
-ESCAPE_BYTES = 64 * 1024
-"""Escaped at a time: msgspec keeps 900 MB/s up to here and drops to a third of that at 256 KiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +48,6 @@ class _Request(msgspec.Struct, frozen=True, gc=False):
     id: str | int | None = None
 
 
-class _Result(msgspec.Struct, frozen=True, gc=False):
-    command: tuple[str, ...]
-    executed_at: int
-    duration_ms: float
-    exit_code: int
-    output: str
-    error: str
-
-
-class _ResultWithId(_Result, frozen=True, gc=False):
-    id: str | int
-
-
 _decoder: Final[msgspec.json.Decoder[_Request]] = msgspec.json.Decoder(_Request)
 _decode_fields: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
@@ -79,30 +62,6 @@ def decode_request(line: bytes) -> Incoming | InvalidRequest:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return _decode_again(line, str(error))
     return _judge(parsed, line)
-
-
-def encode_result(result: TaskResult, output: bytes, request_id: RequestId | None) -> bytes:
-    """Return the whole line, newline included, for a result whose output is at hand and not large."""
-    return _line(result, output.decode("utf-8", "replace"), request_id)
-
-
-async def stream_result(result: TaskResult, request_id: RequestId | None) -> AsyncGenerator[bytes, None]:
-    """Yield the line in pieces, so that neither the output nor its escaped form is ever one object."""
-    # In JSON a quote within a string is escaped, so the first of these is the key itself.
-    head, key, tail = _line(result, "", request_id).partition(b',"output":"')
-    yield head + key
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    async for chunk in result.output.chunks():
-        for start in range(0, len(chunk), ESCAPE_BYTES):
-            yield _encode(decoder.decode(chunk[start : start + ESCAPE_BYTES]))[1:-1]
-    yield _encode(decoder.decode(b"", final=True))[1:-1] + tail
-
-
-def _line(result: TaskResult, output: str, request_id: RequestId | None) -> bytes:
-    milliseconds = round(result.duration_ms, 3)
-    fields = (result.command, result.executed_at, milliseconds, result.exit_code, output, result.error)
-    wire = _Result(*fields) if request_id is None else _ResultWithId(*fields, request_id)
-    return _encode(wire) + b"\n"
 
 
 def _judge(parsed: _Request, line: bytes = b"") -> Incoming | InvalidRequest:

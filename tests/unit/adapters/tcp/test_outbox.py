@@ -10,7 +10,7 @@ from transport import FakeTransport
 from turns import settle
 
 from execwire.adapters.tcp.outbox import WRITE_BUFFER_BYTES, Exchange, Outbox
-from execwire.adapters.tcp.wire import ESCAPE_BYTES
+from execwire.adapters.tcp.wire_result import ESCAPE_BYTES
 from execwire.domain.task import TaskResult
 
 

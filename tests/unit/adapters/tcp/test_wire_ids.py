@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execwire.adapters.tcp.wire import Incoming, InvalidRequest, RequestId, decode_request, encode_result
+from execwire.adapters.tcp.wire import Incoming, InvalidRequest, RequestId, decode_request
+from execwire.adapters.tcp.wire_result import encode_result
 from execwire.domain.output import NO_OUTPUT
 from execwire.domain.task import TaskResult
 

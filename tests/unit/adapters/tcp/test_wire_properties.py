@@ -5,7 +5,8 @@ from fakes import FakeOutput
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from execwire.adapters.tcp.wire import Incoming, InvalidRequest, decode_request, encode_result, stream_result
+from execwire.adapters.tcp.wire import Incoming, InvalidRequest, decode_request
+from execwire.adapters.tcp.wire_result import encode_result, stream_result
 from execwire.domain.output import NO_OUTPUT
 from execwire.domain.task import TaskRequest, TaskResult
 

@@ -5,7 +5,8 @@ from itertools import pairwise
 import pytest
 from fakes import FakeOutput
 
-from execwire.adapters.tcp.wire import ESCAPE_BYTES, RequestId, encode_result, stream_result
+from execwire.adapters.tcp.wire import RequestId
+from execwire.adapters.tcp.wire_result import ESCAPE_BYTES, encode_result, stream_result
 from execwire.domain.output import CHUNK_BYTES, NO_OUTPUT, CapturedOutput, HeldOutput
 from execwire.domain.task import TaskResult
 

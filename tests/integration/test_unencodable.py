@@ -1,0 +1,23 @@
+"""What a result names may have no spelling in JSON; it is answered all the same, and holds up no stop."""
+
+import os
+import time
+from pathlib import Path
+
+from agent import running_agent
+
+
+async def test_a_spool_directory_whose_name_is_not_utf_8_is_named_in_the_answer(tmp_path: Path) -> None:
+    directory = tmp_path / os.fsdecode(b"caf\xe9")
+    directory.mkdir()
+    async with running_agent("--spool-dir", str(directory)) as agent:
+        assert (await agent.run("true"))["error"] == ""
+        directory.rmdir()
+        async with await agent.connect() as client:
+            result = await client.ask(command=["head", "-c", "1000000", "/dev/zero"], id="spooled")
+            named = f"{tmp_path}/caf\N{REPLACEMENT CHARACTER}"
+            assert (result["id"], result["exit_code"]) == ("spooled", -1)
+            assert result["error"].endswith(f"could not be kept in {named}: No such file or directory")
+            began = time.monotonic()
+            assert await agent.stop() == 0
+            assert time.monotonic() - began < 4
