@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --only-binary :all: --require-hashes --requirement
 ROUNDS ?= 5
 
-.PHONY: help run install dev test check bench fuzz soak chaos fuzz-short soak-short chaos-short lock clean
+.PHONY: help run install dev test check bench fuzz soak chaos fairness fuzz-short soak-short chaos-short lock clean
 
 help:
 	@sed -n 's/^#: //p' Makefile | sed 's:$$(VENV):$(VENV):g'
@@ -54,6 +54,10 @@ soak: dev
 #: make chaos    the same while workers, clients, limits and disks fail (MINUTES=5)
 chaos: dev
 	$(BIN)/python -m proofs.chaos $(SPAN)
+
+#: make fairness how long others wait while clients send without pause (MINUTES=1)
+fairness: dev
+	$(BIN)/python -m proofs.fairness --minutes $(or $(MINUTES),1)
 
 fuzz-short soak-short chaos-short: %-short:
 	$(MAKE) $* MINUTES=$(or $(SHORT_$*),0.5)

@@ -35,11 +35,10 @@ class TaskRequest:
             raise InvalidTaskError("command", "Expected a non-empty `array`")
         if not self.command[0]:
             raise InvalidTaskError("command[0]", "Expected a non-empty `str`")
-        for index, argument in enumerate(self.command):
-            if "\0" in argument:
-                raise InvalidTaskError(f"command[{index}]", "A NUL character cannot be passed to a program")
-            if not (argument.isascii() or _is_encodable(argument)):
-                raise InvalidTaskError(f"command[{index}]", "A lone surrogate is not text")
+        # As one text: 200,000 arguments looked at one by one hold everybody else up for too long.
+        text = "".join(self.command)
+        if "\0" in text or not (text.isascii() or _is_encodable(text)):
+            raise _first_fault(self.command)
         if self.timeout_ms is not None and not (self.timeout_ms > 0 and math.isfinite(self.timeout_ms)):
             raise InvalidTaskError("timeout", "Expected a number of milliseconds >= 0")
 
@@ -68,6 +67,16 @@ class TaskResult:
         if self.executed_at < 0 or not self.duration_ms >= 0:
             message = f"executed at {self.executed_at} for {self.duration_ms} ms"
             raise ValueError(message)
+
+
+def _first_fault(command: tuple[str, ...]) -> InvalidTaskError:
+    for index, argument in enumerate(command):
+        if "\0" in argument:
+            return InvalidTaskError(f"command[{index}]", "A NUL character cannot be passed to a program")
+        if not _is_encodable(argument):
+            return InvalidTaskError(f"command[{index}]", "A lone surrogate is not text")
+    message = "no argument is at fault"
+    raise ValueError(message)
 
 
 def _is_encodable(text: str) -> bool:

@@ -11,6 +11,7 @@ from ...domain.outcome import Cancelled, Execution, NotStarted, Outcome
 from ...domain.output import NO_OUTPUT
 from ...domain.ports import Clock
 from ...domain.task import TaskRequest
+from .arguments import MANY_ARGUMENTS, refuse_too_long
 from .containment import Containment
 from .handling import Handling, Leftovers
 from .leader import Exits
@@ -116,6 +117,8 @@ class SubprocessExecutor:
     async def _start(self, request: TaskRequest, control: TaskControl) -> Process | Outcome:
         if control.verdict is not None:
             return control.verdict
+        if request.command[MANY_ARGUMENTS:] and (too_long := refuse_too_long(request.command)):
+            return too_long
         spawned: Spawned | Outcome = self._spawner.spawn(request.command, self._handling.containment.new_mark())
         if isinstance(spawned, Busy):
             spawned = await self._spawn_again(request, control, spawned)

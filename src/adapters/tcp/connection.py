@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import cast
 
 import structlog
 
+from .batch import LINES_A_TURN, LINES_AT_ONCE, Batch, End
 from .exchanges import Exchanges
 from .framing import LineFramer, Oddity
 from .liveness import Countdown, Liveness
@@ -18,8 +20,6 @@ from .wire import Incoming, InvalidRequest, decode_request
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
-LINES_A_TURN = 32
-"""Taken from one client before the others get their turn: what is not valid is answered at once and costs no slot."""
 FOREIGN = "refused: this port takes JSON objects, one per line, and a connection must begin with one; not HTTP, not TLS"
 CLOSE_SECONDS = 1.0
 """How long a client that was told the end may take to close its side. Closing at once, with bytes of its unread, would
@@ -41,9 +41,9 @@ class Connection(asyncio.Protocol):
         self._on_lost = on_lost
         self._surroundings = surroundings
         self._peer = peer
-        self._intake = surroundings.intake
         self._framer = LineFramer(surroundings.max_line)
         self._exchanges = Exchanges(surroundings.intake, surroundings.clock, surroundings.in_flight)
+        self._batch = Batch(self._framer, self._exchanges, surroundings.intake, self._take)
         # Lines are being taken; what is sent meanwhile needs no second round of it.
         self._taking = False
         # Whatever this client is owed is the last; what it asks for until it has that, is still taken.
@@ -60,7 +60,8 @@ class Connection(asyncio.Protocol):
         # uvloop's transports do not inherit from asyncio's, they only behave like them.
         self._transport = cast("asyncio.Transport", transport)
         self._outbox = self._exchanges.outbox = Outbox(self._transport, self._sent)
-        self._valve = Valve(self._transport, self._intake, self._take_lines)
+        take_turn = partial(self._take_lines, LINES_A_TURN)
+        self._valve = Valve(self._transport, self._surroundings.intake, self._surroundings.scheduler, take_turn)
         valve = self._valve
         self._liveness = Liveness(self._transport, self._peer, lambda: valve.shut or valve.at_eof)
         self._on_made(self)
@@ -78,7 +79,7 @@ class Connection(asyncio.Protocol):
         self._outbox.close()
         self._on_lost(self)
         # The parts know this whole: a circle, which would keep all of them until the garbage collector comes by.
-        del self._transport, self._outbox, self._exchanges, self._valve, self._liveness, self._patience
+        del self._transport, self._outbox, self._exchanges, self._batch, self._valve, self._liveness, self._patience
 
     def data_received(self, data: bytes) -> None:
         """Take in bytes and start what they ask for."""
@@ -129,35 +130,34 @@ class Connection(asyncio.Protocol):
 
     def _sent(self, exchange: Exchange) -> None:
         self._exchanges.sent(exchange)
-        if self._valve.shut and not self._taking:
+        if self._taking:
+            return
+        if self._valve.shut:
             self._take_lines()
-        elif not self._taking:
+        elif self._leaving or self._ending:
             self._settle()
 
-    def _take_lines(self, *, granted: bool = False) -> None:
+    def _take_lines(self, most: int = LINES_AT_ONCE, *, granted: bool = False) -> None:
+        valve = self._valve
         if self._leaving:
             self._settle()
             return
+        if valve.scheduled and not granted:
+            return
         self._taking = True
-        blocked = False
-        for _ in range(LINES_A_TURN):
-            blocked = self._exchanges.full or not (granted or self._intake.has_room)
-            granted = False
-            line = None if blocked or self._leaving else self._framer.next_line()
-            if line is None:
-                break
-            self._patience.stop()
-            self._take(line)
-        else:
-            blocked = True
-            self._valve.let_others()
-        if not blocked and not self._leaving:
+        end = self._batch.take(most, granted=granted)
+        if end is End.ITERATION:
+            valve.let_others(bulk=self._batch.is_bulk)
+        elif end is End.LINES or (valve.at_eof and end is End.BYTES):
             self._take_the_rest()
         self._taking = False
-        self._valve.turn(shut=blocked and not self._leaving)
-        if self._valve.shut:
-            self._liveness.watch()
-        self._settle()
+        shut = (end is End.ITERATION or end is End.ROOM) and not self._leaving
+        if shut or valve.shut:
+            valve.turn(shut=shut)
+            if shut:
+                self._liveness.watch()
+        if self._ending or self._leaving:
+            self._settle()
 
     def _take_the_rest(self) -> None:
         if self._valve.at_eof:
@@ -166,6 +166,8 @@ class Connection(asyncio.Protocol):
             self._patience.start()
 
     def _take(self, line: bytes | Oddity) -> None:
+        if self._patience.running:
+            self._patience.stop()
         if line is Oddity.TOO_LONG:
             reason = f"The line is longer than {self._surroundings.max_line} bytes"
             self._exchanges.take(InvalidRequest(reason, read_id(self._framer.take_beginning())), 0)

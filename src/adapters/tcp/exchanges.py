@@ -30,6 +30,7 @@ class Exchanges:
         "_intake",
         "_limits",
         "_running",
+        "full",
         "outbox",
     )
 
@@ -45,6 +46,8 @@ class Exchanges:
         # Taken and not yet sent, and the bytes of their lines.
         self._count = 0
         self._bytes = 0
+        # Whether this client has to wait before it may ask for more.
+        self.full = False
         # The client is gone; results go nowhere.
         self._closed = False
         self.outbox: Outbox | None = None
@@ -53,11 +56,6 @@ class Exchanges:
     def empty(self) -> bool:
         """Whether everything that was taken has been answered."""
         return self._count == 0
-
-    @property
-    def full(self) -> bool:
-        """Whether this client has to wait before it may ask for more."""
-        return self._count >= self._limits.requests or self._bytes >= self._limits.request_bytes
 
     def take(self, incoming: Incoming | InvalidRequest, request_bytes: int) -> None:
         """Run what was asked for, or say what is wrong with it."""
@@ -81,6 +79,7 @@ class Exchanges:
         """Forget an exchange that the outbox has handed over."""
         self._count -= 1
         self._bytes -= exchange.request_bytes
+        self.full = self._count >= self._limits.requests or self._bytes >= self._limits.request_bytes
 
     def close(self) -> None:
         """Kill what runs for a client that has gone, unless it is to finish, and drop what it was to be told."""
@@ -103,6 +102,7 @@ class Exchanges:
         exchange = Exchange(request_id, request_bytes)
         self._count += 1
         self._bytes += request_bytes
+        self.full = self._count >= self._limits.requests or self._bytes >= self._limits.request_bytes
         if request_id is None:
             self._in_order.append(exchange)
         return exchange

@@ -23,12 +23,14 @@ class LineFramer:
     limit, since within its own protocol a web page, or a program that was tricked, can send whole request lines.
     """
 
-    __slots__ = ("_begun", "_buffer", "_max_line", "_searched", "_skipping", "_too_long", "foreign")
+    __slots__ = ("_begun", "_buffer", "_max_line", "_searched", "_skipping", "_too_long", "foreign", "pending")
 
     def __init__(self, max_line: int) -> None:
         """Start at the beginning of a line."""
         self._max_line = max_line
         self._buffer = bytearray()
+        # What was fed and not yet taken, to be looked at and not to be changed.
+        self.pending = self._buffer
         # Up to where the buffer is known to hold no newline, so that a line that comes in small pieces is not searched
         # from its start for each of them.
         self._searched = 0

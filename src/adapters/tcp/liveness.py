@@ -11,27 +11,31 @@ CHECK_SECONDS = 0.5
 class Countdown:
     """Calls back `seconds` after it was started, unless stopped before; starting it twice does not prolong it."""
 
-    __slots__ = ("_on_over", "_seconds", "_timer")
+    __slots__ = ("_on_over", "_seconds", "_timer", "running")
 
     def __init__(self, seconds: float, on_over: Callable[[], None]) -> None:
         """Run nothing yet."""
         self._seconds = seconds
         self._on_over = on_over
         self._timer: asyncio.TimerHandle | None = None
+        self.running = False
 
     def start(self) -> None:
         """Run, unless it runs already."""
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self._seconds, self._over)
+            self.running = True
 
     def stop(self) -> None:
         """Do not call back."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+            self.running = False
 
     def _over(self) -> None:
         self._timer = None
+        self.running = False
         self._on_over()
 
 

@@ -1,9 +1,10 @@
 """What all connections share: the use case, the kernel's word on peers, and the limits for each of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ...domain.ports import Clock, TaskIntake
 from .peers import Peers
+from .read_scheduler import ReadScheduler
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +29,8 @@ class Surroundings:
     max_line: int
     line_seconds: float
     in_flight: InFlight
+    scheduler: ReadScheduler = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Have them take turns."""
+        object.__setattr__(self, "scheduler", ReadScheduler(self.clock))

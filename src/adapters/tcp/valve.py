@@ -4,6 +4,7 @@ import asyncio
 from typing import Protocol
 
 from ...domain.ports import TaskIntake
+from .read_scheduler import ReadScheduler
 
 
 class TakesLines(Protocol):
@@ -17,17 +18,20 @@ class TakesLines(Protocol):
 class Valve:
     """Pauses and resumes a transport; shut for want of room, it has `take` called when it is this client's turn."""
 
-    __slots__ = ("_again", "_intake", "_room", "_take", "_transport", "at_eof", "shut")
+    __slots__ = ("_intake", "_room", "_scheduler", "_take", "_transport", "at_eof", "scheduled", "shut")
 
-    def __init__(self, transport: asyncio.Transport, intake: TaskIntake, take: TakesLines) -> None:
+    def __init__(
+        self, transport: asyncio.Transport, intake: TaskIntake, scheduler: ReadScheduler, take: TakesLines
+    ) -> None:
         """Start open."""
         self._transport = transport
         self._intake = intake
+        self._scheduler = scheduler
         self._take = take
         # Waits for room in the agent while it is full.
         self._room: asyncio.Task[None] | None = None
-        # The next turn of a client that had more to say than fits into one.
-        self._again: asyncio.Handle | None = None
+        # The client has more to say than fits into an iteration of the loop: it has its next turn from the scheduler.
+        self.scheduled = False
         self.shut = False
         # The client has closed its sending side: there is nothing left to pause.
         self.at_eof = False
@@ -36,7 +40,7 @@ class Valve:
         """Read on, or not."""
         if self._transport.is_closing():
             return
-        if shut and self._room is None and self._again is None and not self._intake.has_room:
+        if shut and self._room is None and not self.scheduled and not self._intake.has_room:
             self._room = asyncio.get_running_loop().create_task(self._await_room())
         if shut == self.shut:
             return
@@ -48,19 +52,21 @@ class Valve:
         else:
             self._transport.resume_reading()
 
-    def let_others(self) -> None:
-        """Take on in the next turn of the loop: others have something to say too."""
-        if self._again is None:
-            self._again = asyncio.get_running_loop().call_soon(self._go_on)
+    def let_others(self, *, bulk: bool) -> None:
+        """Take on in a later iteration of the loop: others have something to say too."""
+        if not self.scheduled:
+            self.scheduled = True
+            self._scheduler.wait(self._go_on, bulk=bulk)
 
     def close(self) -> None:
         """Call nobody any more."""
-        for waiting in (self._room, self._again):
-            if waiting is not None:
-                waiting.cancel()
+        if self._room is not None:
+            self._room.cancel()
+        if self.scheduled:
+            self._scheduler.forget(self._go_on)
 
     def _go_on(self) -> None:
-        self._again = None
+        self.scheduled = False
         self._take()
 
     async def _await_room(self) -> None:

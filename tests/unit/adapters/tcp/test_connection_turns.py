@@ -7,7 +7,7 @@ from fakes import FakeTaskIntake
 from served import Limits, Served, ask, echo
 from turns import settle
 
-from execwire.adapters.tcp.connection import LINES_A_TURN
+from execwire.adapters.tcp.batch import LINES_A_TURN, LINES_AT_ONCE
 
 MANY = 10 * LINES_A_TURN
 
@@ -27,7 +27,7 @@ async def test_who_sends_much_that_is_invalid_keeps_nobody_from_being_answered()
         busy.transport.deliver(b"{nonsense\n" * MANY)
         other.transport.deliver(b"{nonsense\n")
         assert len(other.results) == 1
-        assert len(busy.results) == LINES_A_TURN
+        assert len(busy.results) == LINES_AT_ONCE
         assert len(await busy.send()) == MANY
 
 

@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from fakes import FakeTaskIntake
+from fakes import FakeClock, FakeTaskIntake
 from served import echo
 from transport import FakeTransport
 from turns import settle
 
+from execwire.adapters.tcp.read_scheduler import ReadScheduler
 from execwire.adapters.tcp.valve import Valve
 
 
@@ -21,7 +22,7 @@ class Guarded:
         # For each call, whether one request was granted with it.
         self.taken: list[bool] = []
         self._then = then
-        self.valve = Valve(self.transport, self.intake, self._take)
+        self.valve = Valve(self.transport, self.intake, ReadScheduler(FakeClock()), self._take)
 
     def _take(self, *, granted: bool = False) -> None:
         self.taken.append(granted)
@@ -106,8 +107,8 @@ async def test_turns_come_in_the_order_in_which_clients_were_shut() -> None:
 
 async def test_letting_others_it_goes_on_in_the_next_turn_once() -> None:
     guarded = Guarded()
-    guarded.valve.let_others()
-    guarded.valve.let_others()
+    guarded.valve.let_others(bulk=False)
+    guarded.valve.let_others(bulk=False)
     assert guarded.taken == []
     await asyncio.sleep(0)
     assert guarded.taken == [False]
@@ -118,7 +119,7 @@ async def test_letting_others_it_goes_on_in_the_next_turn_once() -> None:
 async def test_who_goes_on_anyway_asks_for_no_room_before() -> None:
     guarded = Guarded()
     guarded.intake.fill()
-    guarded.valve.let_others()
+    guarded.valve.let_others(bulk=False)
     guarded.valve.turn(shut=True)
     assert len(guarded.intake.turns) == 0
     await settle()
@@ -132,7 +133,7 @@ async def test_closed_it_calls_nobody_any_more_and_gives_its_place_up(*, at_once
     guarded.valve.turn(shut=True)
     if not at_once:
         await settle()
-    guarded.valve.let_others()
+    guarded.valve.let_others(bulk=False)
     guarded.valve.close()
     await settle()
     guarded.intake.make_room()

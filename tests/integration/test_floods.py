@@ -1,0 +1,62 @@
+"""One client sends without pause; another asks for `true` and has its answer as if it were alone, or nearly."""
+
+import asyncio
+import contextlib
+import statistics
+import time
+from collections.abc import AsyncGenerator
+
+import pytest
+from agent import Agent, Client, running_agent
+
+MIB = 1024 * 1024
+SAMPLES = 15
+MEDIAN_SECONDS = 0.15
+"""Generous: on a quiet machine it is 2 to 10 ms, and without turns it was 0.1 to 3 s."""
+FLOODS = {
+    "lines-that-are-not-json": b"{nonsense\n" * 20_000,
+    "a-mib-of-objects": b"{}," * (MIB // 3) + b"\n",
+    "ignored-objects": b'{"command":5,"x":[' + b"{}," * (MIB // 3 - 10) + b"{}]}\n",
+    "many-arguments": b'{"command":["true",' + b'"ab",' * 200_000 + b'"ab"]}\n',
+    "no-newline": b"{" + b"x" * MIB,
+}
+
+
+@contextlib.asynccontextmanager
+async def flooding(agent: Agent, data: bytes) -> AsyncGenerator[None]:
+    """Send the same again and again, and discard what is answered."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", agent.port)
+
+    async def send() -> None:
+        while True:
+            writer.write(data)
+            await writer.drain()
+
+    async def discard() -> None:
+        while await reader.read(MIB):
+            pass
+
+    talking = [asyncio.create_task(send()), asyncio.create_task(discard())]
+    try:
+        yield
+    finally:
+        for task in talking:
+            task.cancel()
+        writer.transport.abort()
+        await asyncio.gather(*talking, return_exceptions=True)
+
+
+async def waits(client: Client) -> list[float]:
+    seconds: list[float] = []
+    for _ in range(SAMPLES):
+        begin = time.monotonic()
+        assert (await client.ask(command=["true"]))["exit_code"] == 0
+        seconds.append(time.monotonic() - begin)
+    return seconds
+
+
+@pytest.mark.parametrize("kind", FLOODS)
+async def test_nobody_waits_long_for_one_who_sends_without_pause(kind: str) -> None:
+    async with running_agent() as agent, flooding(agent, FLOODS[kind]), await agent.connect() as client:
+        await client.ask(command=["true"])
+        assert statistics.median(await waits(client)) < MEDIAN_SECONDS
