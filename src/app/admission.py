@@ -1,4 +1,8 @@
-"""How many tasks run at once and how many may wait: a decorator around a TaskRunner, so that waiting is not stamped."""
+"""How many tasks run, start at once and wait: a decorator around a TaskRunner, so that waiting is not stamped.
+
+Starting a process holds the loop up until the new program is there, and on a busy machine for milliseconds. A burst of
+a thousand starts in one iteration would keep every other client waiting for seconds.
+"""
 
 import asyncio
 import contextlib
@@ -7,17 +11,19 @@ from collections import deque
 from ..domain.control import TaskControl
 from ..domain.ports import TaskRunner
 from ..domain.task import TaskRequest, TaskResult
+from .fair_queue import FairQueue, Place
 
+STARTS_PER_ITERATION = 4
 ARGUMENT_BYTES = 64
 """What Python needs for a string besides its characters: a command of many short words takes far more than its line."""
 
 
 class Admission:
-    """A TaskIntake that runs at most `max_running` at once and queues up to `max_queued` in order of arrival.
+    """A TaskIntake that runs at most `max_running` at once and queues up to `max_queued`, clients taking turns.
 
-    Past that, or when the commands that it holds take more than `max_bytes` of memory, it has no room, which asks
-    callers to stop bringing more; what they bring all the same still queues, so that nothing that was accepted is ever
-    dropped.
+    At most STARTS_PER_ITERATION tasks begin before the event loop looks after everything else. Past the bounds, or when
+    the commands that it holds take more than `max_bytes` of memory, it has no room, which asks callers to stop bringing
+    more; what they bring all the same still queues, so that nothing that was accepted is ever dropped.
     """
 
     def __init__(self, runner: TaskRunner, max_running: int, max_queued: int, max_bytes: int) -> None:
@@ -26,21 +32,23 @@ class Admission:
         self._max_queued = max_queued
         self._free = max_running
         self._free_bytes = max_bytes
-        # Whose turn comes next. A slot is handed over with its Future's result, and never becomes free in between:
-        # a newcomer cannot overtake. Who was cancelled or stopped is passed over.
-        self._queue: deque[asyncio.Future[bool]] = deque()
-        self._queued = 0
+        # How many may still start before the loop has to have an iteration. That is planned when there is none left:
+        # one task after the other does not pay for it.
+        self._starts = STARTS_PER_ITERATION
+        # A slot is handed over with the place's result: while somebody waits, a newcomer cannot overtake.
+        self._queue = FairQueue()
         # Who waits for room, in order of arrival: while there are such, nobody else has room.
         self._watchers: deque[asyncio.Future[None]] = deque()
 
     @property
     def has_room(self) -> bool:
         """Whether a further request would run at once or be queued within the bounds, and nobody waits to bring one."""
-        return not self._watchers and self._places > 0
+        return not self._watchers and self._free_bytes > 0 and self._free + self._max_queued > self._queue.size
 
     @property
-    def _places(self) -> int:
-        return self._free + self._max_queued - self._queued if self._free_bytes > 0 else 0
+    def waiting(self) -> int:
+        """How many tasks wait for a slot, or for their turn to start."""
+        return self._queue.size
 
     async def room(self) -> None:
         """Return when it is the caller's turn to bring one request."""
@@ -64,58 +72,69 @@ class Admission:
         request_bytes = sum(map(len, request.command)) + ARGUMENT_BYTES * len(request.command)
         self._free_bytes -= request_bytes
         try:
-            if self._free > 0:
-                self._free -= 1
+            if self._starts and self._free > 0 and not self._queue.size:
+                self._take_slot()
             else:
-                has_slot = await self._turn(control or TaskControl())
+                has_slot = await self._wait(control or TaskControl())
             try:
                 return await self._runner.run(request, control)
             finally:
                 if has_slot:
-                    self._pass_on()
+                    self._free += 1
+                    if self._queue.size:
+                        self._pass_on()
         finally:
             self._free_bytes += request_bytes
             if self._watchers:
                 self._tell_watchers()
 
-    async def _turn(self, control: TaskControl) -> bool:
+    async def _wait(self, control: TaskControl) -> bool:
         """Wait for a slot; return whether there is one, or else the task has been stopped."""
         if control.verdict is not None:
             return False
-        turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._queue.append(turn)
-        self._queued += 1
+        place: Place = asyncio.get_running_loop().create_future()
+        self._queue.append(control.client, place)
 
         def leave(_: float) -> None:
-            if not turn.done():
-                self._queued -= 1
-                turn.set_result(False)
+            if not place.done():
+                self._queue.remove(control.client, place)
+                place.set_result(False)
 
         control.on_stop = leave
         try:
-            return await turn
+            return await place
         except asyncio.CancelledError:
-            if turn.cancelled():
-                self._queued -= 1
-            else:
+            if place.cancelled():
+                self._queue.remove(control.client, place)
+            elif place.result():
                 # The slot had been handed over before the cancellation arrived.
+                self._free += 1
                 self._pass_on()
             raise
         finally:
             control.on_stop = None
 
+    def _take_slot(self) -> None:
+        self._free -= 1
+        self._starts -= 1
+        if not self._starts:
+            asyncio.get_running_loop().call_soon(self._start_more)
+
+    def _start_more(self) -> None:
+        self._starts = STARTS_PER_ITERATION
+        self._pass_on()
+
     def _pass_on(self) -> None:
-        while self._queue:
-            turn = self._queue.popleft()
-            if not turn.done():
-                self._queued -= 1
-                turn.set_result(True)
-                return
-        self._free += 1
+        while self._free > 0 and self._starts and self._queue.size:
+            place = self._queue.pop()
+            if not place.done():
+                place.set_result(True)
+                self._take_slot()
 
     def _tell_watchers(self) -> None:
         told = 0
-        while self._watchers and told < self._places:
+        places = self._free + self._max_queued - self._queue.size if self._free_bytes > 0 else 0
+        while self._watchers and told < places:
             watcher = self._watchers.popleft()
             if not watcher.done():
                 watcher.set_result(None)

@@ -15,7 +15,6 @@ from ..adapters.tcp.surroundings import InFlight, Surroundings
 from ..domain.ports import Clock, TaskExecutor, TaskIntake, TaskRunner
 from .admission import Admission
 from .drain import Drain
-from .pace import Pace
 from .run_task import RunTask
 from .settings import MIB, Settings
 from .users import allowed_users
@@ -76,8 +75,7 @@ class Container(DeclarativeContainer):
     )
     drain: Provider[Drain] = Singleton(Drain, executor, clock)
     runner: Provider[TaskRunner] = Singleton(RunTask, drain, clock)
-    pace: Provider[TaskRunner] = Singleton(Pace, runner)
-    intake: Provider[TaskIntake] = Singleton(_admission, pace, settings)
+    intake: Provider[TaskIntake] = Singleton(_admission, runner, settings)
     server: Provider[TcpServer] = Singleton(
         TcpServer, listeners, Callable(_surroundings, settings, intake, clock), Callable(_door, settings)
     )

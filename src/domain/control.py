@@ -11,12 +11,16 @@ class TaskControl:
     `verdict` is why the task is being ended, None as long as nobody wants that. A task that has not been started by
     then is never started. Whoever holds the task at the moment (a queue, the executor) sets `on_stop` and takes it
     back when it lets go of the task; it is called with the grace of every order, also when that is not the first.
+
+    `client` is whose task it is: any object that is the same one for all requests of a client. Where tasks have to
+    wait, clients take turns.
     """
 
-    __slots__ = ("on_stop", "verdict")
+    __slots__ = ("client", "on_stop", "verdict")
 
-    def __init__(self) -> None:
+    def __init__(self, client: object = None) -> None:
         """Let the task run to its own end."""
+        self.client = client
         self.verdict: Outcome | None = None
         self.on_stop: Callable[[float], object] | None = None
 

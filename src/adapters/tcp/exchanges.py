@@ -6,6 +6,7 @@ from collections import deque
 
 import structlog
 
+from ...domain.control import TaskControl
 from ...domain.outcome import Cancelled
 from ...domain.output import NO_OUTPUT
 from ...domain.ports import Clock, TaskIntake
@@ -22,6 +23,7 @@ class Exchanges:
 
     __slots__ = (
         "_bytes",
+        "_client",
         "_clock",
         "_closed",
         "_count",
@@ -36,6 +38,8 @@ class Exchanges:
 
     def __init__(self, intake: TaskIntake, clock: Clock, limits: InFlight) -> None:
         """Start with nothing in flight; `outbox` has to be set before the first request."""
+        # Not this object itself, which would then be a circle with whatever runs.
+        self._client = object()
         self._intake = intake
         self._clock = clock
         self._limits = limits
@@ -99,7 +103,7 @@ class Exchanges:
         self.refuse(f"invalid request: {reason}", request_id, request_bytes)
 
     def _open(self, request_id: RequestId | None, request_bytes: int) -> Exchange:
-        exchange = Exchange(request_id, request_bytes)
+        exchange = Exchange(request_id, request_bytes, control=TaskControl(self._client))
         self._count += 1
         self._bytes += request_bytes
         self.full = self._count >= self._limits.requests or self._bytes >= self._limits.request_bytes

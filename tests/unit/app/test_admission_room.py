@@ -1,10 +1,13 @@
 import asyncio
+import weakref
 
 import pytest
 from fakes import FakeTaskIntake
 from turns import settle
 
 from execwire.app.admission import Admission
+from execwire.domain.control import TaskControl
+from execwire.domain.outcome import Cancelled
 from execwire.domain.output import NO_OUTPUT
 from execwire.domain.task import TaskRequest, TaskResult
 
@@ -172,3 +175,21 @@ async def test_a_queued_task_that_is_cancelled_makes_room_at_once(position: int)
     assert full.has_room()
     assert watcher.done()
     await _finish(full, *tasks)
+
+
+async def test_of_clients_that_queue_and_go_nothing_is_kept_while_a_task_runs_on() -> None:
+    full = Full(max_queued=10)
+    running = await full.submit()
+    places: list[weakref.ref[asyncio.Task[TaskResult]]] = []
+    for _ in range(20):
+        control = TaskControl(object())
+        task = asyncio.create_task(full.admission.run(TaskRequest(("task",)), control))
+        await settle()
+        control.stop(Cancelled())
+        await task
+        places.append(weakref.ref(task))
+        del task, control
+    await settle()
+    assert [place() for place in places] == [None] * 20
+    assert full.admission.waiting == 0
+    await _finish(full, running)

@@ -1,0 +1,41 @@
+"""Many requests of one client, and one of another's: whose turn it is to start."""
+
+import asyncio
+import time
+
+from agent import running_agent
+
+MANY = 600
+REQUEST = b'{"command":["true"]}\n'
+
+
+async def test_one_request_does_not_wait_for_the_hundreds_that_another_client_has_sent_before() -> None:
+    async with running_agent() as agent, await agent.connect() as many, await agent.connect() as one:
+        await one.ask(command=["true"])
+        begin = time.monotonic()
+        await many.send(REQUEST * MANY)
+        # All of them have been taken by then, or nearly.
+        await many.result()
+        asked = time.monotonic()
+        await one.ask(command=["true"])
+        waited = time.monotonic() - asked
+        for _ in range(MANY - 1):
+            await many.result()
+        # In order of arrival it would have been nearly all of it.
+        assert waited < (time.monotonic() - begin) / 3
+
+
+async def test_with_one_slot_clients_take_turns() -> None:
+    async with (
+        running_agent("--max-running", "1") as agent,
+        await agent.connect() as many,
+        await agent.connect() as one,
+    ):
+        await many.send(b'{"command":["sleep","0.05"]}\n' * 20)
+        await many.result()
+        await one.ask(command=["true"])
+        # The one that ran, and one more of the other client's at most.
+        begin = time.monotonic()
+        rest = [await asyncio.wait_for(many.result(), 30) for _ in range(19)]
+        assert all(result["exit_code"] == 0 for result in rest)
+        assert time.monotonic() - begin > 0.05 * 10
