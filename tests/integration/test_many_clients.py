@@ -43,6 +43,7 @@ async def _nothing_is_kept(agent: Agent) -> AsyncIterator[None]:
 @pytest.mark.usefixtures("_nothing_is_kept")
 async def test_a_line_that_is_not_completed_in_time_is_refused_and_its_client_let_go(agent: Agent) -> None:
     async with await agent.connect() as loris:
+        loris.writer.write(b"{")
         answer = asyncio.create_task(loris.at_end())
         while not answer.done():
             # More bytes do not prolong it; meanwhile others are served.
