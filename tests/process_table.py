@@ -1,5 +1,6 @@
 """Processes without processes: what `descent` sees and does of the system, played from a table."""
 
+import errno
 import itertools
 import os
 import signal
@@ -9,8 +10,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from execwire.adapters.subprocess import descent
+from execwire.adapters.subprocess import adopted, descent
 from execwire.adapters.subprocess.descent import Descent, Sighting
+from execwire.adapters.subprocess.procfs import Stat
 
 MAX_OPEN = 1
 """Pidfds that may be open at once: one is looked at after the other."""
@@ -18,7 +20,11 @@ MAX_OPEN = 1
 
 @dataclass(eq=False)
 class FakeProcess:
-    """One row: `others` is a process that may not be signalled, `stuck` one that does not die of a signal."""
+    """One row: `others` is a process that may not be signalled, `stuck` one that does not die of a signal.
+
+    `hidden` is one that /proc does not show; one that is both has a mark that cannot be known. `traced` does not show
+    its end to its parent. `session` is the pid of its session's leader.
+    """
 
     pid: int
     parent: int
@@ -26,6 +32,9 @@ class FakeProcess:
     alive: bool = True
     others: bool = False
     stuck: bool = False
+    hidden: bool = False
+    traced: bool = False
+    session: int = 0
 
 
 @dataclass
@@ -48,13 +57,15 @@ class ProcessTable:
     )
 
     # What `descent` uses of the modules os and signal.
-    WNOHANG = os.WNOHANG
+    WEXITED, WNOHANG, WNOWAIT, P_PID = os.WEXITED, os.WNOHANG, os.WNOWAIT, os.P_PID
     SIGKILL = signal.SIGKILL
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Have `descent` see this table instead of the system."""
+        """Have `descent` and `adopted` see this table instead of the system."""
         for name in ("os", "signal", "procfs"):
             monkeypatch.setattr(descent, name, self)
+        for name in ("os", "procfs"):
+            monkeypatch.setattr(adopted, name, self)
 
     def start(self, parent: int | None = None, mark: int | None = None) -> int:
         """Fork from `parent` (by default from `me`); without a mark of its own it inherits its parent's."""
@@ -86,23 +97,32 @@ class ProcessTable:
     def children(self, pid: int) -> list[int]:
         self._ask("children", pid)
         self.walks += pid == self.me
+        if pid in self.rows and self.rows[pid].hidden:
+            return []
         return [row.pid for row in self.rows.values() if row.parent == pid]
 
     def mark(self, pid: int) -> int | None:
         self._ask("mark", pid)
         row = self.rows.get(pid)
         # A zombie still has its limits.
-        return row.mark if row is not None else None
+        return None if row is None or (row.hidden and row.others) else row.mark or 0
 
-    def alive_and_parent(self, pid: int) -> tuple[bool, int]:
+    def getsid(self, pid: int) -> int:
+        return self.rows[pid].session
+
+    def stat(self, pid: int) -> Stat | None:
         self._ask("state", pid)
         row = self.rows.get(pid)
-        return (False, 0) if row is None else (row.alive, row.parent)
+        return None if row is None or row.hidden else Stat(row.alive, row.parent)
+
+    def ended(self, pidfd: int) -> bool:
+        row = self.pidfds[pidfd]
+        return not row.alive or self.rows.get(row.pid) is not row
 
     def pidfd_open(self, pid: int) -> int:
         self._ask("pidfd", pid)
         if pid not in self.rows:
-            raise ProcessLookupError
+            raise ProcessLookupError(errno.ESRCH, "No such process")
         pidfd = self.asked.total()
         self.pidfds[pidfd] = self.rows[pid]
         assert len(self.pidfds) <= MAX_OPEN
@@ -122,6 +142,14 @@ class ProcessTable:
 
     def close(self, pidfd: int) -> None:
         del self.pidfds[pidfd]
+
+    def waitid(self, kind: int, pid: int, options: int) -> object:
+        assert (kind, options) == (os.P_PID, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        self._ask("look", pid)
+        row = self.rows.get(pid)
+        if row is None or row.parent != self.me:
+            raise ChildProcessError
+        return None if row.alive or row.traced else object()
 
     def waitpid(self, pid: int, options: int) -> tuple[int, int]:
         self._ask("wait", pid)

@@ -18,7 +18,7 @@ from proc import is_alive
 
 from execwire.adapters.clock import SystemClock
 from execwire.adapters.subprocess.leader import Leader
-from execwire.adapters.subprocess.procfs import alive_and_parent
+from execwire.adapters.subprocess.procfs import stat
 from execwire.domain.task import TaskRequest
 
 Signalled = list[tuple[int, bool]]
@@ -31,7 +31,7 @@ def _note(event: str, arguments: tuple[object, ...]) -> None:
     if _records and event in ("os.kill", "os.killpg"):
         pid = arguments[0]
         assert isinstance(pid, int)
-        _records[-1].append((pid, alive_and_parent(pid)[1] == os.getpid()))
+        _records[-1].append((pid, (seen := stat(pid)) is not None and seen.parent == os.getpid()))
 
 
 sys.addaudithook(_note)

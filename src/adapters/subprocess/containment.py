@@ -18,7 +18,6 @@ from .turns import Turns
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
-RLIMIT_LOCKS = 10
 ANSWER_SECONDS = 2.0
 """After which a task whose processes cannot be killed is answered all the same."""
 SLICE_SECONDS = 0.005

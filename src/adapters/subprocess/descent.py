@@ -1,14 +1,21 @@
 """Finds and kills whole trees among the agent's own descendants, whatever they did to get away."""
 
+import errno
 import os
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from . import procfs
+from .adopted import Adopted
 
 CLEAN_WALKS = 2
 """A process whose parent dies during a walk moves to where the walk has been, so one clean walk proves nothing."""
+
+STUBBORN = "SIGKILL does not end it: it hangs in the kernel, or forks faster than it is found"
+OTHER_USER = "may not be signalled: it runs as another user"
+UNKNOWN = "cannot be told whose it is: it runs as another user, and /proc hides it"
+_NO_PROCESS = (errno.ESRCH, errno.EINVAL, errno.ENOENT)
 
 
 @dataclass(slots=True)
@@ -18,7 +25,7 @@ class Sighting:
     alive: list[int] = field(default_factory=list[int])
     died: bool = False
     """An adopted process had died since the last walk, perhaps not without having forked."""
-    reason: str = "SIGKILL does not end it: it hangs in the kernel, or forks faster than it is found"
+    reason: str = STUBBORN
 
     @property
     def clean(self) -> bool:
@@ -37,12 +44,12 @@ class Descent:
         """Know nobody yet."""
         self._pid = os.getpid()
         self._leaders: dict[int, int] = {}
-        self._adopted: dict[int, int | None] = {}
+        self._adopted = Adopted(self._leaders)
 
     def enrol(self, pid: int, mark: int) -> None:
         """Take note of a child whose end somebody else waits for."""
         self._leaders[pid] = mark
-        self._adopted.pop(pid, None)
+        self._adopted.forget(pid)
 
     def release(self, pid: int) -> None:
         """Forget a child that has been reaped."""
@@ -50,13 +57,12 @@ class Descent:
 
     def abandon(self, pid: int) -> None:
         """Treat a child that nobody waits for any more as adopted: it is reaped here."""
-        mark = self._leaders.pop(pid, None)
-        self._adopted[pid] = mark
+        self._adopted.take(pid, self._leaders.pop(pid, None))
 
     @property
     def adopted_marks(self) -> set[int]:
         """The marks of the adopted children that the last walk left alive."""
-        return {mark for mark in self._adopted.values() if mark is not None}
+        return self._adopted.marks
 
     @property
     def has_children(self) -> bool:
@@ -72,8 +78,13 @@ class Descent:
         for pid in self._present():
             mark, reaped = self._leaders.get(pid), False
             if mark is None:
-                mark, reaped = self._look_at_adopted(pid)
-            if mark in marks:
+                look = self._adopted.look(pid)
+                if look is None:
+                    continue
+                mark, reaped = look
+            if mark is None:
+                self._cannot_tell(pid, marks, sightings)
+            elif mark in marks:
                 sighting = sightings.setdefault(mark, Sighting())
                 if reaped:
                     sighting.died = True
@@ -85,10 +96,10 @@ class Descent:
         """Kill every adopted child with all that stands below it, and reap the zombies among them."""
         for pid in self._present():
             if pid not in self._leaders:
-                _, reaped = self._look_at_adopted(pid)
-                if reaped:
+                look = self._adopted.look(pid)
+                if look is not None and look[1]:
                     sighting.died = True
-                else:
+                elif look is not None:
                     yield from self._kill_tree(pid, sighting)
                 yield
 
@@ -97,31 +108,23 @@ class Descent:
         waiting = [pid for pid in procfs.children(self._pid) if pid not in self._leaders]
         while waiting:
             pid = waiting.pop()
-            if _group_of(pid) == group and procfs.alive_and_parent(pid)[0]:
+            if _group_of(pid) == group and _is_alive(pid):
                 return True
             waiting += procfs.children(pid)
         return False
 
+    def _cannot_tell(self, pid: int, marks: frozenset[int], sightings: dict[int, Sighting]) -> None:
+        """Note a child that may be of any task that lived when it was first seen: none of them is known to be gone."""
+        for mark in marks & self._adopted.candidates(pid, marks):
+            sighting = sightings.setdefault(mark, Sighting())
+            sighting.alive.append(pid)
+            sighting.reason = UNKNOWN
+
     def _present(self) -> list[int]:
         # The newest first: of a chain of processes that hand over to each other the last one is the one that lives.
         present = procfs.children(self._pid)[::-1]
-        for gone in self._adopted.keys() - set(present):
-            del self._adopted[gone]
+        self._adopted.keep_only(present)
         return present
-
-    def _look_at_adopted(self, pid: int) -> tuple[int, bool]:
-        """Return the mark of an adopted child, 0 for none, and whether it had died and is reaped now."""
-        alive, parent = procfs.alive_and_parent(pid)
-        if parent != self._pid:
-            return 0, False  # a leader that was reaped during this walk, and whoever has its pid by now
-        if pid not in self._adopted:
-            # A zombie still has its limits.
-            self._adopted[pid] = procfs.mark(pid)
-        mark = self._adopted[pid] or 0
-        if not alive:
-            del self._adopted[pid]
-            _reap(pid)
-        return mark, not alive
 
     def _kill_tree(self, root: int, sighting: Sighting) -> Iterator[None]:
         # Parents before children: what is forked in between is adopted by this process and met in the next walk.
@@ -134,23 +137,30 @@ class Descent:
             yield
 
     def _kill(self, pid: int, parent: int, sighting: Sighting) -> None:
-        try:
-            pidfd = os.pidfd_open(pid)
-        except ProcessLookupError:
+        pidfd = _open(pid)
+        if pidfd is None:
             return
         try:
             # The pidfd is fixed on one process; only now is it certain that this is still the one that was meant.
-            alive, parent_now = procfs.alive_and_parent(pid)
-            if not alive or parent_now not in (parent, self._pid):
+            if not self._is_alive_below(pid, pidfd, parent):
                 return
             sighting.alive.append(pid)
             signal.pidfd_send_signal(pidfd, signal.SIGKILL)
         except PermissionError:
-            sighting.reason = "may not be signalled: it runs as another user"
+            sighting.reason = OTHER_USER
         except ProcessLookupError:
             pass
         finally:
             os.close(pidfd)
+
+    def _is_alive_below(self, pid: int, pidfd: int, parent: int) -> bool:
+        seen = procfs.stat(pid)
+        if seen is not None:
+            return seen.alive and seen.parent in (parent, self._pid)
+        if procfs.ended(pidfd):
+            return False
+        # It is hidden. Its parent's list shows it all the same.
+        return pid in procfs.children(parent) or pid in procfs.children(self._pid)
 
 
 def _group_of(pid: int) -> int:
@@ -160,8 +170,24 @@ def _group_of(pid: int) -> int:
         return 0
 
 
-def _reap(pid: int) -> None:
+def _is_alive(pid: int) -> bool:
+    seen = procfs.stat(pid)
+    if seen is not None:
+        return seen.alive
+    pidfd = _open(pid)
+    if pidfd is None:
+        return False
     try:
-        os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        return  # it was reaped by whoever had spawned it
+        return not procfs.ended(pidfd)
+    finally:
+        os.close(pidfd)
+
+
+def _open(pid: int) -> int | None:
+    """Return a pidfd; None if no process has that number, which is a thread's by now, or still that of a group."""
+    try:
+        return os.pidfd_open(pid)
+    except OSError as error:
+        if error.errno in _NO_PROCESS:
+            return None
+        raise

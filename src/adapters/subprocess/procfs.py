@@ -1,63 +1,107 @@
-"""What proc(5) says of processes that nobody told us about: whose they are, and whether they live."""
+"""What the kernel says of processes that nobody told us about: whose they are, and whether they live.
+
+There are three answers to each question, and the third, that it cannot be known, is never taken for "gone": /proc can
+be mounted so that it hides what this process may not trace (hidepid in proc(5)), though it runs as the same user.
+"""
 
 import contextlib
 import os
+import resource
+import select
+from typing import NamedTuple
 
+RLIMIT_LOCKS = 10
+"""The limit that carries the mark; Linux does not enforce it, and Python does not name it."""
+NO_MARK = 0
 WIDTH = 1
 """Descriptors that a call here has open at most."""
 
 _READ_BYTES = 64 * 1024
 _STATE, _PARENT, _THREADS = 0, 1, 17
 """Fields 3, 4 and 20 of stat, counted from behind the name."""
-_NOT_THERE = (FileNotFoundError, ProcessLookupError, PermissionError)
-"""Gone, gone between opening and reading, hidden by a mount option. Anything else is a failure to look."""
+_NOT_VISIBLE = (FileNotFoundError, ProcessLookupError, PermissionError)
+"""Gone, gone between opening and reading, or hidden by a mount option. Anything else is a failure to look."""
 _MARK_LINE = b"Max file locks"
 
 
-def children(pid: int) -> list[int]:
-    """Return the direct children of a process, zombies included; none if it is gone.
+class Stat(NamedTuple):
+    """Whether a process can still do anything, and the pid of its parent."""
 
-    Each thread has a list of its own. It is exact only for what neither forks nor dies meanwhile.
+    alive: bool
+    parent: int
+
+
+def children(pid: int) -> list[int]:
+    """Return the direct children of a process, zombies and hidden ones included; none if it is not visible itself.
+
+    Each thread has a list of its own. It is exact only for what neither forks nor dies meanwhile. Raises OSError
+    rather than to say that this process itself has none.
     """
     found: list[int] = []
-    with contextlib.suppress(*_NOT_THERE):
-        for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 -- for every process of a sweep, Paths are slow
-            found += map(int, _read(f"/proc/{pid}/task/{thread}/children").split())
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 -- for every process of a sweep, Paths are slow
+    except _NOT_VISIBLE:
+        if pid == os.getpid():
+            raise
+        return found
+    for thread in threads:
+        found += map(int, (_read(f"/proc/{pid}/task/{thread}/children") or b"").split())
     return found
 
 
 def mark(pid: int) -> int | None:
-    """Return the soft RLIMIT_LOCKS of a process, None if it has no such limit or is gone."""
-    for line in _read(f"/proc/{pid}/limits").splitlines():
-        if line.startswith(_MARK_LINE):
-            soft = line[len(_MARK_LINE) :].split()[0]
-            return int(soft) if soft.isdigit() else None
+    """Return the soft RLIMIT_LOCKS of a process, NO_MARK if it is unlimited, None if that cannot be known.
+
+    prlimit(2) needs no /proc, and works for processes of the same user that cannot be traced, and for zombies.
+    """
+    with contextlib.suppress(ProcessLookupError):
+        try:
+            soft, _ = resource.prlimit(pid, RLIMIT_LOCKS)
+        except PermissionError:
+            return _listed_mark(pid)
+        return NO_MARK if soft == resource.RLIM_INFINITY else soft
     return None
 
 
-def alive_and_parent(pid: int) -> tuple[bool, int]:
-    """Return whether a process can still do anything, and who its parent is, 0 if it is gone.
+def _listed_mark(pid: int) -> int | None:
+    for line in (_read(f"/proc/{pid}/limits") or b"").splitlines():
+        if line.startswith(_MARK_LINE):
+            soft = line[len(_MARK_LINE) :].split()[0]
+            return int(soft) if soft.isdigit() else NO_MARK
+    return None
+
+
+def stat(pid: int) -> Stat | None:
+    """Return what /proc shows of a process; None if it is gone or not visible, which `ended` tells apart.
 
     A zombie can do nothing, unless it is only the first thread that has ended and others go on.
     """
     # The name in front, in parentheses, can hold anything.
-    fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+    fields = (_read(f"/proc/{pid}/stat") or b"").rpartition(b")")[2].split()
     if not fields:
-        return False, 0
-    return fields[_STATE] not in b"ZX" or int(fields[_THREADS]) > 1, int(fields[_PARENT])
+        return None
+    return Stat(fields[_STATE] not in b"ZX" or int(fields[_THREADS]) > 1, int(fields[_PARENT]))
 
 
-def _read(path: str) -> bytes:
+def ended(pidfd: int) -> bool:
+    """Return whether the last thread of a process has ended, whether or not it has been reaped (pidfd_open(2))."""
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _read(path: str) -> bytes | None:
+    """Return what is in a file, None if it is not visible."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except _NOT_THERE:
-        return b""
+    except _NOT_VISIBLE:
+        return None
     try:
         pieces: list[bytes] = []
         while piece := os.read(descriptor, _READ_BYTES):
             pieces.append(piece)
-    except _NOT_THERE:
-        return b""
+    except _NOT_VISIBLE:
+        return None
     finally:
         os.close(descriptor)
     return b"".join(pieces)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...domain.outcome import NotStarted
-from .containment import RLIMIT_LOCKS
 from .lookup import explain, find_executable
+from .procfs import RLIMIT_LOCKS
 
 _RESETTABLE_SIGNALS = tuple(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 """All of them: Python and nohup(1) leave some ignored. Naming those alone is slower, by a tenth of the spawn: what is

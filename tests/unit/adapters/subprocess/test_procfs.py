@@ -1,5 +1,7 @@
 import errno
 import os
+import resource
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,8 +21,8 @@ def files(monkeypatch: pytest.MonkeyPatch) -> Files:
     """What stands under /proc, by path."""
     files: Files = {}
 
-    def read(path: str) -> bytes:
-        return files.get(path, b"")
+    def read(path: str) -> bytes | None:
+        return files.get(path)
 
     monkeypatch.setattr(procfs, "_read", read)
     return files
@@ -35,29 +37,37 @@ def stat(name: bytes, state: str, threads: int = 1, parent: int = 42) -> bytes:
 @pytest.mark.parametrize("state", ["R", "S", "D", "T", "t", "I"])
 def test_all_but_zombies_are_alive(files: Files, state: str) -> None:
     files["/proc/7/stat"] = stat(b"sleep", state)
-    assert procfs.alive_and_parent(7) == (True, 42)
+    assert procfs.stat(7) == (True, 42)
 
 
 @pytest.mark.parametrize("state", ["Z", "X"])
 def test_a_zombie_is_not_alive(files: Files, state: str) -> None:
     files["/proc/7/stat"] = stat(b"sleep", state)
-    assert procfs.alive_and_parent(7) == (False, 42)
+    assert procfs.stat(7) == (False, 42)
 
 
 # Hazard 5.
 def test_a_process_of_which_only_the_first_thread_has_ended_is_alive(files: Files) -> None:
     files["/proc/7/stat"] = stat(b"sleep", "Z", threads=2)
-    assert procfs.alive_and_parent(7) == (True, 42)
+    assert procfs.stat(7) == (True, 42)
 
 
 @pytest.mark.parametrize("name", [b") Z 1 (", b"a b", b"\xff\n) R", b""])
 def test_a_name_can_hold_anything(files: Files, name: bytes) -> None:
     files["/proc/7/stat"] = stat(name, "S")
-    assert procfs.alive_and_parent(7) == (True, 42)
+    assert procfs.stat(7) == (True, 42)
 
 
-@pytest.mark.parametrize(("soft", "mark"), [("5", 5), ("0", 0), ("unlimited", None)])
-def test_the_mark_is_the_soft_limit_of_locks(files: Files, soft: str, mark: int | None) -> None:
+def no_prlimit(pid: int, limit: int) -> tuple[int, int]:
+    assert limit == procfs.RLIMIT_LOCKS
+    raise PermissionError(errno.EPERM, pid)
+
+
+@pytest.mark.parametrize(("soft", "mark"), [("5", 5), ("0", 0), ("unlimited", procfs.NO_MARK)])
+def test_the_mark_of_another_users_process_is_read_from_proc(
+    files: Files, monkeypatch: pytest.MonkeyPatch, soft: str, mark: int
+) -> None:
+    monkeypatch.setattr(resource, "prlimit", no_prlimit)
     files["/proc/7/limits"] = (
         "Limit                     Soft Limit           Hard Limit           Units     \n"
         "Max cpu time              9                    unlimited            seconds   \n"
@@ -67,8 +77,37 @@ def test_the_mark_is_the_soft_limit_of_locks(files: Files, soft: str, mark: int 
     assert procfs.mark(7) == mark
 
 
+def test_a_mark_that_is_not_shown_is_not_taken_for_none(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "prlimit", no_prlimit)
+    assert files == {}
+    assert procfs.mark(7) is None
+
+
+def test_the_mark_of_a_process_of_the_same_user_needs_no_proc(files: Files) -> None:
+    with subprocess.Popen(("sleep", "600")) as child:
+        resource.prlimit(child.pid, procfs.RLIMIT_LOCKS, (4711, resource.prlimit(child.pid, procfs.RLIMIT_LOCKS)[1]))
+        assert procfs.mark(child.pid) == 4711
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        # A zombie still has it.
+        assert procfs.mark(child.pid) == 4711
+    assert procfs.mark(child.pid) is None
+    assert files == {}
+
+
+def test_an_end_is_seen_without_proc_and_without_reaping(files: Files) -> None:
+    with subprocess.Popen(("sleep", "600")) as child:
+        pidfd = os.pidfd_open(child.pid)
+        assert not procfs.ended(pidfd)
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert procfs.ended(pidfd)
+    os.close(pidfd)
+    assert files == {}
+
+
 def test_of_a_process_that_is_gone_nothing_is_known() -> None:
-    assert procfs.alive_and_parent(GONE) == (False, 0)
+    assert procfs.stat(GONE) is None
     assert procfs.mark(GONE) is None
     assert procfs.children(GONE) == []
 
@@ -85,9 +124,9 @@ def test_children_of_every_thread_are_found(files: Files, monkeypatch: pytest.Mo
 
 
 def test_what_the_kernel_says_of_this_process_is_read_as_it_is() -> None:
-    assert procfs.alive_and_parent(os.getpid()) == (True, os.getppid())
+    assert procfs.stat(os.getpid()) == (True, os.getppid())
     limits = Path("/proc/self/limits").read_text()
-    assert (procfs.mark(os.getpid()) is None) == ("file locks            unlimited" in limits)
+    assert (procfs.mark(os.getpid()) == procfs.NO_MARK) == ("file locks            unlimited" in limits)
 
 
 class Opened:
@@ -122,7 +161,7 @@ def test_a_process_that_goes_or_hides_between_opening_and_reading_is_gone(
     monkeypatch: pytest.MonkeyPatch, error: OSError
 ) -> None:
     opened = Opened(monkeypatch, error)
-    assert procfs.alive_and_parent(GONE) == (False, 0)
+    assert procfs.stat(GONE) is None
     assert opened.closed
 
 
@@ -130,21 +169,14 @@ def test_a_process_that_goes_or_hides_between_opening_and_reading_is_gone(
 def test_a_failure_to_read_is_not_taken_for_absence(monkeypatch: pytest.MonkeyPatch) -> None:
     opened = Opened(monkeypatch, OSError(errno.ENOMEM, "Cannot allocate memory"))
     with pytest.raises(OSError, match="Cannot allocate memory"):
-        procfs.alive_and_parent(GONE)
+        procfs.stat(GONE)
     assert opened.closed
 
 
-LOOKS: list[tuple[Callable[[int], object], object]] = [
-    (procfs.children, []),
-    (procfs.mark, None),
-    (procfs.alive_and_parent, (False, 0)),
-]
-
-
 # Hazard 15.
-@pytest.mark.parametrize(("look", "absent"), LOOKS)
-def test_what_cannot_be_opened_is_absent_only_if_it_may_not_be_seen(
-    monkeypatch: pytest.MonkeyPatch, look: Callable[[int], object], absent: object
+@pytest.mark.parametrize(("look", "unknown"), [(procfs.children, []), (procfs.stat, None)])
+def test_what_cannot_be_opened_is_hidden_only_if_the_system_says_so(
+    monkeypatch: pytest.MonkeyPatch, look: Callable[[int], object], unknown: object
 ) -> None:
     errors = [PermissionError(), OSError(errno.EMFILE, "Too many open files")]
 
@@ -153,7 +185,19 @@ def test_what_cannot_be_opened_is_absent_only_if_it_may_not_be_seen(
 
     monkeypatch.setattr(os, "open", refuse)
     monkeypatch.setattr(os, "listdir", refuse)
-    assert look(os.getpid()) == absent
+    assert look(os.getppid()) == unknown
     errors.pop(0)
     with pytest.raises(OSError, match="Too many open files"):
-        look(os.getpid())
+        look(os.getppid())
+
+
+@pytest.mark.parametrize("error", [PermissionError(), FileNotFoundError()])
+def test_that_this_process_has_no_children_is_not_said_where_it_cannot_be_known(
+    monkeypatch: pytest.MonkeyPatch, error: OSError
+) -> None:
+    def refuse(_: str) -> list[str]:
+        raise error
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    with pytest.raises(type(error)):
+        procfs.children(os.getpid())

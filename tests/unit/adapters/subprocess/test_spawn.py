@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 from proc import open_descriptors
 
-from execwire.adapters.subprocess.containment import RLIMIT_LOCKS
+from execwire.adapters.subprocess.procfs import RLIMIT_LOCKS
 from execwire.adapters.subprocess.spawn import MARKS, Busy, Spawned, Spawner, mark_limit, raise_descriptor_limit
 from execwire.domain.outcome import NotStarted
 

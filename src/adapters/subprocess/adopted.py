@@ -1,0 +1,79 @@
+"""Children that this process has adopted, as a child subreaper: whose they are, and their reaping."""
+
+import contextlib
+import os
+from collections.abc import Collection
+
+from . import procfs
+
+
+class Adopted:
+    """The adopted children that the last walk left, with the marks that they had when they were first seen."""
+
+    def __init__(self, leaders: dict[int, int]) -> None:
+        """Know nobody yet; `leaders` are the marks of all other children, by pid, as they come and go."""
+        self._leaders = leaders
+        # None where the mark cannot be known.
+        self._marks: dict[int, int | None] = {}
+        # The marks of the tasks that lived when such a child was first seen: it may be of any of them.
+        self._candidates: dict[int, frozenset[int]] = {}
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._marks)
+
+    @property
+    def marks(self) -> set[int]:
+        """The marks of the tasks to which they belong, as far as that is known."""
+        return {mark for mark in self._marks.values() if mark}
+
+    def take(self, pid: int, mark: int | None) -> None:
+        """Add a child whose reaping is up to us from now on."""
+        self._marks[pid] = mark
+
+    def forget(self, pid: int) -> None:
+        """Drop one that is somebody else's to reap, or gone."""
+        self._marks.pop(pid, None)
+        self._candidates.pop(pid, None)
+
+    def keep_only(self, present: Collection[int]) -> None:
+        """Drop those that are gone; `present` are all children that there are."""
+        for gone in self._marks.keys() - set(present):
+            self.forget(gone)
+
+    def look(self, pid: int) -> tuple[int | None, bool] | None:
+        """Return the mark of an adopted child, None if it cannot be known, and whether it had died and is reaped now.
+
+        None as a whole: it is no child, but a leader that was reaped a moment ago, or whoever has its pid by now.
+        """
+        try:
+            ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        except ChildProcessError:
+            return None
+        if self._marks.get(pid) is None:
+            # A zombie still has its limits.
+            self._marks[pid] = self._mark(pid)
+        mark = self._marks[pid]
+        if ended:
+            self.forget(pid)
+            _reap(pid)
+        return mark, ended
+
+    def candidates(self, pid: int, ending: frozenset[int]) -> frozenset[int]:
+        """Return the tasks, running or `ending`, that lived when a child of unknown mark was first seen."""
+        return self._candidates.setdefault(pid, ending.union(self._leaders.values()))
+
+    def _mark(self, pid: int) -> int | None:
+        mark = procfs.mark(pid)
+        if not mark:
+            # The session of a leader that has not been reaped has no other members than its descendants.
+            with contextlib.suppress(ProcessLookupError):
+                mark = self._leaders.get(os.getsid(pid), mark)
+        return mark
+
+
+def _reap(pid: int) -> None:
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return  # it was reaped by whoever had spawned it
