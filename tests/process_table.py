@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from execwire.adapters.subprocess import adopted, descent
-from execwire.adapters.subprocess.descent import Descent, Sighting
+from execwire.adapters.subprocess import adopted, descent, family
+from execwire.adapters.subprocess.descent import Descent
 from execwire.adapters.subprocess.procfs import Stat
+from execwire.adapters.subprocess.sighting import Sighting
 
 MAX_OPEN = 1
 """Pidfds that may be open at once: one is looked at after the other."""
@@ -41,7 +42,8 @@ class FakeProcess:
 class ProcessTable:
     """The agent (`me`) and its descendants; it is a subreaper, so whoever loses its parent becomes its child.
 
-    What is asked for by pid passes `before`: a test puts there what happens in just that moment.
+    Without `listed`, it keeps no lists of children. What is asked for by pid passes `before`: a test puts there what
+    happens in just that moment.
     """
 
     me: int = 1000
@@ -49,6 +51,7 @@ class ProcessTable:
     killed: list[int] = field(default_factory=list[int])
     reaped: list[int] = field(default_factory=list[int])
     walks: int = 0
+    listed: bool = True
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1001))
     asked: Counter[str] = field(default_factory=Counter[str])
     pidfds: dict[int, FakeProcess] = field(default_factory=dict[int, FakeProcess])
@@ -61,11 +64,12 @@ class ProcessTable:
     SIGKILL = signal.SIGKILL
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Have `descent` and `adopted` see this table instead of the system."""
+        """Have `descent`, `adopted` and `family` see this table instead of the system."""
         for name in ("os", "signal", "procfs"):
             monkeypatch.setattr(descent, name, self)
         for name in ("os", "procfs"):
             monkeypatch.setattr(adopted, name, self)
+        monkeypatch.setattr(family, "procfs", self)
 
     def start(self, parent: int | None = None, mark: int | None = None) -> int:
         """Fork from `parent` (by default from `me`); without a mark of its own it inherits its parent's."""
@@ -95,11 +99,19 @@ class ProcessTable:
         return self.me
 
     def children(self, pid: int) -> list[int]:
+        assert self.listed
         self._ask("children", pid)
         self.walks += pid == self.me
         if pid in self.rows and self.rows[pid].hidden:
             return []
         return [row.pid for row in self.rows.values() if row.parent == pid]
+
+    def lists_children(self) -> bool:
+        return self.listed
+
+    def pids(self) -> list[int]:
+        self.walks += 1
+        return sorted(pid for pid, row in self.rows.items() if not row.hidden)
 
     def mark(self, pid: int) -> int | None:
         self._ask("mark", pid)

@@ -74,7 +74,6 @@ class FakeSystem:
         self.table.install(monkeypatch)
         for module in (supervisor, worker_module, stop_signals):
             monkeypatch.setattr(module, "os", self)
-        monkeypatch.setattr(supervisor, "procfs", self.table)
         monkeypatch.setattr(supervisor, "become_subreaper", lambda: None)
         monkeypatch.setattr(signal, "signal", self.handled.__setitem__)
         monkeypatch.setattr(signal, "set_wakeup_fd", self.wake)

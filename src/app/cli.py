@@ -12,6 +12,8 @@ from typing import NoReturn
 import structlog
 
 from ..adapters.stderr import StderrNow, StderrWriter
+from ..adapters.subprocess import procfs
+from ..adapters.subprocess.family import unknowable
 from ..adapters.subprocess.spawn import mark_limit, raise_descriptor_limit, shield_descriptors
 from ..adapters.tcp.listener import address_of, is_loopback, open_listener, open_unix_listener
 from .configuration import ConfigurationError, read_settings
@@ -41,6 +43,7 @@ def main(arguments: list[str] | None = None) -> None:
         _check_spool(settings.spool_dir)
         allowed_users(settings.allow_user)
         _check_marks()
+        _check_proc(warnings)
     except ConfigurationError as error:
         fail(str(error))
     serve(settings, warnings)
@@ -104,6 +107,16 @@ def _check_marks() -> None:
         raise ConfigurationError(
             f"tasks are marked by their limit of file locks, whose hard limit is only {limit} here; "
             "start the agent with it unlimited (ulimit -H -x unlimited, or LimitLOCKS=infinity for systemd)"
+        )
+
+
+def _check_proc(warnings: list[str]) -> None:
+    reason = unknowable()
+    if reason is not None:
+        raise ConfigurationError(f"the processes of tasks cannot be found: {reason}")
+    if not procfs.lists_children():
+        warnings.append(
+            "this kernel lists no children (CONFIG_PROC_CHILDREN); /proc is scanned instead, which is slower"
         )
 
 

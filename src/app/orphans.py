@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import structlog
 
-from ..adapters.subprocess.descent import CLEAN_WALKS, Descent, Sighting
+from ..adapters.subprocess.descent import Descent
+from ..adapters.subprocess.sighting import CLEAN_WALKS, Sighting
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 

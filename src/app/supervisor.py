@@ -12,7 +12,6 @@ from collections.abc import Callable
 
 import structlog
 
-from ..adapters.subprocess import procfs
 from ..adapters.subprocess.descent import Descent
 from ..adapters.subprocess.subreaper import become_subreaper
 from .orphans import Orphans
@@ -57,9 +56,8 @@ class Supervisor:
         """Supervise to the end and return the exit status; `on_ready` is called once, when the first worker accepts."""
         self._on_ready: Callable[[], None] | None = on_ready
         become_subreaper()
-        for pid in procfs.children(os.getpid()):
-            # Started by whoever became this process (exec), and none of our business.
-            self._descent.enrol(pid, _NO_MARK)
+        # Started by whoever became this process (exec), and none of our business.
+        self._descent.enrol_present(_NO_MARK)
         # A parent may have left it ignored; children would then be reaped before anybody sees how they ended (wait(2)).
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self._signals = StopSignals()

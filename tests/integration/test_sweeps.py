@@ -12,8 +12,9 @@ from proc import eventually, is_alive
 
 from execwire.adapters.subprocess import procfs
 from execwire.adapters.subprocess.containment import ANSWER_SECONDS, Containment
-from execwire.adapters.subprocess.descent import Descent, Sighting
+from execwire.adapters.subprocess.descent import Descent
 from execwire.adapters.subprocess.procfs import RLIMIT_LOCKS
+from execwire.adapters.subprocess.sighting import Sighting
 
 MARK = 4711
 

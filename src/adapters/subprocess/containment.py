@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import structlog
 
-from .descent import CLEAN_WALKS, Descent, Sighting
+from .descent import Descent
 from .reserve import Reserve
+from .sighting import CLEAN_WALKS, Sighting
 from .turns import Turns
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()

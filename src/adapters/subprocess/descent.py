@@ -4,33 +4,13 @@ import errno
 import os
 import signal
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from . import procfs
 from .adopted import Adopted
+from .family import family
+from .sighting import OTHER_USER, UNKNOWN, Sighting
 
-CLEAN_WALKS = 2
-"""A process whose parent dies during a walk moves to where the walk has been, so one clean walk proves nothing."""
-
-STUBBORN = "SIGKILL does not end it: it hangs in the kernel, or forks faster than it is found"
-OTHER_USER = "may not be signalled: it runs as another user"
-UNKNOWN = "cannot be told whose it is: it runs as another user, and /proc hides it"
 _NO_PROCESS = (errno.ESRCH, errno.EINVAL, errno.ENOENT)
-
-
-@dataclass(slots=True)
-class Sighting:
-    """What one walk saw of one task: the pids that were alive, and why one of them could not be killed."""
-
-    alive: list[int] = field(default_factory=list[int])
-    died: bool = False
-    """An adopted process had died since the last walk, perhaps not without having forked."""
-    reason: str = STUBBORN
-
-    @property
-    def clean(self) -> bool:
-        """Whether there was nothing that could have got away in the meantime."""
-        return not self.alive and not self.died
 
 
 class Descent:
@@ -45,11 +25,19 @@ class Descent:
         self._pid = os.getpid()
         self._leaders: dict[int, int] = {}
         self._adopted = Adopted(self._leaders)
+        self._family = family()
 
     def enrol(self, pid: int, mark: int) -> None:
         """Take note of a child whose end somebody else waits for."""
         self._leaders[pid] = mark
         self._adopted.forget(pid)
+
+    def enrol_present(self, mark: int) -> None:
+        """Take note of all children that there are."""
+        for _ in self._family.refresh():
+            pass
+        for pid in self._family.children(self._pid):
+            self.enrol(pid, mark)
 
     def release(self, pid: int) -> None:
         """Forget a child that has been reaped."""
@@ -75,6 +63,7 @@ class Descent:
         Yields after each process, so that the caller can do other things in between. Raises OSError where the system
         has no descriptor or memory left to look with.
         """
+        yield from self._family.refresh()
         for pid in self._present():
             mark, reaped = self._leaders.get(pid), False
             if mark is None:
@@ -94,6 +83,7 @@ class Descent:
 
     def walk_adopted(self, sighting: Sighting) -> Iterator[None]:
         """Kill every adopted child with all that stands below it, and reap the zombies among them."""
+        yield from self._family.refresh()
         for pid in self._present():
             if pid not in self._leaders:
                 look = self._adopted.look(pid)
@@ -105,12 +95,14 @@ class Descent:
 
     def group_lives(self, group: int) -> bool:
         """Return whether a process of a group is alive whose leader has ended: what that had started is adopted."""
-        waiting = [pid for pid in procfs.children(self._pid) if pid not in self._leaders]
+        for _ in self._family.refresh():
+            pass
+        waiting = [pid for pid in self._family.children(self._pid) if pid not in self._leaders]
         while waiting:
             pid = waiting.pop()
             if _group_of(pid) == group and _is_alive(pid):
                 return True
-            waiting += procfs.children(pid)
+            waiting += self._family.children(pid)
         return False
 
     def _cannot_tell(self, pid: int, marks: frozenset[int], sightings: dict[int, Sighting]) -> None:
@@ -122,7 +114,7 @@ class Descent:
 
     def _present(self) -> list[int]:
         # The newest first: of a chain of processes that hand over to each other the last one is the one that lives.
-        present = procfs.children(self._pid)[::-1]
+        present = self._family.children(self._pid)[::-1]
         self._adopted.keep_only(present)
         return present
 
@@ -131,7 +123,7 @@ class Descent:
         waiting = [(root, self._pid)]
         while waiting:
             pid, parent = waiting.pop()
-            below = procfs.children(pid)
+            below = self._family.children(pid)
             self._kill(pid, parent, sighting)
             waiting += [(child, pid) for child in below]
             yield
@@ -160,7 +152,7 @@ class Descent:
         if procfs.ended(pidfd):
             return False
         # It is hidden. Its parent's list shows it all the same.
-        return pid in procfs.children(parent) or pid in procfs.children(self._pid)
+        return pid in self._family.children(parent) or pid in self._family.children(self._pid)
 
 
 def _group_of(pid: int) -> int:

@@ -8,6 +8,8 @@ import contextlib
 import os
 import resource
 import select
+import threading
+from pathlib import Path
 from typing import NamedTuple
 
 RLIMIT_LOCKS = 10
@@ -47,6 +49,24 @@ def children(pid: int) -> list[int]:
     for thread in threads:
         found += map(int, (_read(f"/proc/{pid}/task/{thread}/children") or b"").split())
     return found
+
+
+def lists_children() -> bool:
+    """Return whether the kernel keeps the lists that `children` reads (CONFIG_PROC_CHILDREN)."""
+    return Path(f"/proc/self/task/{threading.get_native_id()}/children").exists()
+
+
+def pids() -> list[int]:
+    """Return every process that is visible, the oldest first as long as numbers have not begun anew."""
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208 -- as above
+
+
+def is_of_this_process() -> bool:
+    """Return whether /proc is there and numbers processes as this one is numbered itself."""
+    try:
+        return os.readlink("/proc/self") == str(os.getpid())  # noqa: PTH115 -- of a text, not a path
+    except OSError:
+        return False
 
 
 def mark(pid: int) -> int | None:

@@ -7,7 +7,8 @@ import pytest
 from process_table import ProcessTable, enrolled
 from structlog.testing import capture_logs
 
-from execwire.adapters.subprocess.descent import CLEAN_WALKS, Descent
+from execwire.adapters.subprocess.descent import Descent
+from execwire.adapters.subprocess.sighting import CLEAN_WALKS
 from execwire.app import orphans
 from execwire.app.orphans import Orphans
 

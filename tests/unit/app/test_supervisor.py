@@ -9,7 +9,7 @@ from proc import open_descriptors
 from structlog.testing import capture_logs
 from workers import FakeSystem, FakeWorker, Run, dies, lives
 
-from execwire.adapters.subprocess.descent import CLEAN_WALKS
+from execwire.adapters.subprocess.sighting import CLEAN_WALKS
 from execwire.app import orphans, supervisor
 from execwire.app.supervisor import FAILED, MAX_YOUNG_DEATHS
 

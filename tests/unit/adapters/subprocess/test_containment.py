@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from execwire.adapters.subprocess import containment
 from execwire.adapters.subprocess.containment import Containment
-from execwire.adapters.subprocess.descent import CLEAN_WALKS
+from execwire.adapters.subprocess.sighting import CLEAN_WALKS
 
 BOUND_SECONDS = 10.0
 

@@ -11,8 +11,8 @@ from structlog.testing import capture_logs
 
 from execwire.adapters.subprocess import containment
 from execwire.adapters.subprocess.containment import Containment
-from execwire.adapters.subprocess.descent import CLEAN_WALKS
 from execwire.adapters.subprocess.reserve import SIZE
+from execwire.adapters.subprocess.sighting import CLEAN_WALKS
 
 MARK = 5
 BOUND_SECONDS = 10.0

@@ -8,9 +8,9 @@ from execwire.adapters.subprocess.descent import Descent
 ENDING, OTHER = 7, 8
 
 
-@pytest.fixture
-def table(monkeypatch: pytest.MonkeyPatch) -> ProcessTable:
-    table = ProcessTable()
+@pytest.fixture(params=[True, False], ids=["listed", "scanned"])
+def table(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> ProcessTable:
+    table = ProcessTable(listed=request.param)
     table.install(monkeypatch)
     return table
 

@@ -3,14 +3,15 @@
 import pytest
 from process_table import ProcessTable, enrolled, walk
 
-from execwire.adapters.subprocess.descent import Descent, Sighting
+from execwire.adapters.subprocess.descent import Descent
+from execwire.adapters.subprocess.sighting import Sighting
 
 ENDING, OTHER = 7, 8
 
 
-@pytest.fixture
-def table(monkeypatch: pytest.MonkeyPatch) -> ProcessTable:
-    table = ProcessTable()
+@pytest.fixture(params=[True, False], ids=["listed", "scanned"])
+def table(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> ProcessTable:
+    table = ProcessTable(listed=request.param)
     table.install(monkeypatch)
     return table
 

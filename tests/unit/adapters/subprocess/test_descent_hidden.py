@@ -3,7 +3,8 @@
 import pytest
 from process_table import FakeProcess, ProcessTable, enrolled, walk
 
-from execwire.adapters.subprocess.descent import UNKNOWN, Descent
+from execwire.adapters.subprocess.descent import Descent
+from execwire.adapters.subprocess.sighting import UNKNOWN
 
 ENDING, OTHER = 7, 8
 

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 from process_table import FakeProcess, ProcessTable
 
-from execwire.adapters.subprocess.descent import Descent, Sighting
+from execwire.adapters.subprocess.descent import Descent
+from execwire.adapters.subprocess.sighting import Sighting
 
 MARK = 7
 STRANGER = 1

@@ -1,0 +1,52 @@
+"""On a kernel that keeps no lists of children (CONFIG_PROC_CHILDREN) everything of a task goes all the same."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from agent import running_agent
+from proc import children, eventually
+from strangers import only_root
+from trees import escaping
+
+_WITHOUT_LISTS = """
+import sys
+from execwire.adapters.subprocess import procfs
+procfs.lists_children = lambda: False
+procfs.children = None
+from execwire.app.cli import main
+main(sys.argv[4:])
+"""
+
+
+async def test_everything_of_a_task_is_found_by_a_scan_of_all_processes(tmp_path: Path) -> None:
+    trees = escaping(tmp_path)
+    async with running_agent(launcher=(sys.executable, "-c", _WITHOUT_LISTS)) as agent:
+        assert "lists no children (CONFIG_PROC_CHILDREN)" in agent.log_text()
+        async with await agent.connect() as client:
+            for tree in trees:
+                await client.request(command=list(tree.command), timeout=1500)
+            for _ in trees:
+                assert (await client.result())["error"] == "timeout exceeded"
+            assert [tree.name for tree in trees if tree.alive] == []
+        assert all(tree.written for tree in trees)
+        assert all(await asyncio.gather(*(tree.is_silent() for tree in trees)))
+        await eventually(lambda: children(agent.worker) == [])
+        worker = agent.worker
+        os.kill(worker, 9)
+        await eventually(lambda: agent.workers not in ([], [worker]))
+
+
+@only_root
+def test_a_proc_that_shows_another_pid_namespace_ends_the_start_with_a_line() -> None:
+    inside = ("unshare", "--pid", "--fork", "--kill-child")
+    if subprocess.run((*inside, "true"), check=False, capture_output=True).returncode != 0:
+        pytest.skip("no PID namespace to be had")
+    agent = (sys.executable, "-m", "execwire", "serve", "--port", "0")
+    ended = subprocess.run((*inside, *agent), check=False, capture_output=True, text=True, timeout=20)
+    assert ended.returncode == 2
+    assert "shows another PID namespace" in ended.stderr
+    assert "Traceback" not in ended.stderr
