@@ -49,7 +49,7 @@ async def test_what_may_not_be_signalled_is_answered_all_the_same_and_logged(
     # Hazard 7.
     launcher = ("setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups")
     skip_unless_he_can_run_an_agent(launcher)
-    async with running_agent("--drain-seconds", "0", launcher=launcher) as agent:
+    async with running_agent("--allow-user", "root", "--drain-seconds", "0", launcher=launcher) as agent:
         started = time.monotonic()
         result = await agent.run(str(becomes_root), timeout=300)
         assert (result["error"], result["output"]) == ("timeout exceeded", "root")
