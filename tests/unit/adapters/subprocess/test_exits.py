@@ -7,11 +7,14 @@ from collections.abc import AsyncIterator
 import pytest
 from fakes import FakeClock
 from proc import eventually
-from turns import past
+from turns import past, settle
 
 from execwire.adapters.subprocess import leader
 from execwire.adapters.subprocess.leader import Exits, Leader
 from execwire.adapters.subprocess.watch import Watch
+
+
+LONG = 60.0
 
 
 class FakeLeader(Leader):
@@ -22,8 +25,10 @@ class FakeLeader(Leader):
         self.ended = False
         self.writing = -1
         self.told = 0
+        self.looks = 0
 
     def has_ended(self) -> bool:
+        self.looks += 1
         return self.ended
 
     def tell(self) -> None:
@@ -45,6 +50,7 @@ class Following:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(leader, "YOUNG_SECONDS", 0.002)
+        monkeypatch.setattr(leader, "TRACED_PAUSE_SECONDS", 0.002)
         monkeypatch.setattr(os, "pidfd_open", self._pidfd_open)
         self.watch = Watch()
         self.exits = Exits(self.watch)
@@ -107,10 +113,23 @@ async def test_one_that_ended_while_it_was_young_is_told_when_it_is_old_enough(f
     assert following.opened == []
 
 
-async def test_who_is_in_a_hurry_is_told_without_growing_old(following: Following) -> None:
+async def test_one_that_ends_right_after_its_stdout_is_told_without_a_descriptor(following: Following) -> None:
+    child = following.follow()
+    following.exits.hasten(child)
+    child.end()
+    await settle(3)
+    assert child.told == 1
+    assert following.opened == []
+
+
+async def test_one_that_lives_on_without_its_stdout_is_told_without_growing_old(
+    following: Following, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leader, "YOUNG_SECONDS", LONG)
     child = following.follow()
     following.exits.hasten(child)
     following.exits.hasten(child)
+    await settle(3)
     assert len(following.opened) == 1
     child.end()
     await eventually(lambda: child.told == 1)
@@ -120,6 +139,7 @@ async def test_a_leader_that_nobody_follows_is_not_hastened(following: Following
     child = following.follow()
     following.exits.forget(child)
     following.exits.hasten(child)
+    await settle(3)
     assert following.opened == []
 
 
@@ -154,6 +174,20 @@ async def test_what_is_readable_and_has_not_ended_is_not_told(following: Followi
     os.write(child.writing, b"x")
     await past(0.005)
     assert child.told == 0
+
+
+async def test_a_dead_one_that_its_tracer_holds_is_looked_at_now_and_then(following: Following) -> None:
+    child = following.follow()
+    await eventually(lambda: bool(following.opened))
+    # Its pidfd is readable, and stays so.
+    os.close(child.writing)
+    child.writing = -1
+    await eventually(lambda: child.looks > 3)
+    looks = child.looks
+    await settle(1000)
+    assert child.looks < looks + 500
+    child.ended = True
+    await eventually(lambda: child.told == 1)
 
 
 async def test_each_is_told_of_its_own_end(following: Following) -> None:
