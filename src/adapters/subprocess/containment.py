@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import structlog
 
 from .descent import Descent
+from .persistence import persist
 from .reserve import Reserve
 from .sighting import CLEAN_WALKS, Sighting
 from .turns import Turns
@@ -91,8 +92,9 @@ class Containment:
         ending = self._ending.get(mark)
         if ending is None:
             ending = self._ending[mark] = _Ending(self._loop.create_future(), self._loop.time() + ANSWER_SECONDS)
-            if self._sweeping is None:
-                self._sweeping = self._loop.create_task(self._sweep())
+            if self._sweeping is None or self._sweeping.done():
+                sweeping = persist(self._sweep, self._on_failed_sweep, LAST_PAUSE_SECONDS)
+                self._sweeping = self._loop.create_task(sweeping)
             else:
                 self._wake(True)  # noqa: FBT003 -- as below
         return await asyncio.shield(ending.gone)
@@ -116,13 +118,7 @@ class Containment:
         while self._ending:
             marks = frozenset(self._ending)
             sightings: dict[int, Sighting] = {}
-            looked = True
-            try:
-                await self._walk(marks, sightings)
-            except (OSError, MemoryError) as error:
-                # What was not looked at is not gone.
-                looked = False
-                sightings = dict.fromkeys(marks, Sighting(died=True, reason=f"cannot look for it: {error!r}"))
+            await self._walk(marks, sightings)
             for number, mark in enumerate(marks, start=1):
                 self._judge(mark, sightings.get(mark))
                 if number % JUDGED_A_TURN == 0:
@@ -132,7 +128,7 @@ class Containment:
                 pause = FIRST_PAUSE_SECONDS
                 continue
             awaited = [mark for mark, ending in self._ending.items() if not ending.gone.done()]
-            if looked and awaited and not any(mark in sightings and sightings[mark].alive for mark in awaited):
+            if awaited and not any(mark in sightings and sightings[mark].alive for mark in awaited):
                 # Nothing has to be given time to die: the next walk is only to make sure.
                 await asyncio.sleep(0)
                 continue
@@ -140,7 +136,11 @@ class Containment:
                 pause = FIRST_PAUSE_SECONDS
             else:
                 pause = min(pause * 2, LAST_PAUSE_SECONDS)
-        self._sweeping = None
+
+    def _on_failed_sweep(self, error: Exception) -> None:
+        for mark in tuple(self._ending):
+            # What was not looked at is not gone.
+            self._judge(mark, Sighting(died=True, reason=f"cannot look for it: {error!r}"))
 
     async def _nap(self, seconds: float) -> bool:
         """Pause, and return whether something new has to end before that is over."""
@@ -193,7 +193,7 @@ class Containment:
             if self._goes_on(walk):
                 self._tidying = self._loop.call_later(0, self._tidy, walk)
                 return
-        except (OSError, MemoryError) as error:
+        except Exception as error:  # noqa: BLE001 -- whatever it is, there is another look in a second
             _log.warning("cannot look for what ended tasks have left", reason=repr(error))
         self._tidying = None
         if self._descent.has_children:

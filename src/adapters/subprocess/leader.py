@@ -11,11 +11,11 @@ from .watch import Watch
 
 YOUNG_SECONDS = 0.01
 YIELD_SECONDS = 1e-6
-"""Given to leaders that have closed their stdout: exit(2) closes files before it makes a zombie, and whoever is woken by
-that keeps the exiting process from the processor for as long as it runs. Neither further looks nor sched_yield(2) help
-(seen in 1 of 100 cases); a sleep as short as there is one, 60 us with the kernel's timer slack, does (99 of 100)."""
+"""Given to leaders that have closed their stdout: exit(2) closes files before it makes a zombie, and whoever is woken
+by that keeps the exiting process from the processor for as long as it runs. Neither further looks nor sched_yield(2)
+help (1 of 100 is seen); a sleep as short as there is one, 60 us with the kernel's timer slack, does (99 of 100)."""
 TRACED_PAUSE_SECONDS = 0.05
-"""Between looks at a leader that is dead, but that its tracer (ptrace(2)) has not let go of: its pidfd stays readable."""
+"""Between looks at a leader that is dead but held by its tracer, ptrace(2): its pidfd is readable all the time."""
 
 
 class Leader:

@@ -51,7 +51,9 @@ async def ended(contained: Containment) -> bool:
         return await contained.end(MARK)
 
 
-@pytest.mark.parametrize("failure", [OSError(errno.EMFILE, "Too many open files"), MemoryError()])
+@pytest.mark.parametrize(
+    "failure", [OSError(errno.EMFILE, "Too many open files"), MemoryError(), ValueError("what nobody thought of")]
+)
 async def test_a_sweep_that_cannot_look_goes_on_until_it_has_seen_the_task_dead(
     table: BlindTable, contained: Containment, failure: Exception
 ) -> None:
@@ -112,3 +114,43 @@ async def test_while_it_looks_there_are_descriptors_to_be_had(table: BlindTable,
     assert await ended(contained)
     assert [len(before - descriptors) for descriptors in inside] == [SIZE]
     assert len(before - open_descriptors()) == 0
+
+
+@pytest.mark.parametrize("step", ["_judge", "_nap"])
+async def test_a_sweep_that_fails_anywhere_is_begun_anew_and_whoever_waits_is_answered(
+    table: BlindTable, contained: Containment, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    table.start(mark=MARK)
+    works: object = getattr(contained, step)
+
+    def fail(*_: object) -> None:
+        monkeypatch.setattr(contained, step, works)
+        raise ValueError(step)
+
+    monkeypatch.setattr(contained, step, fail)
+    assert await ended(contained)
+    assert table.alive == []
+
+
+async def test_a_sweep_that_always_fails_is_answered_in_time_and_the_next_task_too(
+    table: BlindTable, contained: Containment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(containment, "ANSWER_SECONDS", 0.02)
+    table.failure = ValueError("what nobody thought of")
+    table.blind = 1_000_000
+    assert not await ended(contained)
+    assert not await contained.end(MARK + 1)
+    table.blind = 0
+    assert await contained.end(MARK + 2)
+
+
+async def test_a_look_for_what_ended_tasks_have_left_that_fails_is_repeated(
+    table: BlindTable, contained: Containment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(containment, "TIDY_SECONDS", 0.001)
+    table.failure = ValueError("what nobody thought of")
+    table.blind = 3
+    pid = table.start(mark=MARK)
+    contained.enrol(table.start(mark=MARK + 1), MARK + 1)
+    table.die(pid)
+    await eventually(lambda: pid not in table.rows)

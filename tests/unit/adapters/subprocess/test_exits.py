@@ -13,7 +13,6 @@ from execwire.adapters.subprocess import leader
 from execwire.adapters.subprocess.leader import Exits, Leader
 from execwire.adapters.subprocess.watch import Watch
 
-
 LONG = 60.0
 
 
