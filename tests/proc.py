@@ -16,11 +16,23 @@ def is_alive(pid: int) -> bool:
 
 
 def children(pid: int) -> list[int]:
-    """Direct children of a process, zombies included."""
+    """Direct children of a process, zombies included; not the process through which a worker starts programs."""
     found: list[int] = []
     for task in Path(f"/proc/{pid}/task").iterdir():
         found += map(int, (task / "children").read_text().split())
-    return found
+    return [child for child in found if not is_starter(child)]
+
+
+def is_starter(pid: int) -> bool:
+    """Whether that is a worker's starter, and not a process that it has forked, which bears a task's mark already."""
+    if b".start_program " not in command_line(pid):
+        return False
+    try:
+        limits = Path(f"/proc/{pid}/limits").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    soft = next(line for line in limits.splitlines() if line.startswith("Max file locks")).split()[3]
+    return soft == "unlimited" or int(soft) >= 2**31
 
 
 def zombies(pid: int) -> list[int]:

@@ -13,6 +13,7 @@ import structlog
 
 from ..adapters.stderr import StderrNow, StderrWriter
 from ..adapters.subprocess import procfs
+from ..adapters.subprocess.environment import task_environment
 from ..adapters.subprocess.family import unknowable
 from ..adapters.subprocess.spawn import mark_limit, raise_descriptor_limit, shield_descriptors
 from ..adapters.tcp.listener import address_of, is_loopback, open_listener, open_unix_listener
@@ -51,7 +52,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def serve(settings: Settings, warnings: Iterable[str]) -> NoReturn:
     """Run the agent until it is told to stop; exits with its status. Logs `warnings`, of its configuration, first."""
-    descriptor_limit = raise_descriptor_limit()
+    descriptor_limit, environment = raise_descriptor_limit(), task_environment()
     # Not sys.stderr, which Python leaves out where descriptor 2 was closed at the start.
     terminal = os.isatty(2)
     configure_logging(settings.log_level, StderrNow(), terminal=terminal)
@@ -63,7 +64,12 @@ def serve(settings: Settings, warnings: Iterable[str]) -> NoReturn:
         writer = StderrWriter()
         configure_logging(settings.log_level, writer, terminal=terminal)
         try:
-            container = Container(settings=share(settings), listeners=listeners, descriptor_limit=descriptor_limit)
+            container = Container(
+                settings=share(settings),
+                listeners=listeners,
+                descriptor_limit=descriptor_limit,
+                environment=environment,
+            )
             run(container, orders, ready)
         except Exception:  # noqa: BLE001 -- told by the log, which cannot block, instead of by a traceback, which can
             structlog.get_logger().exception("the worker failed")

@@ -6,6 +6,7 @@ from dependency_injector.containers import DeclarativeContainer
 from dependency_injector.providers import Callable, Dependency, Provider, Singleton
 
 from ..adapters.clock import SystemClock
+from ..adapters.subprocess.environment import task_environment
 from ..adapters.subprocess.executor import SubprocessExecutor, SubprocessSettings
 from ..adapters.subprocess.handling import Leftovers
 from ..adapters.tcp.access import Access
@@ -26,9 +27,12 @@ REQUEST_BYTES = 256 * MIB
 BURST = 64
 
 
-def _subprocess_settings(settings: Settings, descriptor_limit: tuple[int, int]) -> SubprocessSettings:
+def _subprocess_settings(
+    settings: Settings, descriptor_limit: tuple[int, int], environment: dict[bytes, bytes]
+) -> SubprocessSettings:
     return SubprocessSettings(
         descriptor_limit=descriptor_limit,
+        environment=environment,
         leftovers=Leftovers(settings.leftovers),
         linger=settings.linger_ms / 1000,
         max_output=settings.max_output or None,
@@ -68,10 +72,11 @@ class Container(DeclarativeContainer):
     settings: Provider[Settings] = Dependency(instance_of=Settings, default=Settings())
     listeners: Provider[tuple[socket.socket, ...]] = Dependency(instance_of=tuple)
     descriptor_limit: Provider[tuple[int, int]] = Dependency(instance_of=tuple)
+    environment: Provider[dict[bytes, bytes]] = Singleton(task_environment)
 
     clock: Provider[Clock] = Singleton(SystemClock)
     executor: Provider[TaskExecutor] = Singleton(
-        SubprocessExecutor, Callable(_subprocess_settings, settings, descriptor_limit), clock
+        SubprocessExecutor, Callable(_subprocess_settings, settings, descriptor_limit, environment), clock
     )
     drain: Provider[Drain] = Singleton(Drain, executor, clock)
     runner: Provider[TaskRunner] = Singleton(RunTask, drain, clock)

@@ -99,6 +99,8 @@ async def test_on_a_full_disk_the_task_that_writes_fails(tmp_path: Path) -> None
 async def test_without_memory_a_task_fails() -> None:
     async with running_agent() as agent:
         before = await open_at_rest(agent)
+        # Known by then: what is not is started by a process that has memory of its own.
+        assert (await agent.run("sh", "-c", ""))["exit_code"] == 0
         worker = agent.worker
         try:
             # Nothing more than it has: too little to start a process.

@@ -5,7 +5,7 @@ import os
 import resource
 
 from ...domain.outcome import NotStarted
-from .lookup import explain
+from .start_failure import cannot_start, describe_failure
 
 MANY_ARGUMENTS = 4096
 """Fewer than that are left to the system: it says so itself, soon enough."""
@@ -27,4 +27,5 @@ def refuse_too_long(command: tuple[str, ...]) -> NotStarted | None:
     # Characters, of which each is a byte at least.
     if len("".join(command)) + len(command) * (1 + _POINTER_BYTES) <= most:
         return None
-    return NotStarted(explain(OSError(errno.E2BIG, os.strerror(errno.E2BIG)), command[0].encode()))
+    reason = describe_failure(OSError(errno.E2BIG, os.strerror(errno.E2BIG)), b"")
+    return NotStarted(cannot_start(command[0].encode(), reason))

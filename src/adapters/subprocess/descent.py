@@ -54,8 +54,8 @@ class Descent:
 
     @property
     def has_children(self) -> bool:
-        """Whether there are enrolled children, or the last walk left adopted ones alive."""
-        return bool(self._leaders or self._adopted)
+        """Whether there are enrolled children that bear a mark, or the last walk left adopted ones alive."""
+        return bool(self._adopted) or any(self._leaders.values())
 
     def walk(self, marks: frozenset[int], sightings: dict[int, Sighting]) -> Iterator[None]:
         """Kill whatever is alive of `marks`, noting it in `sightings`, and reap adopted zombies.

@@ -14,24 +14,25 @@ from ...domain.task import TaskRequest
 from .arguments import MANY_ARGUMENTS, refuse_too_long
 from .containment import Containment
 from .handling import Handling, Leftovers
+from .launcher import Launcher
 from .leader import Exits
 from .process import Process
-from .spawn import Busy, Spawned, Spawner
+from .spawn import Spawned, Spawner
 from .spool import Spool
+from .starter import Starter
 from .subreaper import become_subreaper
 from .watch import Watch
-
-BUSY_RETRY_SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 
 
 @dataclass(frozen=True, slots=True)
 class SubprocessSettings:
     """What an operator decides of processes: bytes, and seconds for `linger`; a `max_output` of None is no limit.
 
-    `descriptor_limit` is RLIMIT_NOFILE, soft and hard, as tasks get it.
+    `descriptor_limit` is RLIMIT_NOFILE, soft and hard, as tasks get it, and `environment` all of theirs.
     """
 
     descriptor_limit: tuple[int, int]
+    environment: dict[bytes, bytes]
     leftovers: Leftovers
     linger: float
     max_output: int | None
@@ -64,8 +65,11 @@ class SubprocessExecutor:
             linger=settings.linger,
             max_output=settings.max_output,
         )
-        self._spawner = Spawner(settings.descriptor_limit)
         become_subreaper()
+        self._spawner = Spawner(settings.descriptor_limit, settings.environment)
+        self._starter = Starter(self._handling.containment, watch, settings.environment)
+        self._starter.open()
+        self._launcher = Launcher(self._spawner, self._starter)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -77,6 +81,7 @@ class SubprocessExecutor:
             await self._none_left.wait()
         if self._settings.leftovers is Leftovers.KILL_ALL:
             await self._handling.containment.end_adopted()
+        self._starter.close()
         await self._handling.containment.close()
         self._spawner.close()
         self._handling.exits.close()
@@ -119,26 +124,23 @@ class SubprocessExecutor:
             return control.verdict
         if request.command[MANY_ARGUMENTS:] and (too_long := refuse_too_long(request.command)):
             return too_long
-        spawned: Spawned | Outcome = self._spawner.spawn(request.command, self._handling.containment.new_mark())
-        if isinstance(spawned, Busy):
-            spawned = await self._spawn_again(request, control, spawned)
+        timeout = None if request.timeout_ms is None else request.timeout_ms / 1000
+        mark = self._handling.containment.new_mark()
+        spawned: Spawned | Outcome | None = self._spawner.spawn(request.command, mark)
+        if spawned is None:
+            started_from = asyncio.get_running_loop().time()
+            spawned = await self._launcher.launch(request.command, mark, timeout, control)
+            if timeout is not None:
+                timeout = max(0.0, timeout - (asyncio.get_running_loop().time() - started_from))
         if not isinstance(spawned, Spawned):
             return spawned
-        timeout = None if request.timeout_ms is None else request.timeout_ms / 1000
         try:
-            return Process(spawned, timeout, control, self._handling)
+            process = Process(spawned, timeout, control, self._handling)
         except OSError as error:
             return _undo(spawned, error)
-
-    async def _spawn_again(self, request: TaskRequest, control: TaskControl, busy: Busy) -> Spawned | Outcome:
-        for seconds in BUSY_RETRY_SECONDS:
-            await asyncio.sleep(seconds)
-            if control.verdict is not None:
-                return control.verdict
-            spawned = self._spawner.spawn(request.command, self._handling.containment.new_mark())
-            if not isinstance(spawned, Busy):
-                return spawned
-        return busy
+        if spawned.start is not None:
+            spawned.start.go()
+        return process
 
     async def _spool_freed(self) -> None:
         freed = asyncio.ensure_future(self._handling.spool.freed())
@@ -151,4 +153,6 @@ def _undo(spawned: Spawned, error: OSError) -> NotStarted:
     os.killpg(spawned.pid, 9)
     os.waitpid(spawned.pid, 0)
     os.close(spawned.stdout)
+    if spawned.start is not None:
+        spawned.start.close()
     return NotStarted(f"cannot watch the process: {error.strerror}")

@@ -36,6 +36,7 @@ class Process:
         "_linger",
         "_loop",
         "_mark",
+        "_start",
         "_stopped",
         "leader",
     )
@@ -48,6 +49,8 @@ class Process:
         self._handling = handling
         self._loop = loop
         self._mark = spawned.mark
+        # Knows why it could not be executed.
+        self._start = spawned.start
         self._linger: asyncio.TimerHandle | None = None
         self._deadline: asyncio.TimerHandle | None = None
         # The group has been asked to end.
@@ -173,8 +176,11 @@ class Process:
         return status
 
     def _outcome(self, status: int) -> Outcome:
+        failure = None if self._start is None else self._start.finish()
         if self._stopped and self._control.verdict is not None:
             return self._control.verdict
+        if failure is not None:
+            return failure
         if status < 0:
             return self._verdict_on_output() or Signalled(-status, signal_name(-status))
         return self._verdict_on_output() or Exited(status)

@@ -4,32 +4,39 @@ import errno
 import os
 import resource
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 
 from ...domain.outcome import NotStarted
-from .lookup import explain, find_executable
-from .procfs import RLIMIT_LOCKS
+from .known import KnownPrograms
+from .limits import RLIMIT_LOCKS, Limits, TaskLimits
+from .start import QUICK_SECONDS, Start
+from .start_failure import cannot_start
+from .start_order import Program, StartOrder
+from .start_task import PROBE_FLAGS
 
-_RESETTABLE_SIGNALS = tuple(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
+RESETTABLE_SIGNALS = tuple(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 """All of them: Python and nohup(1) leave some ignored. Naming those alone is slower, by a tenth of the spawn: what is
 not named, glibc's posix_spawn(3) first looks up and then resets, two system calls a signal instead of one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Spawned:
-    """A process that leads a session and a group of its own, the reading end of its stdout, not blocking, its mark."""
+    """A process that leads a session and a group of its own, the reading end of its stdout, not blocking, its mark.
+
+    It is the program already, or is about to become it through `start`.
+    """
 
     pid: int
     stdout: int
     mark: int
+    start: Start | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Busy(NotStarted):
-    """ETXTBSY: somebody still has the file open for writing, which is over in a moment: worth another attempt."""
-
-
+_SHORTAGES = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
+"""What another way to start would meet too."""
 MARKS = 2**31
 """So many tasks can be told apart by their marks."""
 
@@ -67,71 +74,92 @@ def shield_descriptors() -> None:
 
 
 class Spawner:
-    """Spawns with what is the same for all tasks: the agent's environment, /dev/null, limits, signals."""
+    """Starts on the event loop what is known to be quick, with what is the same for all tasks; orders the rest."""
 
-    def __init__(self, descriptor_limit: tuple[int, int]) -> None:
-        """Read the environment and the signals as they are now; `descriptor_limit` is what tasks get of RLIMIT_NOFILE.
+    def __init__(self, descriptor_limit: Limits, environment: dict[bytes, bytes]) -> None:
+        """Tasks get `descriptor_limit` of RLIMIT_NOFILE and this environment, encoded once: that saves 40 us a task."""
+        self._environment = environment
+        self._search_path = environment.get(b"PATH", os.defpath.encode())
+        self._null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        self._limits = TaskLimits(descriptor_limit)
+        self._known = KnownPrograms()
 
-        Encoding the environment once saves 40 us a task.
-        """
-        self._environment = dict(os.environb)
-        self._search_path = self._environment.get(b"PATH", os.defpath.encode())
-        self._null = os.open(os.devnull, os.O_RDWR)
-        self._task_limit = descriptor_limit
-        self._own_locks = resource.getrlimit(RLIMIT_LOCKS)
-        self._own_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
-
-    def spawn(self, command: tuple[str, ...], mark: int) -> Spawned | NotStarted:
-        """Start `command`; its stdin is at end-of-file, its stderr discarded. May be worth another attempt: Busy.
+    def spawn(self, command: tuple[str, ...], mark: int) -> Spawned | NotStarted | None:
+        """Start `command`; its stdin is at end-of-file, its stderr discarded. None: it has to go through the starter.
 
         It and all that it starts carry `mark` in their soft limit RLIMIT_LOCKS.
         """
-        path = command[0].encode()
+        program = self._known.get(command[0])
+        if program is None:
+            return None
         try:
-            path = find_executable(path, self._search_path)
-            reading, writing = os.pipe2(os.O_CLOEXEC)
-        except OSError as error:
-            return NotStarted(explain(error, path))
+            for place in program.absent:
+                if os.access(place, os.F_OK, follow_symlinks=False):
+                    self._known.forget(command[0])
+                    return None
+            for file in program.files:
+                os.close(os.open(file, PROBE_FLAGS))
+        except OSError:
+            # Under a lease, gone, or something is short: off the event loop it is found out what.
+            self._known.forget(command[0])
+            return None
         try:
-            os.set_blocking(reading, False)
-            pid = self._posix_spawn(path, [argument.encode() for argument in command], writing, mark)
+            return self._spawn(program.path, command, mark)
         except OSError as error:
-            os.close(reading)
-            return (Busy if error.errno == errno.ETXTBSY else NotStarted)(explain(error, path))
-        finally:
-            os.close(writing)
-        return Spawned(pid, reading, mark)
+            if error.errno in _SHORTAGES:
+                return NotStarted(cannot_start(command[0].encode(), error.strerror or str(error)))
+            # It is not what it was.
+            self._known.forget(command[0])
+            return None
+
+    def order(self, command: tuple[str, ...], mark: int) -> StartOrder:
+        """Return what the starter has to know to start `command` in the same way."""
+        return StartOrder(
+            name=command[0].encode(),
+            arguments=[argument.encode() for argument in command],
+            environment=self._environment,
+            search_path=self._search_path,
+            mark=mark,
+            limits=self._limits.descriptors_now(),
+        )
+
+    def learner(self, name: str) -> Callable[[Program], None]:
+        """Return what is to be told the program that was executed quickly for `name`."""
+        return lambda program: self._known.learn(name, program)
 
     def close(self) -> None:
         """Close what is shared by all tasks."""
+        self._known.close()
         os.close(self._null)
 
-    def _posix_spawn(self, path: bytes, arguments: list[bytes], stdout: int, mark: int) -> int:
-        actions = [
-            (os.POSIX_SPAWN_DUP2, self._null, 0),
-            (os.POSIX_SPAWN_DUP2, stdout, 1),
-            (os.POSIX_SPAWN_DUP2, self._null, 2),
-        ]
-        # A child inherits the limits of the moment, and posix_spawn cannot set them.
-        resource.setrlimit(RLIMIT_LOCKS, (mark, self._own_locks[1]))
+    def _spawn(self, path: bytes, command: tuple[str, ...], mark: int) -> Spawned:
+        reading, writing = os.pipe2(os.O_CLOEXEC)
         try:
-            if self._task_limit == self._own_limit:
-                return self._spawn_now(path, arguments, actions)
-            resource.setrlimit(resource.RLIMIT_NOFILE, self._task_limit)
+            os.set_blocking(reading, False)
+            arguments = [argument.encode() for argument in command]
+            began = monotonic()
             try:
-                return self._spawn_now(path, arguments, actions)
+                self._limits.set(mark)
+                pid = os.posix_spawn(
+                    path,
+                    arguments,
+                    self._environment,
+                    file_actions=(
+                        (os.POSIX_SPAWN_DUP2, self._null, 0),
+                        (os.POSIX_SPAWN_DUP2, writing, 1),
+                        (os.POSIX_SPAWN_DUP2, self._null, 2),
+                    ),
+                    setsid=True,
+                    setsigmask=(),
+                    setsigdef=RESETTABLE_SIGNALS,
+                )
             finally:
-                resource.setrlimit(resource.RLIMIT_NOFILE, self._own_limit)
+                self._limits.restore()
+        except BaseException:
+            os.close(reading)
+            raise
         finally:
-            resource.setrlimit(RLIMIT_LOCKS, self._own_locks)
-
-    def _spawn_now(self, path: bytes, arguments: list[bytes], actions: list[tuple[int, int, int]]) -> int:
-        return os.posix_spawn(
-            path,
-            arguments,
-            self._environment,
-            file_actions=actions,
-            setsid=True,
-            setsigmask=(),
-            setsigdef=_RESETTABLE_SIGNALS,
-        )
+            os.close(writing)
+        if monotonic() - began > QUICK_SECONDS:
+            self._known.forget(command[0])
+        return Spawned(pid, reading, mark)

@@ -1,35 +1,40 @@
-"""What a spawn hands over and puts back, without a process coming of it."""
+"""What a spawn on the event loop hands over and puts back, without a process coming of it."""
 
 import errno
 import os
 import resource
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
+from files import made
 from proc import open_descriptors
 
-from execwire.adapters.subprocess.procfs import RLIMIT_LOCKS
-from execwire.adapters.subprocess.spawn import MARKS, Busy, Spawned, Spawner, mark_limit, raise_descriptor_limit
+from execwire.adapters.subprocess.limits import RLIMIT_LOCKS
+from execwire.adapters.subprocess.spawn import MARKS, Spawned, Spawner, mark_limit, raise_descriptor_limit
+from execwire.adapters.subprocess.start_order import Program
 from execwire.domain.outcome import NotStarted
 
 MARK, PID = 77, 4711
+ENVIRONMENT = {b"PATH": b"/bin", b"odd\xff": b"\xfe"}
+Limits = tuple[int, int]
 
 
 @dataclass
 class FakeSpawn:
     """posix_spawn(3), noting the limits of the moment, which a child would inherit."""
 
-    failure: OSError | None = None
+    failure: BaseException | None = None
     paths: list[bytes] = field(default_factory=list[bytes])
     arguments: list[bytes] = field(default_factory=list[bytes])
-    limits: list[tuple[int, tuple[int, int]]] = field(default_factory=list[tuple[int, tuple[int, int]]])
+    limits: list[tuple[int, Limits]] = field(default_factory=list[tuple[int, Limits]])
     setsid: bool = False
 
     def __call__(
         self, path: bytes, arguments: list[bytes], environment: dict[bytes, bytes], *, setsid: bool, **_: object
     ) -> int:
-        assert environment[b"PATH"]
+        assert environment == ENVIRONMENT
         self.paths.append(path)
         self.arguments = arguments
         self.setsid = setsid
@@ -47,80 +52,133 @@ def spawn(monkeypatch: pytest.MonkeyPatch) -> FakeSpawn:
 
 
 @pytest.fixture
-def own() -> Iterator[tuple[int, int]]:
+def own() -> Iterator[Limits]:
     """The limits of open files of this process, which have to be the same afterwards."""
-    before, opened = (resource.getrlimit(resource.RLIMIT_NOFILE), resource.getrlimit(RLIMIT_LOCKS)), open_descriptors()
+    before = (resource.getrlimit(resource.RLIMIT_NOFILE), resource.getrlimit(RLIMIT_LOCKS))
     yield before[0]
     assert (resource.getrlimit(resource.RLIMIT_NOFILE), resource.getrlimit(RLIMIT_LOCKS)) == before
-    assert open_descriptors() - opened == set()
+
+
+@pytest.fixture
+async def spawner(own: Limits) -> AsyncIterator[Spawner]:
+    """Knows the program `tool`, and what is under /bin/sh; leaves no descriptor behind."""
+    before = open_descriptors()
+    spawner = Spawner((own[0] - 1, own[1]), ENVIRONMENT)
+    for name in ("tool", "/bin/sh"):
+        spawner.learner(name)(Program(b"/bin/sh", (), (b"/bin/sh",)))
+    yield spawner
+    spawner.close()
+    assert open_descriptors() - before == set()
+
+
+async def test_what_is_not_known_is_not_started(spawner: Spawner, spawn: FakeSpawn) -> None:
+    assert spawner.spawn(("sh",), MARK) is None
+    assert spawn.paths == []
 
 
 @pytest.mark.parametrize("lower", [0, 1])
-def test_a_child_gets_its_mark_and_its_limits_and_the_agent_keeps_its_own(
-    spawn: FakeSpawn, own: tuple[int, int], lower: int
+async def test_a_child_gets_its_mark_and_its_limits_and_the_agent_keeps_its_own(
+    spawn: FakeSpawn, own: Limits, lower: int
 ) -> None:
     task_limit = (own[0] - lower, own[1])
-    spawner = Spawner(task_limit)
-    spawned = spawner.spawn(("sh", "-c", "grüße"), MARK)
+    spawner = Spawner(task_limit, ENVIRONMENT)
+    spawner.learner("tool")(Program(b"/bin/sh", (), (b"/bin/sh",)))
+    spawned = spawner.spawn(("tool", "-c", "grüße"), MARK)
     spawner.close()
     assert isinstance(spawned, Spawned)
-    assert (spawned.pid, spawned.mark) == (PID, MARK)
+    assert (spawned.pid, spawned.mark, spawned.start) == (PID, MARK, None)
     assert not os.get_blocking(spawned.stdout)
     assert not os.get_inheritable(spawned.stdout)
     os.close(spawned.stdout)
     assert spawn.limits == [(MARK, task_limit)]
-    assert spawn.paths[0].endswith(b"/sh")
-    assert spawn.arguments == [b"sh", b"-c", "grüße".encode()]
+    assert spawn.paths == [b"/bin/sh"]
+    assert spawn.arguments == [b"tool", b"-c", "grüße".encode()]
     assert spawn.setsid
 
 
 # Hazard 15.
-@pytest.mark.parametrize("number", [errno.EAGAIN, errno.ENOMEM, errno.E2BIG, errno.EACCES])
-@pytest.mark.parametrize("lower", [0, 1])
-def test_what_cannot_be_started_says_why_and_leaves_nothing_behind(
-    spawn: FakeSpawn, own: tuple[int, int], number: int, lower: int
+@pytest.mark.parametrize("number", [errno.EAGAIN, errno.ENOMEM, errno.EMFILE])
+async def test_what_is_short_is_said_and_nothing_left_behind(spawner: Spawner, spawn: FakeSpawn, number: int) -> None:
+    spawn.failure = OSError(number, os.strerror(number))
+    for _ in range(2):
+        assert spawner.spawn(("tool",), MARK) == NotStarted(f"cannot start tool: {os.strerror(number)}")
+    assert len(spawn.paths) == 2
+
+
+@pytest.mark.parametrize("number", [errno.E2BIG, errno.EACCES, errno.ETXTBSY, errno.ENOENT])
+async def test_what_fails_is_left_to_the_starter_and_leaves_nothing_behind(
+    spawner: Spawner, spawn: FakeSpawn, number: int
 ) -> None:
     spawn.failure = OSError(number, os.strerror(number))
-    spawner = Spawner((own[0] - lower, own[1]))
-    failed = spawner.spawn(("/bin/sh",), MARK)
-    spawner.close()
-    assert isinstance(failed, NotStarted)
-    assert failed.reason.startswith(f"cannot start /bin/sh: {os.strerror(number)}")
+    for _ in range(2):
+        assert spawner.spawn(("tool",), MARK) is None
+    assert len(spawn.paths) == 1
 
 
-# Hazard 16.
-def test_a_file_that_somebody_still_writes_is_worth_another_attempt(spawn: FakeSpawn, own: tuple[int, int]) -> None:
-    spawn.failure = OSError(errno.ETXTBSY, "Text file busy")
-    spawner = Spawner(own)
-    busy = spawner.spawn(("/bin/sh",), MARK)
-    spawner.close()
-    assert busy == Busy("cannot start /bin/sh: Text file busy")
-
-
-def test_what_is_nowhere_is_not_tried(own: tuple[int, int], spawn: FakeSpawn) -> None:
-    spawner = Spawner(own)
-    failed = spawner.spawn(("no-such-program",), MARK)
-    spawner.close()
-    assert failed == NotStarted("cannot start no-such-program: No such file or directory in PATH")
-    assert spawn.paths == []
+@pytest.mark.parametrize("failure", [MemoryError(), ValueError(), KeyboardInterrupt()])
+async def test_nothing_is_left_behind_whatever_is_raised(
+    spawner: Spawner, spawn: FakeSpawn, failure: BaseException
+) -> None:
+    spawn.failure = failure
+    with pytest.raises(type(failure)):
+        spawner.spawn(("tool",), MARK)
 
 
 # Hazard 15.
-@pytest.mark.usefixtures("spawn")
-def test_without_a_descriptor_for_a_pipe_it_is_not_started_and_says_so(
-    own: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+async def test_without_a_descriptor_for_a_pipe_it_is_not_started_and_says_so(
+    spawner: Spawner, spawn: FakeSpawn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_: int) -> None:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
-    spawner = Spawner(own)
     monkeypatch.setattr(os, "pipe2", refuse)
-    failed = spawner.spawn(("/bin/sh",), MARK)
-    spawner.close()
-    assert failed == NotStarted("cannot start /bin/sh: Too many open files")
+    assert spawner.spawn(("tool",), MARK) == NotStarted("cannot start tool: Too many open files")
+    assert spawn.paths == []
 
 
-def test_the_agent_takes_all_the_descriptors_that_it_may(own: tuple[int, int]) -> None:
+async def test_what_is_found_earlier_in_the_path_by_now_is_not_passed_over(
+    spawner: Spawner, spawn: FakeSpawn, tmp_path: Path
+) -> None:
+    place = tmp_path / "tool"
+    spawner.learner("tool")(Program(b"/bin/sh", (bytes(place),), (b"/bin/sh",)))
+    spawned = spawner.spawn(("tool",), MARK)
+    assert isinstance(spawned, Spawned)
+    os.close(spawned.stdout)
+    place.symlink_to("/nonexistent")
+    assert spawner.spawn(("tool",), MARK) is None
+    assert len(spawn.paths) == 1
+
+
+async def test_a_program_or_an_interpreter_that_is_gone_is_left_to_the_starter(
+    spawner: Spawner, spawn: FakeSpawn, tmp_path: Path
+) -> None:
+    interpreter = Path(made(tmp_path / "interpreter", ""))
+    spawner.learner("tool")(Program(b"/bin/sh", (), (b"/bin/sh", bytes(interpreter))))
+    interpreter.unlink()
+    assert spawner.spawn(("tool",), MARK) is None
+    assert spawn.paths == []
+
+
+async def test_what_was_slow_is_not_started_on_the_event_loop_again(
+    spawner: Spawner, spawn: FakeSpawn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moments = iter([100.0, 100.2])
+    monkeypatch.setattr("execwire.adapters.subprocess.spawn.monotonic", lambda: next(moments))
+    spawned = spawner.spawn(("tool",), MARK)
+    assert isinstance(spawned, Spawned)
+    os.close(spawned.stdout)
+    assert spawner.spawn(("tool",), MARK) is None
+    assert len(spawn.paths) == 1
+
+
+async def test_an_order_says_all_that_is_to_be_the_same_elsewhere(spawner: Spawner, own: Limits) -> None:
+    order = spawner.order(("tööl", "x"), MARK)
+    assert (order.name, order.arguments) == ("tööl".encode(), ["tööl".encode(), b"x"])
+    assert (order.environment, order.search_path, order.mark) == (ENVIRONMENT, b"/bin", MARK)
+    assert order.limits == (own[0] - 1, own[1])
+
+
+def test_the_agent_takes_all_the_descriptors_that_it_may(own: Limits) -> None:
     soft = min(own[0], 512)
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, own[1]))
     try:

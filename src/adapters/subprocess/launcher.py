@@ -1,0 +1,78 @@
+"""How a command is started that is not known to start quickly: through the starter, until there is a process."""
+
+import asyncio
+import errno
+import os
+
+from ...domain.control import TaskControl
+from ...domain.outcome import NotStarted, Outcome, TimedOut
+from .spawn import Spawned, Spawner
+from .start_failure import cannot_start
+from .starter import Starter
+
+MAX_WAIT_SECONDS = 30 * 365 * 24 * 3600.0
+
+
+class Launcher:
+    """Starts commands off the event loop: however long that takes, neither others nor its own deadline wait."""
+
+    def __init__(self, spawner: Spawner, starter: Starter) -> None:
+        """Start by `starter` what `spawner` does not start on the loop."""
+        self._spawner = spawner
+        self._starter = starter
+
+    async def launch(
+        self, command: tuple[str, ...], mark: int, seconds: float | None, control: TaskControl
+    ) -> Spawned | Outcome:
+        """Start `command`; what is returned is the caller's, who lets it `go` if it has a `start`.
+
+        `seconds` is its timeout. Where that passes, or `control` says so, before there is a process, none comes of it.
+        """
+        starting = asyncio.ensure_future(self._start(command, mark))
+        control.on_stop = lambda _: starting.cancel()
+        try:
+            await asyncio.wait({starting}, timeout=None if seconds is None else min(seconds, MAX_WAIT_SECONDS))
+            if starting.done() and control.verdict is None:
+                return starting.result()
+            await _undo(starting)
+        except asyncio.CancelledError:
+            await _undo(starting)
+            raise
+        finally:
+            control.on_stop = None
+        return control.verdict or TimedOut()
+
+    async def _start(self, command: tuple[str, ...], mark: int) -> Spawned | NotStarted:
+        name = command[0]
+        try:
+            reading, writing = os.pipe2(os.O_CLOEXEC)
+            try:
+                os.set_blocking(reading, False)
+                order, learn = self._spawner.order(command, mark), self._spawner.learner(name)
+                start = await self._starter.start(order, writing, learn)
+            except BaseException:
+                os.close(reading)
+                raise
+            finally:
+                os.close(writing)
+        except OSError as error:
+            return NotStarted(cannot_start(name.encode(), error.strerror or str(error)))
+        pid = start.process.result()
+        if pid is None:
+            os.close(reading)
+            return start.failure or NotStarted(cannot_start(name.encode(), os.strerror(errno.EAGAIN)))
+        return Spawned(pid, reading, mark, start)
+
+
+async def _undo(starting: asyncio.Task[Spawned | NotStarted]) -> None:
+    """Let nothing come of a start: its process has not been told to go on."""
+    starting.cancel()
+    while not starting.done():
+        await asyncio.wait({starting})
+    if starting.cancelled():
+        return
+    spawned = starting.result()
+    if isinstance(spawned, Spawned):
+        os.close(spawned.stdout)
+        if spawned.start is not None:
+            spawned.start.close()

@@ -1,0 +1,88 @@
+"""The limits that a task inherits from the moment of its start; the agent's own come back right after it.
+
+Somebody may change the agent's own at any time (prlimit(1)): tasks then get what is still allowed.
+"""
+
+import errno
+import resource
+
+RLIMIT_LOCKS = 10
+"""Its soft limit is a task's mark: Linux does not enforce it. (As in procfs, which the starter does not import.)"""
+Limits = tuple[int, int]
+"""Soft and hard, as getrlimit(2) has them."""
+_REFUSED = (OSError, ValueError)
+"""What Python raises where a limit may not be raised; which of them depends on the call."""
+_CANNOT_MARK = "the agent's hard limit of file locks has been lowered, and tasks are told apart by it"
+
+
+def at_most(wanted: Limits, hard: int) -> Limits:
+    """Return `wanted` as far as a hard limit allows."""
+    if hard == resource.RLIM_INFINITY:
+        return wanted
+    soft_allowed, hard_allowed = (hard if limit == resource.RLIM_INFINITY else min(limit, hard) for limit in wanted)
+    return soft_allowed, hard_allowed
+
+
+class TaskLimits:
+    """Sets a task's mark and its RLIMIT_NOFILE for this process, of which its children inherit them."""
+
+    __slots__ = ("_descriptors", "_own_descriptors", "_own_locks", "_wanted")
+
+    def __init__(self, wanted: Limits) -> None:
+        """Tasks get `wanted` of RLIMIT_NOFILE, or what is allowed of it at their start."""
+        self._wanted = wanted
+        self._own_locks = resource.getrlimit(RLIMIT_LOCKS)
+        self._own_descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._descriptors = at_most(wanted, self._own_descriptors[1])
+
+    def descriptors_now(self) -> Limits:
+        """Return what a task gets of RLIMIT_NOFILE if it starts now."""
+        return at_most(self._wanted, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+
+    def set(self, mark: int) -> None:
+        """Set those of a task; `restore` has to follow, whatever comes. Raises OSError where it cannot be marked."""
+        # prlimit(2) tells in the same call what was before: who is privileged could raise a limit that was lowered.
+        try:
+            before = resource.prlimit(0, RLIMIT_LOCKS, (mark, self._own_locks[1]))
+        except _REFUSED:
+            before = None
+        if before != self._own_locks:
+            self._mark_anew(mark, before or resource.getrlimit(RLIMIT_LOCKS))
+        if self._descriptors != self._own_descriptors:
+            self._set_descriptors()
+
+    def restore(self) -> None:
+        """Put the agent's own limits back, as far as that is still allowed."""
+        try:
+            resource.setrlimit(RLIMIT_LOCKS, self._own_locks)
+            if self._descriptors != self._own_descriptors:
+                resource.setrlimit(resource.RLIMIT_NOFILE, self._own_descriptors)
+        except _REFUSED:
+            self._restore_what_is_allowed()
+
+    def _mark_anew(self, mark: int, before: Limits) -> None:
+        self._own_locks = before
+        if mark > before[1] != resource.RLIM_INFINITY:
+            raise OSError(errno.EPERM, _CANNOT_MARK)
+        resource.setrlimit(RLIMIT_LOCKS, (mark, before[1]))
+
+    def _set_descriptors(self) -> None:
+        if self._own_descriptors[1] == self._wanted[1]:
+            try:
+                before = resource.prlimit(0, resource.RLIMIT_NOFILE, self._descriptors)
+            except _REFUSED:
+                before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        else:
+            # Look first: a hard limit that somebody has raised again, and that is lowered here, would stay so.
+            before = resource.getrlimit(resource.RLIMIT_NOFILE)
+            resource.setrlimit(resource.RLIMIT_NOFILE, at_most(self._wanted, before[1]))
+        if before != self._own_descriptors:
+            self._own_descriptors = before
+            self._descriptors = at_most(self._wanted, before[1])
+            resource.setrlimit(resource.RLIMIT_NOFILE, self._descriptors)
+
+    def _restore_what_is_allowed(self) -> None:
+        for number, own in ((RLIMIT_LOCKS, self._own_locks), (resource.RLIMIT_NOFILE, self._own_descriptors)):
+            _, hard = resource.getrlimit(number)
+            soft, _ = at_most(own, hard)
+            resource.setrlimit(number, (soft, hard))

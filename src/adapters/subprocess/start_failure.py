@@ -1,0 +1,95 @@
+"""Why a program could not be executed, in words that name the file. It may block: never on the event loop."""
+
+import errno
+import os
+
+_BUFFER_BYTES = 256
+"""So much of a script's first line the kernel reads (BINPRM_BUF_SIZE)."""
+MAX_INTERPRETERS = 5
+"""So many scripts in a row may be one another's interpreter (execve(2))."""
+_LOADER = b"the loader that the program names"
+_OF_AN_INTERPRETER = {errno.ENOENT, errno.EACCES, errno.ENOEXEC, errno.ENOTDIR, errno.ETXTBSY}
+
+
+def cannot_start(name: bytes, reason: str) -> str:
+    """Return the whole message, for `name` as the request or the PATH has it."""
+    return f"cannot start {_printable(name)}: {reason}"
+
+
+def describe_failure(error: OSError, executable: bytes) -> str:
+    """Return the system's reason, with what the bare reason does not say."""
+    reason = error.strerror or str(error)
+    number = error.errno
+    chain = interpreters(executable)
+    if number in _OF_AN_INTERPRETER and b"/" in executable:
+        culprit = _culprit(number, executable, chain)
+        if culprit:
+            return f"bad interpreter: {_printable(culprit)}: {reason}{_line_end_hint(culprit)}"
+    # Not by pathlib: there, what may not be looked at is an error, not absent.
+    if number == errno.EACCES and os.path.isdir(executable):  # noqa: PTH112
+        return f"{reason} (it is a directory)"
+    if number == errno.ENOEXEC:
+        return f"{reason} (neither a program for this machine nor a script that begins with #!)"
+    if number == errno.E2BIG:
+        return f"{reason} (see execve(2) for how long arguments and environment may be)"
+    if number == errno.ELOOP and len(chain) > MAX_INTERPRETERS:
+        return f"{reason} (more than {MAX_INTERPRETERS} scripts are one another's interpreter)"
+    return reason
+
+
+def interpreters(executable: bytes) -> list[bytes]:
+    """Return the interpreter of a script, that of the interpreter if it is a script too, and so on.
+
+    The last may be missing. Ends at what is no script, may not be executed or cannot be read, and after one more than
+    the kernel allows.
+    """
+    chain: list[bytes] = []
+    path = executable
+    while len(chain) <= MAX_INTERPRETERS and os.access(path, os.X_OK):
+        interpreter = _interpreter(path)
+        if not interpreter:
+            break
+        chain.append(interpreter)
+        path = interpreter
+    return chain
+
+
+def _culprit(number: int, executable: bytes, chain: list[bytes]) -> bytes:
+    """Return which interpreter the system's reason is about, nothing where it is the program itself."""
+    if number == errno.ENOENT:
+        last = chain[-1] if chain else executable
+        if not os.path.lexists(last):
+            return last if chain else b""
+        # It is there: what is missing is what a binary names, or the target of a link.
+        missing = _LOADER if os.path.exists(last) else last  # noqa: PTH110 -- bytes
+        return missing if chain or missing is _LOADER else b""
+    return chain[-1] if chain else b""
+
+
+def _interpreter(path: bytes) -> bytes:
+    """Return what the first line of a script names, as the kernel reads it: it ends at a blank, and at nothing else."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return b""
+    try:
+        first_line = os.read(descriptor, _BUFFER_BYTES).split(b"\n", 1)[0]
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
+    if not first_line.startswith(b"#!"):
+        return b""
+    words = first_line[2:].split(b"\0", 1)[0].strip(b" \t").replace(b"\t", b" ").split(b" ", 1)
+    return words[0]
+
+
+def _line_end_hint(interpreter: bytes) -> str:
+    if not interpreter.endswith(b"\r"):
+        return ""
+    return " (the script has Windows line ends: its first line ends with a carriage return, shown as \\r)"
+
+
+def _printable(path: bytes) -> str:
+    text = path.decode("utf-8", "replace")
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

@@ -1,0 +1,103 @@
+"""The starter: a program that starts others for one worker, each in a process that becomes the worker's own child.
+
+It is the agent's own Python with little in it (`python -I -S`), touches no file once it runs, and ends when the worker
+does. What it forks, forks once more and ends, so that the worker, a child subreaper (prctl(2)), has the second as its
+child: a leader whose start takes hours is killed, waited for and told by its mark as every other.
+"""
+
+import _socket
+import errno
+import os
+
+from .start_failure import describe_failure
+from .start_task import Reporter, become_task
+
+_DESCRIPTORS = 3
+_INT_BYTES = 4
+
+
+def main(orders_descriptor: int, worker: int) -> None:
+    """Take orders until the worker closes its end; each comes with a channel, a stdout and the order's file."""
+    orders = _socket.socket(fileno=orders_descriptor)
+    space = _socket.CMSG_SPACE(_DESCRIPTORS * _INT_BYTES)
+    while True:
+        data, ancillary, _, _ = orders.recvmsg(1, space, _socket.MSG_CMSG_CLOEXEC)
+        if not data:
+            return
+        received = [descriptor for _, _, items in ancillary for descriptor in memoryview(items).cast("i")]
+        if len(received) == _DESCRIPTORS:
+            _start(orders, received, worker)
+        # Otherwise there was no room for them; the channel's end tells the worker that nothing has come of it.
+        for descriptor in received:
+            os.close(descriptor)
+
+
+def _start(orders: _socket.socket, received: list[int], worker: int) -> None:
+    descriptor, stdout, order_file = received
+    channel = _socket.socket(fileno=descriptor)
+    reporter = Reporter(channel)
+    try:
+        if _fork_child_of_worker():
+            orders.close()
+            _become_task(reporter, stdout, order_file, worker)
+    except OSError as error:
+        _report(reporter, error)
+    channel.detach()
+
+
+def _become_task(reporter: Reporter, stdout: int, order_file: int, worker: int) -> None:
+    """Never return."""
+    try:
+        if os.getppid() == worker:
+            become_task(reporter, stdout, order_file, worker)
+    except Exception as error:  # noqa: BLE001 -- whatever it is: without a report the worker takes it for executed
+        _report(reporter, error)
+    finally:
+        os._exit(1)
+
+
+def _fork_child_of_worker() -> bool:
+    """Return False here, and True in a process whose parent has ended; raises OSError here if there is none."""
+    reading, writing = os.pipe()
+    between = _fork_or_close(reading, writing)
+    if between == 0:
+        _fork_and_end()
+        os.close(writing)
+        os.read(reading, 1)  # end-of-file: the process in between has ended, and the worker is the parent by now
+        os.close(reading)
+        return True
+    os.close(reading)
+    _, status = os.waitpid(between, 0)
+    os.close(writing)
+    number = os.waitstatus_to_exitcode(status)
+    if number:
+        raise OSError(abs(number), os.strerror(abs(number)))
+    return False
+
+
+def _fork_or_close(*descriptors: int) -> int:
+    try:
+        return os.fork()
+    except OSError:
+        for descriptor in descriptors:
+            os.close(descriptor)
+        raise
+
+
+def _fork_and_end() -> None:
+    """Return in a new process; this one ends."""
+    try:
+        if os.fork():
+            os._exit(0)
+    except OSError as error:
+        os._exit(error.errno or errno.EAGAIN)
+
+
+def _report(reporter: Reporter, error: Exception) -> None:
+    if isinstance(error, MemoryError):
+        error = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+    reason = describe_failure(error, b"") if isinstance(error, OSError) else repr(error)
+    try:
+        reporter.fail(b"", reason)
+    except OSError:
+        return  # the worker does not want to know any more

@@ -1,0 +1,116 @@
+"""A program that takes long to start holds up neither other clients nor its own deadline, and nothing comes of it."""
+
+import asyncio
+import shutil
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from agent import Agent, Client, running_agent
+from files import made
+from leases import leased, skip_unless_leases_hold
+from proc import children, descriptors, eventually
+from standing import standing_agent
+
+LATE_SECONDS = 0.5
+"""Generous, on a busy machine; what holds up the event loop here does so for seconds."""
+
+
+@pytest.fixture(scope="module")
+def agent() -> Iterator[Agent]:
+    with standing_agent() as agent:
+        yield agent
+
+
+@pytest.fixture
+async def other(agent: Agent) -> AsyncIterator[Client]:
+    """Another client, whose commands the agent knows."""
+    async with await agent.connect() as client:
+        await client.ask(command=["sleep", "0"])
+        yield client
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> str:
+    skip_unless_leases_hold(tmp_path)
+    return shutil.copy("/bin/sleep", str(tmp_path / "program"))
+
+
+async def assert_punctual(client: Client) -> None:
+    """A timeout of this client is answered in time."""
+    began = time.monotonic()
+    result = await client.ask(command=["sleep", "60"], timeout=100)
+    assert result["error"] == "timeout exceeded"
+    assert time.monotonic() - began < 0.1 + LATE_SECONDS
+
+
+async def assert_times_out_beside(agent: Agent, other: Client, *command: str) -> None:
+    """A command that does not get to start ends at its timeout, and another client notices nothing."""
+    async with await agent.connect() as client:
+        began = time.monotonic()
+        await client.request(command=list(command), timeout=400)
+        for _ in range(3):
+            await assert_punctual(other)
+        result = await client.result()
+        assert time.monotonic() - began < 0.4 + LATE_SECONDS
+    assert (result["exit_code"], result["error"], result["output"]) == (-1, "timeout exceeded", "")
+    assert 400 <= result["duration_ms"] < (0.4 + LATE_SECONDS) * 1000
+
+
+async def test_a_program_that_has_never_been_started(agent: Agent, other: Client, program: str) -> None:
+    with leased(program):
+        await assert_times_out_beside(agent, other, program, "0")
+    assert (await agent.run(program, "0"))["exit_code"] == 0
+
+
+async def test_a_program_that_has_been_started_before(agent: Agent, other: Client, program: str) -> None:
+    for _ in range(2):
+        assert (await agent.run(program, "0"))["exit_code"] == 0
+    with leased(program):
+        await assert_times_out_beside(agent, other, program, "0")
+
+
+async def test_an_interpreter(agent: Agent, other: Client, tmp_path: Path) -> None:
+    skip_unless_leases_hold(tmp_path)
+    interpreter = shutil.copy("/bin/sh", str(tmp_path / "interpreter"))
+    script = made(tmp_path / "script", f"#!{interpreter}\necho hi\n")
+    with leased(interpreter):
+        await assert_times_out_beside(agent, other, script)
+    for _ in range(2):
+        assert (await agent.run(script))["output"] == "hi\n"
+    with leased(interpreter):
+        await assert_times_out_beside(agent, other, script)
+
+
+async def test_without_a_timeout_it_is_waited_for_and_runs(agent: Agent, other: Client, program: str) -> None:
+    async with await agent.connect() as client:
+        with leased(program):
+            await client.request(command=[program, "0"])
+            await assert_punctual(other)
+        result = await client.result()
+    assert (result["exit_code"], result["error"]) == (0, "")
+    assert result["duration_ms"] >= 100
+
+
+async def test_a_client_that_goes_takes_its_start_along_and_nothing_is_left(agent: Agent, program: str) -> None:
+    assert (await agent.run("true"))["exit_code"] == 0
+    before = descriptors(agent.worker)
+    with leased(program):
+        async with await agent.connect() as client:
+            await client.request(command=[program, "0"])
+            await eventually(lambda: children(agent.worker) != [])
+        await eventually(lambda: children(agent.worker) == [])
+    await eventually(lambda: descriptors(agent.worker) == before)
+
+
+async def test_a_stop_of_the_agent_ends_what_has_not_got_to_start(program: str) -> None:
+    async with running_agent("--drain-seconds", "0.2") as agent, await agent.connect() as client:
+        with leased(program):
+            await client.request(command=[program, "0"])
+            await eventually(lambda: children(agent.worker) != [])
+            began = time.monotonic()
+            stopped = asyncio.create_task(agent.stop())
+            assert "stopping" in (await client.result())["error"]
+            assert await stopped == 0
+            assert time.monotonic() - began < 4
