@@ -28,6 +28,11 @@ DEAF = (
 """Ignores and blocks all signals, as nohup(1) and careless parents do for some."""
 GLIBCS_OWN = 1 << 31 | 1 << 32
 """32 and 33 (nptl(7)): posix_spawn(3) of glibc leaves them ignored, and lets nobody name them."""
+OF_THE_AGENT = {
+    "NOTIFY_SOCKET": "/nowhere", "LISTEN_FDS": "1", "LISTEN_PID": "1", "LISTEN_FDNAMES": "x",
+    "WATCHDOG_USEC": "1000000", "WATCHDOG_PID": "1", "MAKEFLAGS": " -j2", "MFLAGS": "-j2",
+    "MAKELEVEL": "1", "EXECWIRE_LOG_LEVEL": "info",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +64,45 @@ async def test_the_environment_is_the_agents_byte_by_byte() -> None:
         whole = await client.ask(command=["env", "-0"])
     assert bytes.fromhex(printed["output"]) == "ü".encode() + b"\xff=\n end"
     seen = dict(entry.partition("=")[::2] for entry in whole["output"].split("\0") if entry)
-    assert seen.keys() == os.environ.keys() | environment.keys()
+    assert seen.keys() == (os.environ.keys() | environment.keys()) - OF_THE_AGENT.keys()
     assert seen["EMPTY"] == ""
     assert seen["PATH"] == os.environ["PATH"]
+
+
+async def test_what_is_said_to_the_agent_alone_is_not_passed_on() -> None:
+    async with running_agent(environment={**OF_THE_AGENT, "MAKE": "kept"}) as agent:
+        names = {entry.partition("=")[0] for entry in (await agent.run("env", "-0"))["output"].split("\0")}
+    assert not names & OF_THE_AGENT.keys()
+    assert "MAKE" in names
+
+
+async def test_what_python_sets_for_itself_is_not_passed_on() -> None:
+    # Without a locale, it sets one (PEP 538).
+    launcher = ("env", "-u", "LC_ALL", "-u", "LANG", "-u", "LC_CTYPE")
+    async with running_agent(launcher=launcher) as agent:
+        for _ in range(2):
+            entries = (await agent.run("env", "-0"))["output"].split("\0")
+            assert [entry for entry in entries if entry.startswith("LC_")] == []
+
+
+async def test_an_environment_that_shells_do_not_make_is_passed_as_execve_takes_it() -> None:
+    # A name twice, of which getenv(3) takes the first; what is no variable; a name that is no text.
+    program = (
+        "import ctypes, os, sys\n"
+        "entries = [b'TWICE=first', b'no variable', b'=no name', b'\\xff\\n=\\xfe', b'TWICE=second']\n"
+        "entries += [name + b'=' + value for name, value in os.environb.items()]\n"
+        "strings = lambda items: (ctypes.c_char_p * (len(items) + 1))(*items)\n"
+        "arguments = [argument.encode() for argument in sys.argv[1:]]\n"
+        "ctypes.CDLL(None).execve(arguments[0], strings(arguments), strings(entries))\n"
+    )
+    async with running_agent(launcher=(sys.executable, "-c", program)) as agent:
+        for _ in range(2):
+            result = await agent.run("sh", "-c", "od -An -v -tx1 /proc/$$/environ")
+            entries = bytes.fromhex(result["output"]).split(b"\0")
+            assert [entry for entry in entries if entry.startswith((b"TWICE", b"no", b"=", b"\xff"))] == [
+                b"TWICE=first",
+                b"\xff\n=\xfe",
+            ]
 
 
 async def test_the_directory_is_the_agents_and_relative_paths_start_there(tmp_path: Path) -> None:

@@ -1,0 +1,43 @@
+"""What tasks get of the agent's environment."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from execwire.adapters.subprocess.environment import parse
+
+
+def test_variables_are_passed_byte_for_byte() -> None:
+    block = b"A=1\0odd\xff\xfe=\x80=\n\x01\0EMPTY=\0"
+    assert parse(block) == {b"A": b"1", b"odd\xff\xfe": b"\x80=\n\x01", b"EMPTY": b""}
+
+
+def test_of_a_name_that_comes_twice_the_first_counts() -> None:
+    assert parse(b"A=first\0A=second\0") == {b"A": b"first"}
+
+
+def test_what_is_no_variable_is_left_out() -> None:
+    assert parse(b"no equals sign\0=no name\0\0A=1") == {b"A": b"1"}
+    assert parse(b"") == {}
+
+
+def test_what_is_meant_for_the_agent_alone_is_left_out() -> None:
+    own = (
+        b"NOTIFY_SOCKET=/run/x", b"LISTEN_FDS=1", b"LISTEN_PID=5", b"LISTEN_FDNAMES=a", b"WATCHDOG_USEC=1",
+        b"WATCHDOG_PID=5", b"MAKEFLAGS=-j", b"MFLAGS=-j", b"MAKELEVEL=1", b"EXECWIRE_PORT=1", b"EXECWIRE_TOKEN=x",
+    )  # fmt: skip
+    assert parse(b"\0".join((*own, b"MAKE=1", b"LISTENER=1", b"execwire_x=1"))) == {
+        b"MAKE": b"1", b"LISTENER": b"1", b"execwire_x": b"1",
+    }  # fmt: skip
+
+
+def test_what_python_adds_for_itself_is_not_among_it() -> None:
+    program = (
+        "import os; from execwire.adapters.subprocess.environment import task_environment as given; "
+        "os.environ['ADDED'] = '1'; print(sorted(given()), 'LC_CTYPE' in os.environ)"
+    )
+    environment = {b"A": b"1", b"PATH": os.environb[b"PATH"], b"\xff": b"\xff"}
+    root = Path(__file__).parents[4]
+    result = subprocess.run([sys.executable, "-c", program], env=environment, cwd=root, capture_output=True, check=True)
+    assert result.stdout == b"[b'A', b'PATH', b'\\xff'] True\n"
