@@ -11,6 +11,7 @@ from fakes import FakeClock
 from execwire.adapters.subprocess.containment import Containment
 from execwire.adapters.subprocess.handling import Handling, Leftovers
 from execwire.adapters.subprocess.leader import Exits, Leader
+from execwire.adapters.subprocess.pipe_discarder import PipeDiscarder
 from execwire.adapters.subprocess.process import Process
 from execwire.adapters.subprocess.spawn import Spawned
 from execwire.adapters.subprocess.spool import Spool
@@ -93,6 +94,7 @@ class Running:
         self.kernel = FakeContainment()
         self.exits = FakeExits()
         self.watch = Watch()
+        self.discarder = PipeDiscarder(self.watch)
         self.spool = Spool(str(folder), 1 << 30, 1 << 30)
         self.control = TaskControl()
         self.writing = -1
@@ -107,7 +109,9 @@ class Running:
     ) -> Process:
         reading, self.writing = os.pipe2(os.O_NONBLOCK)
         containment = cast("Containment", self.kernel)
-        handling = Handling(FakeClock(), containment, leftovers, self.watch, self.exits, self.spool, linger, limit)
+        handling = Handling(
+            FakeClock(), containment, self.discarder, leftovers, self.watch, self.exits, self.spool, linger, limit
+        )
         return Process(Spawned(PID, reading, MARK), timeout, self.control, handling)
 
     def say(self, data: bytes) -> None:
@@ -129,4 +133,5 @@ class Running:
         if self.writing >= 0:
             self.hang_up()
         self.spool.close()
+        self.discarder.close()
         self.watch.close()

@@ -87,10 +87,22 @@ class Capture:
         if self._spooling is not None:
             await self._spooling.finish()
 
+    def release_pipe(self) -> int | None:
+        """Return the pipe, which is the caller's from now on; None at its end, where nobody can write to it any more.
+
+        Once, when at rest, before `collect`.
+        """
+        if self._closed or (self._spooling is not None and self._spooling.closed):
+            return None
+        self._unwatch()
+        pipe, self._pipe = self._pipe, -1
+        return pipe
+
     def collect(self) -> CapturedOutput:
         """Return all that was kept, which is the caller's from now on, and close the pipe; once, and when at rest."""
         self._unwatch()
-        os.close(self._pipe)
+        if self._pipe >= 0:
+            os.close(self._pipe)
         # Whoever is told through this owns the capture: a circle, which would keep both, and the output, until the
         # garbage collector comes by.
         del self._on_end

@@ -16,6 +16,7 @@ from .containment import Containment
 from .handling import Handling, Leftovers
 from .launcher import Launcher
 from .leader import Exits
+from .pipe_discarder import PipeDiscarder
 from .process import Process
 from .spawn import Spawned, Spawner
 from .spool import Spool
@@ -58,6 +59,7 @@ class SubprocessExecutor:
         self._handling = Handling(
             clock=self._clock,
             containment=Containment(),
+            discarder=PipeDiscarder(watch),
             leftovers=settings.leftovers,
             watch=watch,
             exits=Exits(watch),
@@ -86,6 +88,7 @@ class SubprocessExecutor:
         self._spawner.close()
         self._handling.exits.close()
         self._handling.spool.close()
+        self._handling.discarder.close()
         self._handling.watch.close()
 
     async def execute(self, request: TaskRequest, control: TaskControl | None = None) -> Execution:

@@ -6,6 +6,7 @@ from enum import Enum
 from ...domain.ports import Clock
 from .containment import Containment
 from .leader import Exits
+from .pipe_discarder import PipeDiscarder
 from .spool import Spool
 from .watch import Watch
 
@@ -27,6 +28,7 @@ class Handling:
 
     clock: Clock
     containment: Containment
+    discarder: PipeDiscarder
     leftovers: Leftovers
     watch: Watch
     exits: Exits

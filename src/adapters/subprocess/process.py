@@ -140,6 +140,10 @@ class Process:
             elif self._handling.leftovers is Leftovers.KILL:
                 self.leader.signal_group(signal.SIGKILL)
             await self._capture.finish()
+            pipe = None if everything else self._capture.release_pipe()
+            if pipe is not None:
+                # Whoever holds it is meant to live, or dies in a moment.
+                self._handling.discarder.add(pipe)
         except Exception as error:  # noqa: BLE001 -- whoever waits for the end has to hear of it
             self._failure = error
         self._finish()

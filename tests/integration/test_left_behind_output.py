@@ -1,0 +1,113 @@
+"""What is left behind on purpose may go on writing to its stdout, though nobody reads that any more."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from agent import Agent, running_agent
+from proc import descriptors, eventually
+
+WRITES = """
+import fcntl, os, sys, time
+fcntl.fcntl(1, fcntl.F_SETFL, {flags})
+time.sleep({wait})
+for _ in range({times}):
+    os.write(1, b"x" * {size})
+    time.sleep({pause})
+open(sys.argv[1], "w").write("done")
+"""
+"""Goes on writing after its command has been answered, and leaves word if it comes to its end."""
+
+
+def writer(*, flags: int = 0, times: int = 20, size: int = 100, pause: float = 0.1) -> str:
+    return WRITES.format(flags=flags, wait=0.5, times=times, size=size, pause=pause)
+
+
+@pytest.fixture
+def done(tmp_path: Path) -> Path:
+    return tmp_path / "done"
+
+
+@pytest.fixture
+def pids(tmp_path: Path) -> Iterator[Path]:
+    """Where daemons that go on for ever note their pid; they end with the test."""
+    path = tmp_path / "pids"
+    path.touch()
+    yield path
+    for pid in path.read_text().split():
+        try:
+            os.kill(int(pid), signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+
+
+async def leave(agent: Agent, program: str, done: Path, start: str = 'setsid "$@" &', first: str = ":") -> None:
+    """Run a command that says `first` and leaves the program behind."""
+    result = await agent.run("bash", "-c", f"{first}; {start}", "-", sys.executable, "-c", program, str(done))
+    assert (result["exit_code"], result["error"]) == (0, "")
+
+
+def pipes(agent: Agent) -> int:
+    return sum(each.startswith("pipe:") for each in descriptors(agent.worker))
+
+
+async def test_daemons_write_on_into_the_void_and_come_to_their_end(tmp_path: Path) -> None:
+    programs = [
+        writer(),
+        # As much as no pipe holds, and packets.
+        writer(times=6, size=100_000, pause=0),
+        writer(flags=os.O_DIRECT, times=50, size=5000, pause=0.01),
+    ]
+    # Of commands whose output was kept in memory, and in a file.
+    firsts = [":", "head -c 1000000 /dev/zero"]
+    cases = [(program, first) for program in programs for first in firsts]
+    words = [tmp_path / str(number) for number in range(len(cases))]
+    async with running_agent("--linger-ms", "50") as agent:
+        before = pipes(agent)
+        await asyncio.gather(
+            *(leave(agent, program, done, first=first) for (program, first), done in zip(cases, words, strict=True))
+        )
+        await eventually(lambda: all(done.exists() for done in words), 20)
+        # Nobody can write to them any more.
+        await eventually(lambda: pipes(agent) == before)
+
+
+async def test_what_is_kept_of_the_group_writes_on_too(done: Path) -> None:
+    async with running_agent("--linger-ms", "50", "--leftovers", "keep") as agent:
+        await leave(agent, writer(times=5), done, start='"$@" &')
+        await eventually(done.exists)
+
+
+async def test_a_command_that_leaves_nothing_behind_leaves_no_pipe(done: Path) -> None:
+    async with running_agent("--linger-ms", "50") as agent:
+        before = pipes(agent)
+        # Of its group, which is killed.
+        await leave(agent, writer(), done, start='"$@" &')
+        await agent.run("true")
+        await eventually(lambda: pipes(agent) == before)
+        assert not done.exists()
+
+
+async def test_past_a_quarter_of_the_descriptors_the_oldest_pipe_is_closed_and_a_warning_says_so(pids: Path) -> None:
+    daemon = 'setsid bash -c \'echo $$ >> "$0"; exec sleep 600\' "$0" &'
+    async with running_agent(launcher=("prlimit", "--nofile=80:80")) as agent:
+        before = pipes(agent)
+        for _ in range(4):
+            await asyncio.gather(*(agent.run("bash", "-c", daemon, str(pids)) for _ in range(6)))
+        assert len(pids.read_text().split()) == 24
+        assert pipes(agent) == before + 20
+        assert "hold the pipes of their output" in agent.log_text()
+        assert (await agent.run("echo", "well"))["output"] == "well\n"
+
+
+async def test_at_the_agents_stop_the_pipes_close(done: Path) -> None:
+    async with running_agent("--linger-ms", "50") as agent:
+        await leave(agent, f"open({str(done)!r} + '-pid', 'w').write(str(__import__('os').getpid()))\n{writer()}", done)
+        assert await agent.stop() == 0
+    pid = int(Path(f"{done}-pid").read_text())
+    await eventually(lambda: not Path(f"/proc/{pid}/cmdline").exists() or not Path(f"/proc/{pid}/cmdline").read_bytes())
+    assert not done.exists()

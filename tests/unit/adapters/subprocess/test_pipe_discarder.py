@@ -1,0 +1,165 @@
+"""What is written to a pipe that nobody is interested in any more."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import resource
+from collections.abc import AsyncIterator
+
+import pytest
+from proc import eventually, open_descriptors
+from structlog.testing import capture_logs
+from turns import past
+
+from execwire.adapters.subprocess import pipe_discarder
+from execwire.adapters.subprocess.pipe_discarder import DESCRIPTORS_DIVISOR, DISCARD_BYTES, PipeDiscarder
+from execwire.adapters.subprocess.pipe_reader import bytes_in
+from execwire.adapters.subprocess.watch import Watch
+
+PAUSE = 0.005
+
+
+class Discarding:
+    """A PipeDiscarder, and the pipes that it was given."""
+
+    def __init__(self) -> None:
+        self.watch = Watch()
+        self.discarder = PipeDiscarder(self.watch)
+        self.ends: list[tuple[int, int]] = []
+
+    def add(self, capacity: int = DISCARD_BYTES) -> int:
+        """Give it a pipe; return the writing end."""
+        reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, capacity)
+        self.ends.append((reading, writing))
+        self.discarder.add(reading)
+        return writing
+
+    def hang_up(self, writing: int) -> None:
+        self.ends = [ends for ends in self.ends if ends[1] != writing]
+        os.close(writing)
+
+    def close(self) -> None:
+        self.discarder.close()
+        self.watch.close()
+        for _, writing in self.ends:
+            os.close(writing)
+
+
+@pytest.fixture
+async def discarding(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Discarding]:
+    monkeypatch.setattr(pipe_discarder, "INTERVAL_SECONDS", PAUSE)
+    before = open_descriptors()
+    discarding = Discarding()
+    yield discarding
+    discarding.close()
+    assert open_descriptors() == before
+
+
+def fill(writing: int) -> int:
+    """Write until the pipe is full; return how much went in."""
+    written = 0
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            written += os.write(writing, bytes(4096))
+    return written
+
+
+@pytest.mark.parametrize("flags", [0, os.O_DIRECT])
+async def test_a_full_pipe_is_emptied_again_and_again(discarding: Discarding, flags: int) -> None:
+    writing = discarding.add()
+    fcntl.fcntl(writing, fcntl.F_SETFL, os.O_NONBLOCK | flags)
+    for _ in range(3):
+        assert fill(writing) == DISCARD_BYTES
+        await eventually(lambda: bytes_in(writing) == 0)
+
+
+async def test_it_takes_no_more_at_a_time_than_it_may(discarding: Discarding, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipe_discarder, "DISCARD_BYTES", 4096)
+    monkeypatch.setattr(pipe_discarder, "INTERVAL_SECONDS", 0.05)
+    writing = discarding.add()
+    written = fill(writing)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    await eventually(lambda: bytes_in(writing) == 0)
+    assert loop.time() - began >= (written / 4096 - 1) * 0.05
+
+
+async def test_a_pipe_is_closed_when_nobody_can_write_to_it_any_more(discarding: Discarding) -> None:
+    writing = discarding.add()
+    reading = discarding.ends[0][0]
+    fill(writing)
+    discarding.hang_up(writing)
+    await eventually(lambda: reading not in open_descriptors())
+    # Also without a byte in it, and one after the other.
+    for _ in range(3):
+        discarding.hang_up(discarding.add())
+        await eventually(lambda: reading not in open_descriptors())
+
+
+async def test_while_nobody_writes_nobody_is_woken_up(discarding: Discarding, monkeypatch: pytest.MonkeyPatch) -> None:
+    polls = 0
+    polled = discarding.discarder._discard
+
+    def discard() -> None:
+        nonlocal polls
+        polls += 1
+        polled()
+
+    monkeypatch.setattr(PipeDiscarder, "_discard", lambda _: discard())
+    monkeypatch.setattr(pipe_discarder, "INTERVAL_SECONDS", 0.02)
+    writing = discarding.add()
+    await past(0.1)
+    assert polls == 0
+    # Nor by each of a thousand writes.
+    for _ in range(1000):
+        os.write(writing, b"x")
+        await asyncio.sleep(0)
+    await eventually(lambda: bytes_in(writing) == 0)
+    await past(0.1)
+    assert 1 <= polls < 100
+    after = polls
+    await past(0.1)
+    assert polls == after
+
+
+async def test_the_more_it_takes_the_longer_it_pauses(discarding: Discarding, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipe_discarder, "MAX_SHARE", 1e-9)
+    writing = discarding.add()
+    fill(writing)
+    await eventually(lambda: bytes_in(writing) == 0)
+    fill(writing)
+    await past(PAUSE * 10)
+    assert bytes_in(writing) == DISCARD_BYTES
+
+
+async def test_a_pipe_that_was_made_large_is_made_small_again(discarding: Discarding) -> None:
+    writing = discarding.add(1024 * 1024)
+    assert fcntl.fcntl(writing, fcntl.F_GETPIPE_SZ) == DISCARD_BYTES
+
+
+async def test_past_the_bound_the_oldest_is_closed_and_warnings_are_few(
+    discarding: Discarding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (3 * DESCRIPTORS_DIVISOR, 3 * DESCRIPTORS_DIVISOR))
+    with capture_logs() as logs:
+        writing = [discarding.add() for _ in range(5)]
+    for end in writing[:2]:
+        with pytest.raises(BrokenPipeError):
+            os.write(end, b"x")
+    for end in writing[2:]:
+        assert os.write(end, b"x") == 1
+    assert [log["log_level"] for log in logs] == ["warning"]
+
+
+async def test_a_pipe_that_cannot_be_watched_is_closed(discarding: Discarding, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Refusing:
+        def register(self, *_: int) -> None:
+            raise OSError(28, os.strerror(28))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(discarding.discarder, "_epoll", Refusing())
+        writing = discarding.add()
+    with pytest.raises(BrokenPipeError):
+        os.write(writing, b"x")
