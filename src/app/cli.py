@@ -16,6 +16,7 @@ from ..adapters.subprocess import procfs
 from ..adapters.subprocess.environment import task_environment
 from ..adapters.subprocess.family import unknowable
 from ..adapters.subprocess.spawn import mark_limit, raise_descriptor_limit, shield_descriptors
+from ..adapters.tcp.access import Access
 from ..adapters.tcp.listener import address_of, is_loopback, open_listener, open_unix_listener
 from .configuration import ConfigurationError, read_settings
 from .container import Container
@@ -24,7 +25,7 @@ from .options import fail, parser
 from .serve import run
 from .settings import Settings, share
 from .supervisor import Supervisor
-from .users import allowed_users
+from .users import access
 
 STOP_MARGIN_SECONDS = 10.0
 """What stopping may take beyond the drain: killing, and answering clients that read slowly."""
@@ -42,15 +43,15 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         settings = read_settings(config, os.environ, options, warnings.append)
         _check_spool(settings.spool_dir)
-        allowed_users(settings.allow_user)
+        allowed = access(settings)
         _check_marks()
         _check_proc(warnings)
     except ConfigurationError as error:
         fail(str(error))
-    serve(settings, warnings)
+    serve(settings, allowed, warnings)
 
 
-def serve(settings: Settings, warnings: Iterable[str]) -> NoReturn:
+def serve(settings: Settings, allowed: Access, warnings: Iterable[str]) -> NoReturn:
     """Run the agent until it is told to stop; exits with its status. Logs `warnings`, of its configuration, first."""
     descriptor_limit, environment = raise_descriptor_limit(), task_environment()
     # Not sys.stderr, which Python leaves out where descriptor 2 was closed at the start.
@@ -67,6 +68,7 @@ def serve(settings: Settings, warnings: Iterable[str]) -> NoReturn:
             container = Container(
                 settings=share(settings),
                 listeners=listeners,
+                access=allowed,
                 descriptor_limit=descriptor_limit,
                 environment=environment,
             )

@@ -18,7 +18,6 @@ from .admission import Admission
 from .drain import Drain
 from .run_task import RunTask
 from .settings import MIB, Settings
-from .users import allowed_users
 
 IN_FLIGHT_BYTES = 64 * MIB
 """Of request lines of one connection."""
@@ -57,10 +56,9 @@ def _surroundings(settings: Settings, intake: TaskIntake, clock: Clock) -> Surro
     )
 
 
-def _door(settings: Settings) -> Door:
-    users = allowed_users(settings.allow_user)
+def _door(settings: Settings, access: Access) -> Door:
     return Door(
-        access=Access(users, remote=settings.insecure_bind),
+        access=access,
         max_connections=settings.max_connections,
         accepts_at_once=BURST if settings.workers == 1 else 1,
     )
@@ -71,6 +69,7 @@ class Container(DeclarativeContainer):
 
     settings: Provider[Settings] = Dependency(instance_of=Settings, default=Settings())
     listeners: Provider[tuple[socket.socket, ...]] = Dependency(instance_of=tuple)
+    access: Provider[Access] = Dependency(instance_of=Access)
     descriptor_limit: Provider[tuple[int, int]] = Dependency(instance_of=tuple)
     environment: Provider[dict[bytes, bytes]] = Singleton(task_environment)
 
@@ -82,5 +81,5 @@ class Container(DeclarativeContainer):
     runner: Provider[TaskRunner] = Singleton(RunTask, drain, clock)
     intake: Provider[TaskIntake] = Singleton(_admission, runner, settings)
     server: Provider[TcpServer] = Singleton(
-        TcpServer, listeners, Callable(_surroundings, settings, intake, clock), Callable(_door, settings)
+        TcpServer, listeners, Callable(_surroundings, settings, intake, clock), Callable(_door, settings, access)
     )

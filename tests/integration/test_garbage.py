@@ -10,6 +10,7 @@ from proc import eventually
 from execwire.adapters.subprocess.capture import Capture
 from execwire.adapters.subprocess.executor import SubprocessExecutor
 from execwire.adapters.subprocess.process import Process
+from execwire.adapters.tcp.access import Access
 from execwire.adapters.tcp.connection import Connection
 from execwire.adapters.tcp.exchanges import Exchanges
 from execwire.adapters.tcp.framing import LineFramer
@@ -18,7 +19,6 @@ from execwire.adapters.tcp.liveness import Liveness
 from execwire.adapters.tcp.outbox import Outbox
 from execwire.adapters.tcp.valve import Valve
 from execwire.app.container import Container
-from execwire.app.settings import Settings
 from execwire.domain.task import TaskRequest
 
 
@@ -57,7 +57,7 @@ async def test_a_client_that_has_gone_takes_no_memory_until_the_collector_comes_
     # Hazard 26.
     listener = open_listener("127.0.0.1", 0)
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)
-    container = Container(settings=Settings(), listeners=(listener,), descriptor_limit=limit)
+    container = Container(listeners=(listener,), access=Access(None), descriptor_limit=limit)
     executor, server = container.executor(), container.server()
     assert isinstance(executor, SubprocessExecutor)
     gc.collect()

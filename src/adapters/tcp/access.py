@@ -11,11 +11,12 @@ ROOT = 0
 class Access:
     """The users that are let in, by number; None lets in everybody.
 
-    `remote` lets in clients of other hosts, of whom nothing can be known.
+    `remote` lets in clients of other hosts, of whom nothing can be known. `unmapped` is the number that tells nobody.
     """
 
     users: frozenset[int] | None
     remote: bool = False
+    unmapped: int | None = None
 
     def refusal(self, peer: Peer) -> str | None:
         """Return why a client that has just been accepted may not send requests, None if it may.
@@ -23,9 +24,14 @@ class Access:
         Root may where it has connected itself, that is by a Unix socket. Of a TCP socket only its creator is known, and
         many a service creates sockets as root and hands them to processes of other users.
         """
-        if self.users is None or peer.user in self.users or (peer.attested and peer.user == ROOT):
+        if self.users is None or (self.remote and not peer.is_local):
             return None
-        if self.remote and not peer.is_local:
+        if peer.user is not None and peer.user == self.unmapped:
+            return (
+                "refused: your user is not mapped into the agent's user namespace, where it cannot be told from others;"
+                " map it, or start the agent with --allow-user '*' to let in all"
+            )
+        if peer.user in self.users or (peer.attested and peer.user == ROOT):
             return None
         if peer.user is None:
             return (

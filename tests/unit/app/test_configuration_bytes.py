@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from execwire.app.configuration import ConfigurationError, read_settings
-from execwire.app.users import allowed_users
+from execwire.app.users import access
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_a_file_of_any_bytes_is_complained_of_in_one_line(tmp_path: Path, conten
     config.write_bytes(content)
     if b"allow_user" in content:
         with pytest.raises(ConfigurationError, match="--allow-user"):
-            allowed_users(read_settings(config, {}, {}).allow_user)
+            access(read_settings(config, {}, {}))
     else:
         with pytest.raises(ConfigurationError, match=str(config)) as error:
             read_settings(config, {}, {})

@@ -8,6 +8,7 @@ from fakes import FakeClock, FakeTaskExecutor
 
 from execwire.adapters.clock import SystemClock
 from execwire.adapters.subprocess.executor import SubprocessExecutor
+from execwire.adapters.tcp.access import Access
 from execwire.app.container import Container
 from execwire.app.settings import Settings
 
@@ -28,7 +29,7 @@ def providers(container: Container) -> dict[str, Provider[object]]:
 
 
 async def test_every_provider_can_be_built_and_building_opens_nothing(listener: socket.socket) -> None:
-    container = Container(listeners=(listener,), descriptor_limit=(64, 64))
+    container = Container(listeners=(listener,), access=Access(None), descriptor_limit=(64, 64))
     before = descriptors()
     built = {name: provider() for name, provider in providers(container).items()}
     assert descriptors() == before
@@ -39,7 +40,7 @@ async def test_every_provider_can_be_built_and_building_opens_nothing(listener: 
 
 
 async def test_everybody_who_asks_gets_the_same_part(listener: socket.socket) -> None:
-    container = Container(listeners=(listener,), descriptor_limit=(64, 64))
+    container = Container(listeners=(listener,), access=Access(None), descriptor_limit=(64, 64))
     for name, provider in providers(container).items():
         assert provider() is provider(), name
 

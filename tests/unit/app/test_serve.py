@@ -11,6 +11,7 @@ from proc import eventually
 from structlog.testing import capture_logs
 from turns import settle
 
+from execwire.adapters.tcp.access import Access
 from execwire.app.container import Container
 from execwire.app.serve import Orders, serve
 from execwire.app.settings import Settings
@@ -42,7 +43,11 @@ class Worker:
         self.happened: list[str] = []
         self.executor = OpenedExecutor(self.happened)
         self.container = Container(
-            executor=self.executor, clock=self.executor.clock, listeners=(), settings=Settings(drain_seconds=60.0)
+            executor=self.executor,
+            clock=self.executor.clock,
+            listeners=(),
+            access=Access(None),
+            settings=Settings(drain_seconds=60.0),
         )
         self.reading, self.writing = os.pipe()
         self.orders = Orders(self.reading)
@@ -161,7 +166,7 @@ async def test_what_nobody_has_caught_is_logged() -> None:
 async def test_an_executor_that_needs_no_opening_is_taken_as_it_is() -> None:
     reading, writing = os.pipe()
     clock = FakeClock()
-    container = Container(executor=FakeTaskExecutor(clock), clock=clock, listeners=())
+    container = Container(executor=FakeTaskExecutor(clock), clock=clock, listeners=(), access=Access(None))
     orders = Orders(reading)
     async with asyncio.timeout(BOUND_SECONDS):
         await serve(container, orders, orders.stop.set)

@@ -36,6 +36,15 @@ def test_on_a_unix_socket_root_is_let_in_and_another_user_is_not() -> None:
     assert "user 1001" in str(Access(USERS).refusal(FakePeer(user=THEIRS, attested=True)))
 
 
+@pytest.mark.parametrize("attested", [True, False])
+def test_a_number_that_stands_for_all_who_are_not_mapped_is_never_advised_nor_let_in(*, attested: bool) -> None:
+    for users in (USERS, USERS | {65534}):
+        reason = Access(users, unmapped=65534).refusal(FakePeer(user=65534, attested=attested))
+        assert reason is not None
+        assert "not mapped into the agent's user namespace" in reason
+        assert "65534" not in reason
+
+
 @pytest.mark.parametrize("remote", [True, False])
 def test_a_local_client_of_whom_nobody_knows_whose_it_is_is_refused(*, remote: bool) -> None:
     reason = Access(USERS, remote=remote).refusal(FakePeer())

@@ -1,0 +1,50 @@
+"""Hazard 33: in a user namespace all users who are not mapped into it are shown by one number, 65534."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from agent import running_agent
+from strangers import ASK_AND_READ_A_LINE, STRANGER, as_stranger
+from user_namespaces import in_user_namespace
+
+SHOWN = int(Path("/proc/sys/kernel/overflowuid").read_text(encoding="ascii"))
+AS_ROOT_INSIDE = (0, f"0 {STRANGER} 1")
+AS_NOBODY_INSIDE = (SHOWN, f"{SHOWN} {STRANGER} 1")
+NO_MAP = (SHOWN, "")
+ECHO = json.dumps({"command": ["echo", "hi"]})
+
+
+async def test_only_who_is_mapped_is_told_from_others_and_that_number_is_not_advised() -> None:
+    async with running_agent(launcher=in_user_namespace(*AS_ROOT_INSIDE)) as agent:
+        # He is the agent's own user; this process's, root, is not mapped.
+        answer = json.loads(await as_stranger(ASK_AND_READ_A_LINE, str(agent.port), ECHO))
+        assert (answer["output"], answer["error"]) == ("hi\n", "")
+        refused = (await agent.run("echo", "hi"))["error"]
+        assert "not mapped into the agent's user namespace" in refused
+        assert str(SHOWN) not in refused
+
+
+@pytest.mark.parametrize(
+    ("inside", "options", "words"),
+    [
+        (AS_ROOT_INSIDE, ["--allow-user", str(SHOWN)], f"--allow-user {SHOWN}: {SHOWN} stands for every user"),
+        (AS_NOBODY_INSIDE, [], f"own user, {SHOWN}, stands for every user"),
+        (AS_NOBODY_INSIDE, ["--allow-user", "0"], f"own user, {SHOWN}, stands for every user"),
+        (NO_MAP, [], f"own user, {SHOWN}, stands for every user"),
+    ],
+)
+def test_an_agent_that_would_let_in_everybody_unasked_ends_with_a_line(
+    inside: tuple[int, str], options: list[str], words: str
+) -> None:
+    command = (*in_user_namespace(*inside), sys.executable, "-m", "execwire", "serve", "--port", "0", *options)
+    run = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
+    assert (run.returncode, run.stdout, run.stderr.count("\n")) == (2, "", 1)
+    assert words in run.stderr
+
+
+async def test_where_everybody_is_let_in_it_serves_whatever_its_own_number() -> None:
+    async with running_agent("--allow-user", "*", launcher=in_user_namespace(*AS_NOBODY_INSIDE)) as agent:
+        assert (await agent.run("echo", "hi"))["output"] == "hi\n"

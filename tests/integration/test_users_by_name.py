@@ -1,0 +1,36 @@
+"""A user who is let in by name, where the name is gone when a worker is started again."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+from agent import running_agent
+from proc import eventually
+from strangers import ASK_AND_READ_A_LINE, STRANGER, as_stranger, only_root
+
+NAMES = """
+import os, pwd
+real = pwd.getpwnam
+def getpwnam(name):
+    if name == "execwire-guest" and os.path.exists(os.environ["GUEST"]):
+        return pwd.struct_passwd((name, "x", int(os.environ["GUEST_ID"]), 0, "", "/", "/bin/sh"))
+    return real(name)
+pwd.getpwnam = getpwnam
+"""
+
+
+@only_root
+async def test_a_name_is_looked_up_once_and_never_by_a_worker(tmp_path: Path) -> None:
+    guest = tmp_path / "guest"
+    guest.touch()
+    (tmp_path / "sitecustomize.py").write_text(NAMES)
+    environment = {"PYTHONPATH": str(tmp_path), "GUEST": str(guest), "GUEST_ID": str(STRANGER)}
+    async with running_agent("--allow-user", "execwire-guest", environment=environment) as agent:
+        guest.unlink()
+        first = agent.worker
+        os.kill(first, signal.SIGKILL)
+        await eventually(lambda: agent.workers not in ([], [first]))
+        request = json.dumps({"command": ["echo", "hi"]})
+        answer = json.loads(await as_stranger(ASK_AND_READ_A_LINE, str(agent.port), request))
+        assert (answer["output"], answer["error"]) == ("hi\n", "")
