@@ -18,6 +18,13 @@ from proc import children, command_line, is_alive
 
 START_SECONDS = 20.0
 ANSWER_SECONDS = 60.0
+_OPEN_TO_ITS_USER = """
+from execwire.app import cli
+cli.forbid_dumps = lambda: None
+cli.main()
+"""
+PROGRAM = ("-m", "execwire") if os.geteuid() == 0 else ("-c", _OPEN_TO_ITS_USER)
+"""Tests look into the descriptors of the agent, for which an ordinary user needs one that may be traced."""
 
 
 class Agent:
@@ -123,7 +130,7 @@ async def running_agent(
         log = Path(folder) / "log"
         with log.open("wb") as stderr:
             process = await asyncio.create_subprocess_exec(
-                *launcher, sys.executable, "-m", "execwire", "serve", "--port", "0", *options,
+                *launcher, sys.executable, *PROGRAM, "serve", "--port", "0", *options,
                 stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=stderr,
                 env={**os.environ, **(environment or {})},
             )  # fmt: skip
@@ -133,8 +140,8 @@ async def running_agent(
             yield agent
         finally:
             if process.returncode is None:
-                process.send_signal(signal.SIGTERM)
-                process.send_signal(signal.SIGTERM)
+                for number in (signal.SIGQUIT, signal.SIGTERM):
+                    process.send_signal(number)
                 try:
                     async with asyncio.timeout(START_SECONDS):
                         await process.wait()

@@ -1,6 +1,7 @@
 """What every test gets: a loop in which nothing may be lost."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -12,6 +13,12 @@ from hypothesis import settings
 settings.register_profile("quick", max_examples=60, deadline=None, database=None)
 settings.register_profile("deep", max_examples=5000, deadline=None)
 settings.load_profile("quick")
+
+
+for _number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGINT):
+    # An agent that is started with one of them ignored, as from a background job or under nohup(1), leaves it ignored.
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)

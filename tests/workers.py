@@ -8,17 +8,17 @@ from dataclasses import dataclass
 import pytest
 from process_table import ProcessTable
 
-from execwire.app import orphans, stop_signals, supervisor
+from execwire.app import orphans, restarts, stop_signals, supervisor
 from execwire.app import worker as worker_module
 from execwire.app.supervisor import Supervisor
-from execwire.app.worker import STOP
+from execwire.app.worker import READY
 
 LONG = 60.0
 
 
 def obeys(system: "FakeSystem", worker: "FakeWorker") -> None:
-    """End in good order at the first STOP."""
-    if STOP in worker.orders:
+    """End in good order when told to."""
+    if worker.orders:
         system.end(worker)
 
 
@@ -29,6 +29,7 @@ class FakeWorker:
     pid: int
     reading: int
     given_by: int
+    ready: int
     life: int = -1
     accepts: bool = True
     status: int = 0
@@ -48,6 +49,7 @@ class FakeSystem:
     WNOHANG, O_NONBLOCK, O_CLOEXEC = os.WNOHANG, os.O_NONBLOCK, os.O_CLOEXEC
     close = staticmethod(os.close)
     read = staticmethod(os.read)
+    set_blocking = staticmethod(os.set_blocking)
     waitstatus_to_exitcode = staticmethod(os.waitstatus_to_exitcode)
 
     def __init__(self, *lives: Life) -> None:
@@ -56,12 +58,15 @@ class FakeSystem:
         self.getpid = self.table.getpid
         # Those that have not been reaped, and all that there ever were, by pid.
         self.workers: list[FakeWorker] = []
+        self.played: list[FakeWorker] = []
         self.forked: list[int] = []
         self.killed: list[int] = []
         self.handled: dict[int, object] = {}
         # Of fork and of pidfd_open, each for one call.
         self.refusals: list[OSError] = []
         self.pidfd_refusals: list[OSError] = []
+        # Called when one accepts and lives.
+        self.on_accept: Callable[[], object] = lambda: None
         self._pipes: list[tuple[int, int]] = []
         self._signals: list[int] = []
         self._wakeup = -1
@@ -77,8 +82,11 @@ class FakeSystem:
         monkeypatch.setattr(supervisor, "become_subreaper", lambda: None)
         monkeypatch.setattr(signal, "signal", self.handled.__setitem__)
         monkeypatch.setattr(signal, "set_wakeup_fd", self.wake)
-        for name in ("BACKOFF_SECONDS", "RETRY_SECONDS", "TICK_SECONDS"):
+        monkeypatch.setattr(signal, "getsignal", self.handled.get)
+        for name in ("BACKOFF_TICK_SECONDS", "TICK_SECONDS"):
             monkeypatch.setattr(supervisor, name, 0.001)
+        for name in ("BACKOFF_SECONDS", "RETRY_SECONDS", "MAX_PAUSE_SECONDS"):
+            monkeypatch.setattr(restarts, name, 0.001)
         monkeypatch.setattr(orphans, "PAUSE_SECONDS", 0.001)
 
     def wake(self, descriptor: int, *, warn_on_full_buffer: bool) -> None:
@@ -94,14 +102,21 @@ class FakeSystem:
         if self.refusals:
             raise self.refusals.pop(0)
         (orders, given_by), (_, ready) = self._pipes[-2:]
-        worker = FakeWorker(self.table.start(), os.dup(orders), given_by)
+        worker = FakeWorker(self.table.start(), os.dup(orders), given_by, ready)
         self.workers.append(worker)
+        self.played.append(worker)
         self.forked.append(worker.pid)
         live = self.lives.pop(0) if len(self.lives) > 1 else self.lives[0]
         live(self, worker)
         if worker.accepts:
-            os.write(ready, b"!")
+            self.accept(worker)
+            self.on_accept()
         return worker.pid
+
+    def accept(self, worker: FakeWorker) -> None:
+        """Have it say that it accepts."""
+        worker.accepts = False
+        os.write(worker.ready, READY)
 
     def write(self, descriptor: int, data: bytes) -> int:
         written = os.write(descriptor, data)
@@ -173,7 +188,22 @@ def lives(_: FakeSystem, worker: FakeWorker) -> None:
 
 
 def dies(system: FakeSystem, worker: FakeWorker) -> None:
+    """Crash right after having accepted."""
+    if worker.accepts:
+        system.accept(worker)
     system.end(worker, signal.SIGSEGV)
+
+
+def is_killed(system: FakeSystem, worker: FakeWorker) -> None:
+    """Be killed from outside right after having accepted."""
+    system.accept(worker)
+    system.end(worker, signal.SIGKILL)
+
+
+def fails(system: FakeSystem, worker: FakeWorker) -> None:
+    """Say why it cannot start, and end."""
+    os.write(worker.ready, b"no more of it")
+    system.end(worker, 1 << 8)
 
 
 class Run:
@@ -185,8 +215,16 @@ class Run:
         self.ready = 0
 
     def until_stopped(self, *numbers: int) -> int:
+        """Run; once it is ready and one of the workers lives, it gets these signals, by default SIGTERM."""
+
         def stop() -> None:
-            self.ready += 1
             self.system.send(*(numbers or (signal.SIGTERM,)))
 
-        return self.supervisor.run(stop)
+        def ready() -> None:
+            self.ready += 1
+            if self.system.table.alive:
+                stop()
+            else:
+                self.system.on_accept = stop
+
+        return self.supervisor.run(ready)

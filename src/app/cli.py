@@ -11,21 +11,25 @@ from typing import NoReturn
 
 import structlog
 
-from ..adapters.stderr import StderrNow, StderrWriter
+from .. import __version__
+from ..adapters.stderr import StderrNow
 from ..adapters.subprocess import procfs
+from ..adapters.subprocess.dumps import forbid_dumps
 from ..adapters.subprocess.environment import task_environment
-from ..adapters.subprocess.family import unknowable
-from ..adapters.subprocess.spawn import mark_limit, raise_descriptor_limit, shield_descriptors
+from ..adapters.subprocess.spawn import raise_descriptor_limit, shield_descriptors
 from ..adapters.tcp.access import Access
 from ..adapters.tcp.listener import address_of, is_loopback, open_listener, open_unix_listener
 from .configuration import ConfigurationError, read_settings
 from .container import Container
+from .descriptors import fit, max_descriptors
 from .logs import configure_logging
 from .options import fail, parser
-from .serve import run
 from .settings import Settings, share
+from .stop_signals import ignore_signals
 from .supervisor import Supervisor
+from .system_check import NEEDS, SOCK_DIAG, Need, missing
 from .users import access
+from .worker_main import worker_main
 
 STOP_MARGIN_SECONDS = 10.0
 """What stopping may take beyond the drain: killing, and answering clients that read slowly."""
@@ -38,22 +42,26 @@ def main(arguments: list[str] | None = None) -> None:
         parser().print_help()
         return
     config: Path | None = options.pop("config", None)
+    ignore_signals()
+    _require(NEEDS)
     shield_descriptors()
     warnings: list[str] = []
     try:
         settings = read_settings(config, os.environ, options, warnings.append)
         _check_spool(settings.spool_dir)
         allowed = access(settings)
-        _check_marks()
-        _check_proc(warnings)
+        _warn_of_proc(warnings)
     except ConfigurationError as error:
         fail(str(error))
+    if allowed.users is not None:
+        _require((SOCK_DIAG,))
     serve(settings, allowed, warnings)
 
 
 def serve(settings: Settings, allowed: Access, warnings: Iterable[str]) -> NoReturn:
     """Run the agent until it is told to stop; exits with its status. Logs `warnings`, of its configuration, first."""
     descriptor_limit, environment = raise_descriptor_limit(), task_environment()
+    forbid_dumps()
     # Not sys.stderr, which Python leaves out where descriptor 2 was closed at the start.
     terminal = os.isatty(2)
     configure_logging(settings.log_level, StderrNow(), terminal=terminal)
@@ -61,34 +69,44 @@ def serve(settings: Settings, allowed: Access, warnings: Iterable[str]) -> NoRet
         structlog.get_logger().warning(warning)
     listeners = _listen(settings)
 
+    def build() -> Container:
+        return Container(
+            settings=fit(share(settings), max_descriptors()),
+            listeners=listeners,
+            access=allowed,
+            descriptor_limit=descriptor_limit,
+            environment=environment,
+        )
+
     def work(orders: int, ready: int) -> int:
-        writer = StderrWriter()
-        configure_logging(settings.log_level, writer, terminal=terminal)
-        try:
-            container = Container(
-                settings=share(settings),
-                listeners=listeners,
-                access=allowed,
-                descriptor_limit=descriptor_limit,
-                environment=environment,
-            )
-            run(container, orders, ready)
-        except Exception:  # noqa: BLE001 -- told by the log, which cannot block, instead of by a traceback, which can
-            structlog.get_logger().exception("the worker failed")
-            return 1
-        finally:
-            writer.close()
-        return 0
+        return worker_main(build, settings.log_level, orders, ready, terminal=terminal)
 
     def announce() -> None:
-        addresses = [address_of(listener) for listener in listeners]
-        structlog.get_logger().info(f"listening on {' and '.join(addresses)}", workers=settings.workers)
+        _say_limits(settings)
+        addresses = " and ".join(address_of(listener) for listener in listeners)
+        structlog.get_logger().info(
+            f"listening on {addresses}", workers=settings.workers, pid=os.getpid(), version=__version__
+        )
 
     supervisor = Supervisor(settings.workers, work, settings.drain_seconds + STOP_MARGIN_SECONDS)
     status = supervisor.run(announce)
     if settings.unix:
         Path(settings.unix).unlink(missing_ok=True)
+    if supervisor.start_failure:
+        fail(f"cannot start: {supervisor.start_failure}")
     sys.exit(status)
+
+
+def _say_limits(settings: Settings) -> None:
+    mine, limit = share(settings), max_descriptors()
+    fitting = fit(mine, limit)
+    if fitting != mine:
+        structlog.get_logger().info(
+            "limits lowered to what the limit of open files has room for; raise it with ulimit -n or LimitNOFILE=",
+            open_files=limit,
+            max_connections=fitting.max_connections * settings.workers,
+            max_running=fitting.max_running * settings.workers,
+        )
 
 
 def _listen(settings: Settings) -> tuple[socket.socket, ...]:
@@ -109,19 +127,13 @@ def _listen(settings: Settings) -> tuple[socket.socket, ...]:
     return tuple(listeners)
 
 
-def _check_marks() -> None:
-    limit = mark_limit()
-    if limit is not None:
-        raise ConfigurationError(
-            f"tasks are marked by their limit of file locks, whose hard limit is only {limit} here; "
-            "start the agent with it unlimited (ulimit -H -x unlimited, or LimitLOCKS=infinity for systemd)"
-        )
+def _require(needs: Iterable[Need]) -> None:
+    lacking = missing(needs)
+    if lacking is not None:
+        fail(lacking)
 
 
-def _check_proc(warnings: list[str]) -> None:
-    reason = unknowable()
-    if reason is not None:
-        raise ConfigurationError(f"the processes of tasks cannot be found: {reason}")
+def _warn_of_proc(warnings: list[str]) -> None:
     if not procfs.lists_children():
         warnings.append(
             "this kernel lists no children (CONFIG_PROC_CHILDREN); /proc is scanned instead, which is slower"

@@ -19,7 +19,9 @@ the file over the defaults. EXECWIRE_CONFIG names the file where --config does n
 1MiB, 2GiB.
 
 SIGTERM, SIGINT or SIGHUP stops the agent: no new requests; running tasks get --drain-seconds and are then
-killed; every request that was accepted is answered. A second signal kills what runs at once.
+killed; every request that was accepted is answered. A second SIGTERM or SIGINT, 0.5 s or more after the
+first, kills what runs at once, and so does SIGQUIT at any time. A signal that was ignored at the start (nohup)
+stays ignored.
 """
 
 

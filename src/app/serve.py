@@ -11,8 +11,10 @@ from typing import Any, Self
 import structlog
 import uvloop
 
+from ..adapters.subprocess.leader import signal_name
 from .container import Container
 from .memory import hand_back
+from .stop_signals import unused_signals_reported
 from .worker import HURRY
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
@@ -24,14 +26,14 @@ HURRIED_SECONDS = 0.5
 """The same, from the order to hurry."""
 
 
-def run(container: Container, orders: int, ready: int) -> None:
-    """Serve until a stop has been ordered and obeyed; `orders` and `ready` are as Supervisor's `work` takes them."""
+def run(container: Container, orders: int, on_accepting: Callable[[], object]) -> None:
+    """Serve until a stop has been ordered and obeyed; `orders` is as Supervisor's `work` takes it."""
     # What is alive now stays alive: no collection has to look at it again. Per task nearly everything goes by itself.
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(container, Orders(orders), lambda: os.write(ready, b"!")))
+        runner.run(serve(container, Orders(orders), on_accepting))
 
 
 class Orders:
@@ -71,6 +73,7 @@ async def serve(container: Container, orders: Orders, on_accepting: Callable[[],
     executor, drain, server = container.executor(), container.drain(), container.server()
     async with AsyncExitStack() as stack:
         stack.enter_context(orders)
+        stack.enter_context(unused_signals_reported(_report_unused))
         if isinstance(executor, AbstractAsyncContextManager):
             await stack.enter_async_context(executor)
         await stack.enter_async_context(server)
@@ -103,6 +106,10 @@ def _when(event: asyncio.Event, then: Callable[[], object]) -> Generator[None, N
         yield
     finally:
         waiting.cancel()
+
+
+def _report_unused(number: int) -> None:
+    _log.info("signal ignored: it means nothing to the agent", signal=signal_name(number))
 
 
 def _printable(context: dict[str, Any]) -> dict[str, Any]:

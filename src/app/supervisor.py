@@ -4,6 +4,7 @@ It does nothing else, so that little can end it. Orders go to a worker through a
 supervisor has died; the signals of a terminal or a service manager, which reach all processes, are obeyed here alone.
 """
 
+import math
 import os
 import selectors
 import signal
@@ -13,28 +14,29 @@ from collections.abc import Callable
 import structlog
 
 from ..adapters.subprocess.descent import Descent
+from ..adapters.subprocess.leader import signal_name
 from ..adapters.subprocess.subreaper import become_subreaper
 from .orphans import Orphans
-from .stop_signals import StopSignals
-from .worker import HURRY, STOP, Worker, start_worker
+from .restarts import Restarts
+from .stop_signals import HURRY_AFTER_SECONDS, HURRY_SIGNALS, KILL_SIGNAL, UNUSED_SIGNALS, StopSignals
+from .worker import FAILED, HURRY, STOP, Worker, start_worker
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
-YOUNG_SECONDS = 1.0
-MAX_YOUNG_DEATHS = 5
-"""So many workers in a row that died right after their start are no accident."""
-BACKOFF_SECONDS = 0.05
-RETRY_SECONDS = 1.0
+READY_SECONDS = 60.0
+"""In which a worker accepts, or it is killed."""
+HURRIED_STOP_SECONDS = 10.0
+"""In which a worker ends once what runs is to be killed, or it is killed itself."""
+BACKOFF_TICK_SECONDS = 0.05
 TICK_SECONDS = 0.5
-FAILED = 1
 _NO_MARK = 0
 
 
 class Supervisor:
     """Runs `work` in forked processes until told to stop.
 
-    `work` takes the descriptor from which its orders are read and one to which it writes a byte when it accepts; what
-    it returns is the exit status of its process, 0 after a stop in good order.
+    `work` takes the descriptor from which its orders are read and one to which it writes READY when it accepts, or why
+    it cannot; what it returns is the exit status of its process, 0 after a stop in good order.
     """
 
     def __init__(self, count: int, work: Callable[[int, int], int], stop_seconds: float) -> None:
@@ -46,11 +48,14 @@ class Supervisor:
         self._descent = Descent()
         self._orphans = Orphans(self._descent)
         self._workers: dict[int, Worker] = {}
-        # When to start the workers that are missing.
-        self._start_at = 0.0
-        self._young_deaths = 0
+        self._restarts = Restarts()
+        # When the stop was first asked for, and when workers that have not ended by then are killed.
         self._stop_at: float | None = None
+        self._kill_at = math.inf
+        self._hurried = False
         self._status = 0
+        self.start_failure = ""
+        """Why the first worker could not be started, which has ended the agent."""
 
     def run(self, on_ready: Callable[[], None]) -> int:
         """Supervise to the end and return the exit status; `on_ready` is called once, when the first worker accepts."""
@@ -71,24 +76,31 @@ class Supervisor:
 
     @property
     def _tick(self) -> float:
-        return TICK_SECONDS if len(self._workers) == self._count or self._stop_at is not None else BACKOFF_SECONDS
+        complete = len(self._workers) == self._count or self._stop_at is not None
+        return TICK_SECONDS if complete else BACKOFF_TICK_SECONDS
 
     def _keep_up(self) -> None:
         now = time.monotonic()
-        while self._stop_at is None and len(self._workers) < self._count and now >= self._start_at:
+        while self._stop_at is None and len(self._workers) < self._count and now >= self._restarts.due_at:
             self._try_to_start()
-        if self._stop_at is not None and now >= self._stop_at + self._stop_seconds:
+        for worker in self._workers.values():
+            if not (worker.accepts or worker.killed) and now >= worker.started_at + READY_SECONDS:
+                _log.error("a worker is not ready in time; killed", pid=worker.pid, seconds=READY_SECONDS)
+                worker.failure = worker.failure or f"it was not ready within {READY_SECONDS:.0f} s"
+                worker.kill()
+        if now >= self._kill_at:
             for worker in self._workers.values():
                 _log.error("a worker does not stop; killed", pid=worker.pid)
                 worker.kill()
-            self._stop_at = now
+            self._kill_at = math.inf
 
     def _try_to_start(self) -> None:
         try:
             self._start()
         except OSError as error:
-            _log.error("cannot start a worker; trying again", reason=error.strerror)
-            self._start_at = time.monotonic() + RETRY_SECONDS
+            self._start_failed(f"{error.strerror}, where a process is to be started")
+        except MemoryError:
+            self._start_failed("out of memory")
 
     def _start(self) -> None:
         worker = start_worker(self._work, self._let_go)
@@ -105,43 +117,68 @@ class Supervisor:
         self._selector.close()
 
     def _hear(self, worker: Worker) -> None:
-        if worker.pid not in self._workers:
-            return  # buried a moment ago, in the same round of events
+        if worker.ready not in self._selector.get_map():
+            return  # heard or buried a moment ago, in the same round of events
         self._selector.unregister(worker.ready)
-        if os.read(worker.ready, 1) and self._on_ready is not None:
+        worker.hear()
+        if not worker.accepts:
+            return
+        self._restarts.accepted()
+        if self._on_ready is not None:
             self._on_ready()
             self._on_ready = None
 
+    def _start_failed(self, reason: str) -> None:
+        if self._on_ready is None:
+            pause = self._restarts.failed()
+            _log.error("cannot start a worker; trying again", reason=reason, seconds=pause)
+        elif self._stop_at is None:
+            # Nobody has been served yet, and whoever starts the agent looks on.
+            self.start_failure = reason
+            self._status = FAILED
+            self._stop(hurry=True)
+
     def _bury(self, worker: Worker) -> None:
+        self._hear(worker)
         del self._workers[worker.pid]
         _, wait_status = os.waitpid(worker.pid, 0)
-        for descriptor in {worker.pidfd, worker.ready} & self._selector.get_map().keys():
-            self._selector.unregister(descriptor)
+        self._selector.unregister(worker.pidfd)
         worker.close()
         self._descent.release(worker.pid)
         status = os.waitstatus_to_exitcode(wait_status)
         if self._stop_at is not None and status == 0:
             return
         self._orphans.begin()
-        young = time.monotonic() - worker.started_at < YOUNG_SECONDS
-        self._young_deaths = self._young_deaths + 1 if young else 0
-        _log.error("a worker died", pid=worker.pid, status=status, restart=self._stop_at is None)
+        how = f"exit status {status}" if status >= 0 else signal_name(-status)
+        if self._stop_at is None and not worker.accepts:
+            self._start_failed(worker.failure or f"it ended at its start: {how}")
+            return
+        _log.error("a worker died", pid=worker.pid, status=status, how=how, restart=self._stop_at is None)
         if self._stop_at is not None:
             self._status = FAILED
-        elif self._young_deaths >= MAX_YOUNG_DEATHS:
+            return
+        self._restarts.died(worker.started_at, status)
+        if self._restarts.given_up:
             self._status = FAILED
-            _log.error("giving up: workers die right after their start", deaths=self._young_deaths)
-            self._stop("repeated deaths")
-        else:
-            self._start_at = time.monotonic() + BACKOFF_SECONDS * (2**self._young_deaths - 1)
+            _log.error("giving up: workers die right after their start")
+            self._stop(hurry=False)
 
     def _heed(self) -> None:
-        for name in self._signals.read():
-            self._stop(name)
+        for number in self._signals.read():
+            name, now = signal_name(number), time.monotonic()
+            if number in UNUSED_SIGNALS:
+                _log.info("signal ignored: it means nothing to the agent", signal=name)
+                continue
+            late = self._stop_at is not None and now >= self._stop_at + HURRY_AFTER_SECONDS
+            hurry = number == KILL_SIGNAL or (late and number in HURRY_SIGNALS)
+            if not self._hurried and (hurry or self._stop_at is None):
+                _log.info("stopping", reason=name, now=hurry)
+                self._stop(hurry=hurry)
 
-    def _stop(self, reason: str) -> None:
-        order = STOP if self._stop_at is None else HURRY
-        self._stop_at = self._stop_at or time.monotonic()
-        _log.info("stopping", reason=reason, now=order is HURRY)
+    def _stop(self, *, hurry: bool) -> None:
+        now = time.monotonic()
+        self._hurried = hurry
+        self._stop_at = now if self._stop_at is None else self._stop_at
+        self._kill_at = min(self._kill_at, now + (HURRIED_STOP_SECONDS if hurry else self._stop_seconds))
         for worker in self._workers.values():
-            worker.tell(order)
+            worker.tell(HURRY if hurry else STOP)

@@ -38,10 +38,15 @@ async def open_at_rest(agent: Agent) -> list[str]:
     return found
 
 
+SAME_LIMITS = ("prlimit", "--nofile=4096:4096")
+"""Soft and hard limit the same: the agent has nothing to put back for tasks, so what a test sets stays."""
+
+
 async def test_without_a_descriptor_for_a_pipe_a_task_fails_and_no_other_survives_its_timeout(tmp_path: Path) -> None:
     trees = [sleeper(tmp_path) for _ in range(60)]
-    async with running_agent(launcher=("prlimit", "--nofile=64:64")) as agent:
+    async with running_agent(launcher=SAME_LIMITS) as agent:
         before = await open_at_rest(agent)
+        limit_descriptors(agent.worker, 64)
 
         async with await agent.connect() as client:
             for tree in trees:
@@ -53,8 +58,9 @@ async def test_without_a_descriptor_for_a_pipe_a_task_fails_and_no_other_survive
 
 
 async def test_without_a_descriptor_for_a_client_it_waits_until_there_is_one() -> None:
-    async with running_agent(launcher=("prlimit", "--nofile=64:64")) as agent:
+    async with running_agent(launcher=SAME_LIMITS) as agent:
         before = await open_at_rest(agent)
+        limit_descriptors(agent.worker, 64)
         clients = [await agent.connect() for _ in range(70)]
         await eventually(lambda: "cannot accept clients for now" in agent.log_text())
         late = asyncio.create_task(clients[-1].ask(command=["echo", "late"]))
@@ -111,6 +117,25 @@ async def test_without_memory_a_task_fails() -> None:
         assert reason(result) == "Cannot allocate memory"
         assert agent.worker == worker
         await assert_all_is_well(agent, before)
+
+
+async def test_tasks_wait_for_descriptors_instead_of_failing() -> None:
+    async with running_agent(launcher=("prlimit", "--nofile=128:128")) as agent, await agent.connect() as client:
+        before = descriptors(agent.worker)
+        assert '"max_running": 14' in agent.log_text()
+        # Each with all that a task can need: a pipe, a pidfd and a spool file.
+        command = ["sh", "-c", "head -c 500000 /dev/zero; sleep 0.05"]
+        for _ in range(60):
+            await client.request(command=command)
+        results = [await client.result() for _ in range(60)]
+        assert {(result["error"], len(result["output"])) for result in results} == {("", 500_000)}
+        await eventually(lambda: descriptors(agent.worker) == before)
+
+
+def limit_descriptors(pid: int, count: int) -> None:
+    """Let a process have no more than `count` descriptors, whatever it was started with."""
+    _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (count, hard))
 
 
 def limit_memory(pid: int, size: int) -> None:

@@ -1,10 +1,17 @@
 """The signals that stop the agent, as they really come: several at once, and in the middle of anything."""
 
 import asyncio
+import os
 import signal
 import sys
+from pathlib import Path
 
+import pytest
 from agent import running_agent
+from proc import eventually, is_alive
+from trees import sleeper
+
+from execwire.app.stop_signals import IGNORED_SIGNALS, UNUSED_SIGNALS
 
 # Each line of the log is interrupted by the next signal: a handler that waited for the line's lock would never end.
 INTERRUPTED = """
@@ -12,7 +19,7 @@ import os, signal
 from execwire.app.logs import configure_logging
 from execwire.app.supervisor import Supervisor
 
-signals = [signal.SIGHUP, signal.SIGINT, signal.SIGTERM]
+signals = [signal.SIGHUP, signal.SIGINT, signal.SIGQUIT]
 
 class Interrupted:
     def write(self, text):
@@ -52,4 +59,60 @@ async def test_a_flood_of_stop_signals_stops_the_agent_like_one() -> None:
         for _ in range(100):
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 agent.process.send_signal(number)
+        assert await agent.stop() == 0
+
+
+async def test_no_signal_that_means_nothing_ends_a_process_of_the_agent_or_a_task(tmp_path: Path) -> None:
+    tree = sleeper(tmp_path)
+    async with running_agent() as agent, await agent.connect() as client:
+        await client.request(command=list(tree.command))
+        await eventually(lambda: bool(tree.written))
+        alive = {agent.pid, agent.worker, *tree.alive}
+        for number in (*UNUSED_SIGNALS, *IGNORED_SIGNALS):
+            for pid in (agent.pid, agent.worker):
+                os.kill(pid, number)
+        await eventually(lambda: agent.log_text().count("signal ignored") == 2 * len(UNUSED_SIGNALS))
+        assert (await agent.run("echo", "well"))["output"] == "well\n"
+        assert {agent.pid, agent.worker, *tree.alive} == alive
+
+
+@pytest.mark.parametrize("number", [signal.SIGABRT, signal.SIGSEGV, signal.SIGSYS])
+async def test_a_fault_of_the_supervisor_or_a_worker_takes_the_tasks_along(tmp_path: Path, number: int) -> None:
+    first, second = sleeper(tmp_path, "first"), sleeper(tmp_path, "second")
+    async with running_agent(launcher=("prlimit", "--core=0")) as agent:
+        async with await agent.connect() as client:
+            await client.request(command=list(first.command))
+            await eventually(lambda: bool(first.written))
+            os.kill(agent.worker, number)
+            await eventually(lambda: not first.alive)
+        await eventually(lambda: len(agent.workers) == 1)
+        async with await agent.connect() as client:
+            await client.request(command=list(second.command))
+            await eventually(lambda: bool(second.written))
+            worker = agent.worker
+            os.kill(agent.pid, number)
+            await eventually(lambda: not second.alive and not is_alive(worker))
+        assert await agent.process.wait() == -number
+
+
+async def test_under_nohup_the_end_of_the_session_does_not_end_the_agent() -> None:
+    async with running_agent(launcher=("nohup",)) as agent:
+        agent.process.send_signal(signal.SIGHUP)
+        agent.process.send_signal(signal.SIGUSR1)
+        await eventually(lambda: "signal ignored" in agent.log_text())
+        assert (await agent.run("echo", "well"))["output"] == "well\n"
+        assert "stopping" not in agent.log_text()
+
+
+async def test_in_the_background_of_a_script_ctrl_c_does_not_end_the_agent() -> None:
+    # POSIX: what a shell without job control starts with & has SIGINT and SIGQUIT ignored.
+    async with running_agent(launcher=("sh", "-c", "trap '' INT QUIT; exec \"$@\"", "sh")) as agent:
+        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1):
+            agent.process.send_signal(number)
+        await eventually(lambda: "signal ignored" in agent.log_text())
+        assert (await agent.run("echo", "well"))["output"] == "well\n"
+        # And a task gets what is by default all the same.
+        result = await agent.run("grep", "SigIgn", "/proc/self/status")
+        ignored = int(result["output"].split()[1], 16)
+        assert not any(ignored & 1 << number - 1 for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTTOU))
         assert await agent.stop() == 0

@@ -45,8 +45,9 @@ async def supervised(folder: Path, kind: str, count: int = 1, seconds: float = 1
     log = folder / "log"
     with log.open("wb") as stderr:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", PROGRAM, kind, str(count), str(seconds), stderr=stderr
-        )
+            sys.executable, "-m", PROGRAM, kind, str(count), str(seconds), stderr=stderr,
+            env={**os.environ, "COUNT": str(folder / "count")},
+        )  # fmt: skip
     try:
         yield Supervised(process, log)
     finally:
@@ -111,3 +112,34 @@ async def test_a_stop_while_a_worker_waits_for_its_restart_starts_none(tmp_path:
         supervisor.process.terminate()
         assert await supervisor.status() == 0
         assert len(supervisor.logged("a worker died")) == 4
+
+
+async def test_what_fails_in_a_forked_process_before_it_is_a_worker_ends_that_process(tmp_path: Path) -> None:
+    async with supervised(tmp_path, "fail-before-work") as supervisor:
+        # Nobody but the supervisor supervises.
+        assert await supervisor.status() == 1
+        assert [line["reason"] for line in supervisor.logged("not started")] == ["it ended at its start: exit status 1"]
+        assert len(supervisor.logged("a worker failed")) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"), [("fail", "no more of it"), ("die-at-start", "it ended at its start: exit status 7")]
+)
+async def test_a_first_worker_that_cannot_be_started_ends_the_agent_with_its_reason(
+    tmp_path: Path, kind: str, reason: str
+) -> None:
+    async with supervised(tmp_path, kind, 3) as supervisor:
+        assert await supervisor.status() == 1
+        assert [line["reason"] for line in supervisor.logged("not started")] == [reason]
+
+
+async def test_a_shortage_while_a_worker_is_started_again_is_waited_out(tmp_path: Path) -> None:
+    async with supervised(tmp_path, "fail-again") as supervisor:
+        await eventually(lambda: bool(supervisor.logged("ready")))
+        os.kill(supervisor.workers[0], signal.SIGKILL)
+        # Three fail, after 0.1, 0.2 and 0.4 s the next one is tried.
+        await eventually(lambda: (tmp_path / "count").stat().st_size == 5)
+        supervisor.process.terminate()
+        assert await supervisor.status() == 0
+        failures = supervisor.logged("cannot start a worker; trying again")
+        assert [line["reason"] for line in failures] == ["no more of it"] * 3

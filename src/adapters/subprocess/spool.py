@@ -97,7 +97,10 @@ class Spool:
     """Makes spool files and moves bytes into them. A slow disk holds up the tasks that spool, and nobody else."""
 
     def __init__(self, directory: str, max_bytes: int, max_held: int) -> None:
-        """Keep up to `max_bytes` in files under `directory`, and up to `max_held` in memory before it comes to that."""
+        """Keep up to `max_bytes` in files under `directory`, and up to `max_held` in memory before it comes to that.
+
+        Raises RuntimeError where the system refuses a thread.
+        """
         self.directory = directory
         self.disk = Budget(max_bytes)
         self.memory = Budget(max_held)
@@ -111,8 +114,13 @@ class Spool:
             self._readers.put(PipeReader())
         # All at once and now: later the system may refuse a thread, in the middle of somebody's output.
         together = threading.Barrier(THREADS)
-        for _ in range(THREADS):
-            self._threads.submit(together.wait)
+        try:
+            for _ in range(THREADS):
+                self._threads.submit(together.wait)
+        except RuntimeError:
+            # Refused (pthread_create(3)): those that were had would wait for the others for ever.
+            together.abort()
+            raise
 
     def open(self) -> BinaryIO:
         """Return a new file without a name, which is gone when it is closed, however that comes; raises OSError."""

@@ -5,14 +5,23 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from proc import eventually
 
-from execwire.app.stop_signals import STOP_SIGNALS, StopSignals
+from execwire.app.stop_signals import (
+    CAUGHT_SIGNALS,
+    IGNORED_SIGNALS,
+    KILL_SIGNAL,
+    STOP_SIGNALS,
+    UNUSED_SIGNALS,
+    StopSignals,
+    unused_signals_reported,
+)
 
 
 @pytest.fixture
 def signals() -> Iterator[StopSignals]:
     """Listening in this very process, as it was before afterwards."""
-    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    before = {number: signal.getsignal(number) for number in CAUGHT_SIGNALS}
     signals = StopSignals()
     yield signals
     signal.set_wakeup_fd(-1)
@@ -34,7 +43,7 @@ def test_they_can_be_read_in_the_order_in_which_they_came(signals: StopSignals) 
     for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
         signal.raise_signal(number)
     assert is_readable(signals.descriptor)
-    assert signals.read() == ["SIGHUP", "SIGTERM", "SIGINT", "SIGTERM"]
+    assert signals.read() == [signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGTERM]
     assert not is_readable(signals.descriptor)
     close(signals)
 
@@ -43,15 +52,58 @@ def test_more_of_them_than_fit_are_no_trouble(signals: StopSignals) -> None:
     size = fcntl.fcntl(signals.descriptor, fcntl.F_SETPIPE_SZ, 4096)
     for _ in range(size + 10):
         signal.raise_signal(signal.SIGTERM)
-    assert set(signals.read()) == {"SIGTERM"}
+    assert set(signals.read()) == {signal.SIGTERM}
     close(signals)
 
 
 def test_a_worker_leaves_them_to_its_parent(signals: StopSignals) -> None:
     signals.ignore()
-    for number in STOP_SIGNALS:
+    for number in (*STOP_SIGNALS, KILL_SIGNAL):
         assert signal.getsignal(number) == signal.SIG_IGN
         signal.raise_signal(number)
     assert signal.set_wakeup_fd(-1) == -1
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(signals.descriptor)
+
+
+def test_every_signal_that_can_be_caught_and_would_end_the_agent_is_caught_or_ignored() -> None:
+    # signal(7): these alone do nothing by default, stop a process, cannot be caught, or are a fault of its own.
+    nothing = {signal.SIGCHLD, signal.SIGCONT, signal.SIGURG, signal.SIGWINCH}
+    stops = {signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN}
+    faults = {
+        signal.SIGSEGV,
+        signal.SIGBUS,
+        signal.SIGFPE,
+        signal.SIGILL,
+        signal.SIGABRT,
+        signal.SIGTRAP,
+        signal.SIGSYS,
+    }
+    rest = signal.valid_signals() - nothing - stops - faults - {signal.SIGKILL}
+    assert rest == {*CAUGHT_SIGNALS} | IGNORED_SIGNALS
+
+
+def test_what_was_ignored_at_the_start_stays_ignored() -> None:
+    before = {number: signal.getsignal(number) for number in CAUGHT_SIGNALS}
+    try:
+        for number in CAUGHT_SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        signals = StopSignals()
+        assert {signal.getsignal(number) for number in CAUGHT_SIGNALS} == {signal.SIG_IGN}
+        for number in CAUGHT_SIGNALS:
+            signal.raise_signal(number)
+        assert not is_readable(signals.descriptor)
+        close(signals)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+async def test_unused_signals_are_reported_by_the_loop_and_then_as_before() -> None:
+    before = {number: signal.getsignal(number) for number in UNUSED_SIGNALS}
+    reported: list[int] = []
+    with unused_signals_reported(reported.append):
+        for number in UNUSED_SIGNALS:
+            signal.raise_signal(number)
+        await eventually(lambda: set(reported) == set(UNUSED_SIGNALS))
+    assert {number: signal.getsignal(number) for number in UNUSED_SIGNALS} == before

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 from proc import open_descriptors
 from structlog.testing import capture_logs
-from workers import FakeSystem, FakeWorker, Run, dies, lives
+from workers import LONG, FakeSystem, FakeWorker, Run, dies, lives
 
-from execwire.app import supervisor
-from execwire.app.supervisor import FAILED
-from execwire.app.worker import HURRY, STOP
+from execwire.app import restarts, supervisor
+from execwire.app.stop_signals import UNUSED_SIGNALS
+from execwire.app.worker import FAILED, HURRY, STOP
 
 
 @pytest.fixture
@@ -44,25 +44,63 @@ def test_a_worker_that_fails_while_stopping_makes_the_stop_a_failure(system: Fak
     assert len(system.forked) == 1
 
 
-@pytest.mark.parametrize("numbers", [(signal.SIGTERM, signal.SIGINT), (signal.SIGHUP, signal.SIGHUP)])
-def test_a_second_signal_is_an_order_to_hurry(system: FakeSystem, numbers: tuple[int, int]) -> None:
-    orders: list[bytes] = []
-
-    def is_slow(_: FakeSystem, worker: FakeWorker) -> None:
-        worker.on_order = end_when_hurried
+def is_slow(_: FakeSystem, worker: FakeWorker) -> None:
+    """End only when that is to be at once."""
 
     def end_when_hurried(system: FakeSystem, worker: FakeWorker) -> None:
         if HURRY in worker.orders:
-            orders.append(worker.orders)
             system.end(worker)
 
+    worker.on_order = end_when_hurried
+
+
+@pytest.mark.parametrize(
+    "numbers", [(signal.SIGTERM, signal.SIGINT), (signal.SIGINT, signal.SIGINT), (signal.SIGHUP, signal.SIGTERM)]
+)
+def test_a_second_signal_is_an_order_to_hurry(
+    system: FakeSystem, monkeypatch: pytest.MonkeyPatch, numbers: tuple[int, int]
+) -> None:
+    monkeypatch.setattr(supervisor, "HURRY_AFTER_SECONDS", 0.0)
     system.live(is_slow)
     with capture_logs() as logs:
         assert Run(system, 2).until_stopped(*numbers) == 0
-    assert orders == [STOP + HURRY] * 2
+    assert [worker.orders for worker in system.played] == [STOP + HURRY] * 2
     assert [(log["reason"], log["now"]) for log in logs if log["event"] == "stopping"] == [
         (signal.Signals(numbers[0]).name, False), (signal.Signals(numbers[1]).name, True)
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("seconds", "numbers"),
+    [(LONG, (signal.SIGTERM, signal.SIGTERM)), (LONG, (signal.SIGINT, signal.SIGTERM)), (0.0, (signal.SIGHUP,) * 3)],
+)
+def test_signals_right_after_one_another_are_one_and_sighup_never_hurries(
+    system: FakeSystem, monkeypatch: pytest.MonkeyPatch, seconds: float, numbers: tuple[int, ...]
+) -> None:
+    monkeypatch.setattr(supervisor, "HURRY_AFTER_SECONDS", seconds)
+    with capture_logs() as logs:
+        assert Run(system, 2).until_stopped(*numbers) == 0
+    assert [worker.orders for worker in system.played] == [STOP] * 2
+    assert [log["now"] for log in logs if log["event"] == "stopping"] == [False]
+
+
+@pytest.mark.parametrize(
+    "numbers", [(signal.SIGQUIT,), (signal.SIGQUIT, signal.SIGTERM, signal.SIGQUIT), (signal.SIGTERM, signal.SIGQUIT)]
+)
+def test_sigquit_kills_what_runs_at_any_time(system: FakeSystem, numbers: tuple[int, ...]) -> None:
+    system.live(is_slow)
+    with capture_logs() as logs:
+        assert Run(system).until_stopped(*numbers) == 0
+    assert HURRY in system.played[0].orders
+    assert [log["now"] for log in logs if log["event"] == "stopping"][-1:] == [True]
+
+
+def test_signals_that_mean_nothing_are_logged_and_change_nothing(system: FakeSystem) -> None:
+    with capture_logs() as logs:
+        assert Run(system).until_stopped(*UNUSED_SIGNALS, signal.SIGTERM) == 0
+    ignored = [log["signal"] for log in logs if log["event"].startswith("signal ignored")]
+    assert len(set(ignored)) == len(ignored) == len(UNUSED_SIGNALS)
+    assert {"SIGUSR1", "SIGALRM", "SIGIO", "SIGRTMIN", "SIGRTMIN+1"} <= set(ignored)
 
 
 def test_a_worker_that_does_not_stop_in_time_is_killed(system: FakeSystem) -> None:
@@ -92,7 +130,7 @@ def test_a_worker_that_dies_as_it_is_told_to_stop_is_no_trouble(system: FakeSyst
 def test_a_stop_while_a_worker_waits_for_its_restart_starts_none(
     system: FakeSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervisor, "BACKOFF_SECONDS", 1000.0)
+    monkeypatch.setattr(restarts, "BACKOFF_SECONDS", 1000.0)
 
     run = Run(system)
 

@@ -4,21 +4,27 @@ import errno
 import os
 import signal
 from collections.abc import Iterator
+from typing import NoReturn
 
 import pytest
 from proc import open_descriptors
 
 from execwire.app import worker
-from execwire.app.stop_signals import STOP_SIGNALS
-from execwire.app.worker import HURRY, STOP, start_worker
+from execwire.app.stop_signals import CAUGHT_SIGNALS
+from execwire.app.worker import FAILED, HURRY, STOP, start_worker
 
 PID = 4711
+
+
+class ExitedError(BaseException):
+    """Stands for the end of the process: nothing below it is run."""
 
 
 class FakeFork:
     """What `worker` uses of the module os; a fork returns `pid`, which is 0 on the worker's own side."""
 
     read, write, close = staticmethod(os.read), staticmethod(os.write), staticmethod(os.close)
+    set_blocking = staticmethod(os.set_blocking)
 
     def __init__(self, pid: int = PID) -> None:
         self.pid = pid
@@ -31,10 +37,10 @@ class FakeFork:
         self.left = 2
         self.pipes: list[tuple[int, int]] = []
         self.ended: list[tuple[str, int, int]] = []
-        self.blocked: set[signal.Signals] = set()
+        self.blocked: set[int] = set()
 
     def fork(self) -> int:
-        self.blocked = {signal.Signals(number) for number in signal.pthread_sigmask(signal.SIG_BLOCK, ())}
+        self.blocked = {*signal.pthread_sigmask(signal.SIG_BLOCK, ())}
         if self.fork_refusal is not None:
             raise self.fork_refusal
         if self.copying:
@@ -53,6 +59,9 @@ class FakeFork:
             raise self.watch_refusal
         return os.open(os.devnull, os.O_RDONLY)
 
+    def _exit(self, status: int) -> NoReturn:
+        raise ExitedError(status)
+
     def kill(self, pid: int, number: int) -> None:
         self.ended.append(("kill", pid, number))
 
@@ -61,7 +70,7 @@ class FakeFork:
 
 
 def blocked() -> set[int]:
-    return {*signal.pthread_sigmask(signal.SIG_BLOCK, ())} & {*STOP_SIGNALS}
+    return {*signal.pthread_sigmask(signal.SIG_BLOCK, ())} & {*CAUGHT_SIGNALS}
 
 
 @pytest.fixture(autouse=True)
@@ -129,15 +138,36 @@ def test_a_worker_lets_go_of_what_is_the_supervisors_and_exits_with_what_its_wor
         os.close(ready)
         return 3
 
-    with pytest.raises(SystemExit) as end:
+    with pytest.raises(ExitedError) as end:
         start_worker(work, let_go)
-    assert end.value.code == 3
-    assert seen == [{*STOP_SIGNALS}, set()]
+    assert end.value.args == (3,)
+    assert seen == [{*CAUGHT_SIGNALS}, set()]
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "broken"), MemoryError(), SystemExit(0), KeyboardInterrupt()])
+@pytest.mark.parametrize("fails_early", [True, False])
+def test_whatever_fails_in_the_forked_process_it_never_returns_into_the_supervisors_code(
+    fork: FakeFork, error: BaseException, *, fails_early: bool
+) -> None:
+    fork.pid = 0
+
+    def let_go() -> None:
+        if fails_early:
+            raise error
+
+    def work(_orders: int, _ready: int) -> int:
+        raise error
+
+    with pytest.raises(ExitedError) as end:
+        start_worker(work, let_go)
+    assert end.value.args == (FAILED,)
+    for descriptor in (fork.pipes[0][0], fork.pipes[1][1]):
+        os.close(descriptor)
 
 
 def test_no_stop_signal_gets_between_the_fork_and_what_the_worker_makes_of_it(fork: FakeFork) -> None:
     start_worker(no_work, unheld).close()
-    assert {*STOP_SIGNALS} <= fork.blocked
+    assert {*CAUGHT_SIGNALS} <= fork.blocked
 
 
 # Hazard 15.

@@ -1,0 +1,125 @@
+"""What the agent needs of the system and has not: one line that says so before it listens, and status 2."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from strangers import becoming, skip_unless_he_can_run_an_agent
+
+AS_NOBODY_ELSE = becoming(54316)
+"""A user with no other process: the limit of processes is the user's."""
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+
+# Refuses system calls by number, with EPERM as old container runtimes do; then becomes the command.
+# A classic BPF program, see seccomp(2) and the kernel's seccomp_filter: load the number, compare, return.
+FORBID = """
+import ctypes, os, struct, sys
+numbers, command = sys.argv[1].split(","), sys.argv[2:]
+program = struct.pack("=HBBI", 0x20, 0, 0, 0)
+for number in numbers:
+    program += struct.pack("=HBBI", 0x15, 0, 1, int(number)) + struct.pack("=HBBI", 0x06, 0, 0, 0x00050001)
+program += struct.pack("=HBBI", 0x06, 0, 0, 0x7FFF0000)
+buffer = ctypes.create_string_buffer(program)
+filter = struct.pack("@HP", len(program) // 8, ctypes.addressof(buffer))
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.prctl(38, 1, 0, 0, 0) == 0, "PR_SET_NO_NEW_PRIVS"
+assert libc.prctl(22, 2, ctypes.create_string_buffer(filter), 0, 0) == 0, "PR_SET_SECCOMP"
+os.execv(command[0], command)
+"""
+PIDFD_SEND_SIGNAL, PIDFD_OPEN = 424, 434
+"""The same on all architectures."""
+BY_MACHINE = {
+    "x86_64": {"waitid": 247, "eventfd2": 290, "setsid": 112, "prlimit64": 302},
+    "aarch64": {"waitid": 95, "eventfd2": 19, "setsid": 157, "prlimit64": 261},
+}
+
+
+async def refusal(*launcher: str, options: tuple[str, ...] = ()) -> str:
+    """Start an agent by `launcher`, which must end by itself; return the one line that it says."""
+    process = await asyncio.create_subprocess_exec(
+        *launcher, sys.executable, "-m", "execwire", "serve", "--port", "0", *options,
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(20):
+            output, errors = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    said = errors.decode()
+    assert (process.returncode, output, said.count("\n")) == (2, b"", 1), said
+    assert said.startswith("execwire: ")
+    return said
+
+
+def without(*numbers: int) -> tuple[str, ...]:
+    return (sys.executable, "-c", FORBID, ",".join(map(str, numbers)))
+
+
+@pytest.mark.parametrize("number", [PIDFD_OPEN, PIDFD_SEND_SIGNAL])
+async def test_a_sandbox_that_forbids_pidfds_is_said(number: int) -> None:
+    said = await refusal(*without(number))
+    assert "pidfd_open(2)" in said
+    assert "Operation not permitted" in said
+    assert "seccomp" in said
+
+
+@pytest.mark.skipif(os.uname().machine not in BY_MACHINE, reason="its system call numbers are not known here")
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("waitid", "waitid(2)"),
+        ("eventfd2", "eventfd(2)"),
+        ("setsid", "posix_spawn(3)"),
+    ],
+)
+async def test_a_sandbox_that_forbids_what_a_task_takes_is_said(name: str, what: str) -> None:
+    said = await refusal(*without(BY_MACHINE[os.uname().machine][name]))
+    assert what in said
+    assert "Operation not permitted" in said
+
+
+@pytest.mark.parametrize("limit", [8, 20, 63])
+async def test_too_few_descriptors_are_said(limit: int) -> None:
+    said = await refusal("prlimit", f"--nofile={limit}:{limit}")
+    assert f"the hard limit is {limit}" in said
+    assert "ulimit -n" in said
+
+
+async def test_a_limit_of_file_locks_that_is_too_low_is_said() -> None:
+    assert "LimitLOCKS" in await refusal("prlimit", "--locks=1000:1000")
+
+
+@needs_root
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("umount -l /proc", "needs /proc: No such file or directory"),
+        ("mount --bind /dev/zero /dev/null", "needs /dev/null: it is another kind of file"),
+        ("mount --bind $0/file /dev/null", "needs /dev/null: it is another kind of file"),
+        ("mount -t tmpfs none /dev", "needs /dev/null: No such file or directory"),
+    ],
+)
+async def test_what_is_missing_of_the_file_system_is_said(tmp_path: Path, script: str, reason: str) -> None:
+    (tmp_path / "file").touch()
+    script = f'{script} && exec "$@"'
+    said = await refusal("unshare", "--mount", "sh", "-c", script, str(tmp_path))
+    assert reason in said
+
+
+@needs_root
+async def test_where_threads_are_refused_the_agent_ends_with_one_line() -> None:
+    # Three processes and threads: the supervisor, a worker, and one thread of it that writes the log.
+    skip_unless_he_can_run_an_agent(AS_NOBODY_ELSE)
+    said = await refusal("prlimit", "--nproc=3:3", *AS_NOBODY_ELSE)
+    assert "cannot start: can't start new thread" in said
+
+
+@needs_root
+async def test_where_processes_are_refused_the_agent_ends_with_one_line() -> None:
+    skip_unless_he_can_run_an_agent(AS_NOBODY_ELSE)
+    said = await refusal("prlimit", "--nproc=1:1", *AS_NOBODY_ELSE)
+    assert "Resource temporarily unavailable" in said
