@@ -24,6 +24,7 @@ from .container import Container
 from .descriptors import fit, max_descriptors
 from .logs import configure_logging
 from .options import fail, parser
+from .scoreboard import Scoreboard
 from .settings import Settings, share
 from .stop_signals import ignore_signals
 from .supervisor import Supervisor
@@ -69,6 +70,8 @@ def serve(settings: Settings, allowed: Access, warnings: Iterable[str]) -> NoRet
         structlog.get_logger().warning(warning)
     listeners = _listen(settings)
 
+    scoreboard = Scoreboard(settings.workers)
+
     def build() -> Container:
         return Container(
             settings=fit(share(settings), max_descriptors()),
@@ -76,6 +79,7 @@ def serve(settings: Settings, allowed: Access, warnings: Iterable[str]) -> NoRet
             access=allowed,
             descriptor_limit=descriptor_limit,
             environment=environment,
+            row=scoreboard.mine,
         )
 
     def work(orders: int, ready: int) -> int:
@@ -88,7 +92,7 @@ def serve(settings: Settings, allowed: Access, warnings: Iterable[str]) -> NoRet
             f"listening on {addresses}", workers=settings.workers, pid=os.getpid(), version=__version__
         )
 
-    supervisor = Supervisor(settings.workers, work, settings.drain_seconds + STOP_MARGIN_SECONDS)
+    supervisor = Supervisor(settings.workers, work, settings.drain_seconds + STOP_MARGIN_SECONDS, scoreboard)
     status = supervisor.run(announce)
     if settings.unix:
         Path(settings.unix).unlink(missing_ok=True)

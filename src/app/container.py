@@ -17,6 +17,7 @@ from ..domain.ports import Clock, TaskExecutor, TaskIntake, TaskRunner
 from .admission import Admission
 from .drain import Drain
 from .run_task import RunTask
+from .scoreboard import unshared_row
 from .settings import MIB, Settings
 
 IN_FLIGHT_BYTES = 64 * MIB
@@ -73,11 +74,13 @@ class Container(DeclarativeContainer):
     descriptor_limit: Provider[tuple[int, int]] = Dependency(instance_of=tuple)
     environment: Provider[dict[bytes, bytes]] = Singleton(task_environment)
 
+    row: Provider[memoryview] = Singleton(unshared_row)
+
     clock: Provider[Clock] = Singleton(SystemClock)
     executor: Provider[TaskExecutor] = Singleton(
         SubprocessExecutor, Callable(_subprocess_settings, settings, descriptor_limit, environment), clock
     )
-    drain: Provider[Drain] = Singleton(Drain, executor, clock)
+    drain: Provider[Drain] = Singleton(Drain, executor, clock, row)
     runner: Provider[TaskRunner] = Singleton(RunTask, drain, clock)
     intake: Provider[TaskIntake] = Singleton(_admission, runner, settings)
     server: Provider[TcpServer] = Singleton(

@@ -7,6 +7,7 @@ from ..domain.outcome import Execution, Refused
 from ..domain.output import NO_OUTPUT
 from ..domain.ports import Clock, TaskExecutor
 from ..domain.task import TaskRequest
+from .scoreboard import RUNNING, unshared_row
 
 STOPPING = Refused("the agent is stopping; nothing was run: send the request again once it is back")
 KILLED = Refused("the agent is stopping; the task was killed before it had ended")
@@ -18,8 +19,9 @@ class Drain:
     Both end as `Refused`, a value like every other, so that each request that was accepted is answered.
     """
 
-    def __init__(self, executor: TaskExecutor, clock: Clock) -> None:
-        """Wrap `executor`; the clock stamps the tasks that end here."""
+    def __init__(self, executor: TaskExecutor, clock: Clock, row: memoryview | None = None) -> None:
+        """Wrap `executor`; the clock stamps the tasks that end here, `row` of a Scoreboard is told how many run."""
+        self._row = unshared_row() if row is None else row
         self._executor = executor
         self._clock = clock
         self._stopping = False
@@ -36,6 +38,7 @@ class Drain:
         control = control or TaskControl()
         self._running.add(control)
         self.started += 1
+        self._row[RUNNING] += 1
         try:
             return await self._executor.execute(request, control)
         finally:
@@ -43,8 +46,14 @@ class Drain:
 
     def _forget(self, control: TaskControl) -> None:
         self._running.discard(control)
+        self._row[RUNNING] -= 1
         if self._stopping and not self._running:
             self._idle.set()
+
+    @property
+    def running(self) -> int:
+        """How many tasks run."""
+        return len(self._running)
 
     @property
     def idle(self) -> bool:

@@ -83,6 +83,12 @@ async def serve(container: Container, orders: Orders, on_accepting: Callable[[],
         await orders.stop.wait()
         # First nobody new, so that the number of answers that are owed only falls.
         server.leave()
+        if drain.running and not orders.hurry.is_set():
+            _log.info(
+                "waiting for running tasks; a second SIGINT or SIGTERM kills them",
+                tasks=drain.running,
+                seconds=container.settings().drain_seconds,
+            )
         with _when(orders.hurry, drain.kill):
             killed = await drain.drain(container.settings().drain_seconds)
         # Then what the ended tasks have to say, while the clients read it.

@@ -18,6 +18,7 @@ from ..adapters.subprocess.leader import signal_name
 from ..adapters.subprocess.subreaper import become_subreaper
 from .orphans import Orphans
 from .restarts import Restarts
+from .scoreboard import Scoreboard
 from .stop_signals import HURRY_AFTER_SECONDS, HURRY_SIGNALS, KILL_SIGNAL, UNUSED_SIGNALS, StopSignals
 from .worker import FAILED, HURRY, STOP, Worker, start_worker
 
@@ -39,8 +40,15 @@ class Supervisor:
     it cannot; what it returns is the exit status of its process, 0 after a stop in good order.
     """
 
-    def __init__(self, count: int, work: Callable[[int, int], int], stop_seconds: float) -> None:
-        """Have `count` workers; one that does not stop within `stop_seconds` is killed."""
+    def __init__(
+        self,
+        count: int,
+        work: Callable[[int, int], int],
+        stop_seconds: float,
+        scoreboard: Scoreboard | None = None,
+    ) -> None:
+        """Have `count` workers, each with a row of `scoreboard`; one that does not stop in `stop_seconds` is killed."""
+        self._scoreboard = scoreboard or Scoreboard(count)
         self._count = count
         self._work = work
         self._stop_seconds = stop_seconds
@@ -103,7 +111,13 @@ class Supervisor:
             self._start_failed("out of memory")
 
     def _start(self) -> None:
-        worker = start_worker(self._work, self._let_go)
+        row = self._scoreboard.claim()
+        try:
+            worker = start_worker(self._work, self._let_go)
+        except BaseException:
+            self._scoreboard.release(row)
+            raise
+        worker.row = row
         self._workers[worker.pid] = worker
         self._descent.enrol(worker.pid, _NO_MARK)
         self._selector.register(worker.pidfd, selectors.EVENT_READ, lambda: self._bury(worker))
@@ -144,6 +158,7 @@ class Supervisor:
         _, wait_status = os.waitpid(worker.pid, 0)
         self._selector.unregister(worker.pidfd)
         worker.close()
+        tasks = self._scoreboard.release(worker.row)
         self._descent.release(worker.pid)
         status = os.waitstatus_to_exitcode(wait_status)
         if self._stop_at is not None and status == 0:
@@ -153,7 +168,7 @@ class Supervisor:
         if self._stop_at is None and not worker.accepts:
             self._start_failed(worker.failure or f"it ended at its start: {how}")
             return
-        _log.error("a worker died", pid=worker.pid, status=status, how=how, restart=self._stop_at is None)
+        _log.error("a worker died", pid=worker.pid, status=status, how=how, tasks=tasks, restart=self._stop_at is None)
         if self._stop_at is not None:
             self._status = FAILED
             return

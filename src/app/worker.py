@@ -39,6 +39,8 @@ class Worker:
     failure: str = ""
     """Why it cannot accept, if it has said so."""
     killed: bool = False
+    row: int = 0
+    """Its own of the scoreboard."""
 
     def hear(self) -> None:
         """Take what it says of its start, once there is something."""

@@ -123,6 +123,8 @@ async def test_a_second_signal_kills_what_runs_at_once(gate: Gate) -> None:
         await signalled(agent, signal.SIGTERM)
         assert gate.waiting() == 1
         # What comes right after the first one is the same event; sooner or later one counts.
+        await eventually(lambda: '"waiting for running tasks' in agent.log_text())
+        assert '"tasks": 1, "seconds": 600.0' in agent.log_text()
         killed = asyncio.create_task(client.result())
         while not killed.done():
             agent.process.send_signal(signal.SIGINT)

@@ -1,6 +1,7 @@
 """The supervisor of a live agent: what dies is replaced, and takes along what it had started."""
 
 import asyncio
+import json
 import os
 import signal
 import time
@@ -45,6 +46,10 @@ async def test_a_killed_worker_takes_its_tasks_along_and_nobody_is_refused(tmp_p
         await asyncio.wait(load)
         await eventually(lambda: children(agent.pid) == [agent.worker])
         assert "killed what a dead worker left behind" in agent.log_text()
+        [death] = [line for line in map(json.loads, agent.log_text().splitlines()) if line["event"] == "a worker died"]
+        assert (death["how"], death["pid"]) == ("SIGKILL", worker)
+        # Those that were waited for, and perhaps one of each client of the load.
+        assert len(trees) <= death["tasks"] <= len(trees) + len(load)
 
 
 async def test_a_killed_supervisor_takes_its_worker_and_its_tasks_along(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from turns import settle
 
 from execwire.app.container import Container
 from execwire.app.drain import Drain
+from execwire.app.scoreboard import RUNNING, unshared_row
 from execwire.app.settings import Settings
 from execwire.domain.control import TaskControl
 from execwire.domain.outcome import Cancelled, Execution, Exited, Refused
@@ -154,3 +155,15 @@ async def test_who_waits_for_a_slot_when_the_agent_stops_is_answered_too() -> No
     assert {result.exit_code for result in results} == {-1}
     assert ["killed" in result.error for result in results] == [True] * 10 + [False] * 100
     assert all("stopping" in result.error for result in results)
+
+
+async def test_how_many_run_can_be_read_from_outside() -> None:
+    row = unshared_row()
+    executor = FakeTaskExecutor(FakeClock())
+    drain = Drain(executor, executor.clock, row)
+    tasks = [asyncio.create_task(drain.execute(TaskRequest(("wait", str(number))))) for number in range(3)]
+    await settle()
+    assert (row[RUNNING], drain.running) == (3, 3)
+    executor.released.set()
+    await asyncio.wait(tasks)
+    assert (row[RUNNING], drain.running) == (0, 0)

@@ -1,0 +1,23 @@
+import os
+
+from execwire.app.scoreboard import RUNNING, Scoreboard
+
+
+def test_a_number_outlives_the_process_that_wrote_it() -> None:
+    scoreboard = Scoreboard(2)
+    first, second = scoreboard.claim(), scoreboard.claim()
+    pid = os.fork()
+    if pid == 0:
+        scoreboard.mine[RUNNING] += 7
+        os.kill(os.getpid(), 9)
+    os.waitpid(pid, 0)
+    assert scoreboard.release(second) == 7
+    assert scoreboard.release(first) == 0
+
+
+def test_a_row_is_clear_when_it_is_taken_again() -> None:
+    scoreboard = Scoreboard(1)
+    row = scoreboard.claim()
+    scoreboard.mine[RUNNING] = 5
+    assert scoreboard.release(row) == 5
+    assert scoreboard.release(scoreboard.claim()) == 0
