@@ -26,7 +26,7 @@ from .logs import configure_logging
 from .options import fail, parser
 from .scoreboard import Scoreboard
 from .settings import Settings, share
-from .stop_signals import ignore_signals
+from .stop_signals import prepare_signals
 from .supervisor import Supervisor
 from .system_check import NEEDS, SOCK_DIAG, Need, missing
 from .users import access
@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> None:
         parser().print_help()
         return
     config: Path | None = options.pop("config", None)
-    ignore_signals()
+    prepare_signals()
     _require(NEEDS)
     shield_descriptors()
     warnings: list[str] = []

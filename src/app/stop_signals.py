@@ -41,10 +41,13 @@ CAUGHT_SIGNALS = (*STOP_SIGNALS, KILL_SIGNAL, *UNUSED_SIGNALS)
 _MANY = 4096
 
 
-def ignore_signals() -> None:
-    """Ignore IGNORED_SIGNALS from now on, in this process and those that it forks."""
+def prepare_signals() -> None:
+    """Ignore IGNORED_SIGNALS from now on, in this process and those that it forks, and let Ctrl-C end it quietly."""
     for number in IGNORED_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        # As long as nothing is open that would have to be closed; a KeyboardInterrupt would be a traceback.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class StopSignals:
