@@ -2,12 +2,16 @@
 
 import os
 import resource
+import shutil
+import tempfile
 import time
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Protocol
 
 from fakes import FakeTaskExecutor
+from leases import leased, skip_unless_leases_hold
 from proc import alive_with, command_line, descriptors
 
 from execwire.adapters.subprocess.executor import SubprocessExecutor
@@ -51,6 +55,7 @@ class Phrasebook(Protocol):
     def is_a_large_family(self, name: str) -> Command: ...
     def ignores_sigterm(self, name: str) -> Command: ...
     def has_a_child_that_says_goodbye(self, text: str, name: str) -> Command: ...
+    def takes_long_to_start(self, name: str) -> AbstractContextManager[Command]: ...
     def runs(self, name: str) -> bool: ...
     def is_settled(self, name: str) -> bool: ...
     def what_is_open(self) -> list[str]: ...
@@ -98,6 +103,14 @@ class SubprocessPhrases:
         # The leader ends at once; the child is heard a moment later.
         child = "trap 'sleep 0.1; printf %s \"$1\"; exit' TERM; while :; do read -rt 0.01 -u 9; done 9<> <(:)"
         return ("bash", "-c", f'({child}) & exec -a "$0" sleep 3600', name, text)
+
+    @contextmanager
+    def takes_long_to_start(self, name: str) -> Generator[Command]:
+        with tempfile.TemporaryDirectory() as folder:
+            skip_unless_leases_hold(Path(folder))
+            program = shutil.copy("/bin/echo", folder)
+            with leased(program):
+                yield program, name
 
     def runs(self, name: str) -> bool:
         return bool(alive_with(name))
@@ -148,6 +161,10 @@ class FakePhrases:
 
     def is_a_large_family(self, name: str) -> Command:
         return self.runs_for_ever(name)
+
+    @contextmanager
+    def takes_long_to_start(self, name: str) -> Generator[Command]:
+        yield self.runs_for_ever(name)
 
     def ignores_sigterm(self, name: str) -> Command:
         return ("ignore-stop", name)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from agent import Agent, Client, running_agent
 from files import made
+from fuse import needs_fuse, slow_file_system
 from leases import leased, skip_unless_leases_hold
 from proc import children, descriptors, eventually
 from standing import standing_agent
@@ -114,3 +115,33 @@ async def test_a_stop_of_the_agent_ends_what_has_not_got_to_start(program: str) 
             assert "stopping" in (await client.result())["error"]
             assert await stopped == 0
             assert time.monotonic() - began < 4
+
+
+@needs_fuse
+async def test_a_file_system_that_does_not_answer(agent: Agent, other: Client, tmp_path: Path) -> None:
+    (tmp_path / "slow").mkdir()
+    script = made(tmp_path / "script", f"#!{tmp_path / 'slow' / 'tool'}\n")
+    with slow_file_system(tmp_path / "slow", Path("/bin/true").read_bytes(), 1.0) as tool:
+        for command in (str(tool), script):
+            await assert_times_out_beside(agent, other, command)
+        result = await agent.run(str(tool))
+        assert (result["exit_code"], result["error"]) == (0, "")
+        assert result["duration_ms"] >= 1000
+    await eventually(lambda: children(agent.worker) == [])
+
+
+@needs_fuse
+async def test_a_directory_of_the_path_that_does_not_answer(tmp_path: Path) -> None:
+    with slow_file_system(tmp_path, b"", 1.0):
+        path = f"/usr/local/bin:{tmp_path}:/usr/bin:/bin"
+        async with running_agent(environment={"PATH": path}) as agent, await agent.connect() as other:
+            for _ in range(2):
+                assert (await other.ask(command=["/bin/sleep", "0"]))["exit_code"] == 0
+            async with await agent.connect() as client:
+                began = time.monotonic()
+                await client.request(command=["true"], timeout=400)
+                assert (await other.ask(command=["/bin/sleep", "60"], timeout=100))["error"] == "timeout exceeded"
+                assert time.monotonic() - began < 0.1 + LATE_SECONDS
+                assert (await client.result())["error"] == "timeout exceeded"
+                assert time.monotonic() - began < 0.4 + LATE_SECONDS
+            assert (await other.ask(command=["true"]))["exit_code"] == 0

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 
 
 def candidates(name: bytes, search_path: bytes) -> list[bytes]:
@@ -23,20 +24,19 @@ def find_executable(name: bytes, search_path: bytes) -> bytes:
         return name
     forbidden = b""
     for candidate in candidates(name, search_path):
-        if os.access(candidate, os.X_OK) and not os.path.isdir(candidate):  # noqa: PTH112 -- bytes
+        try:
+            mode = os.stat(candidate).st_mode  # noqa: PTH116 -- bytes
+        except PermissionError:
+            forbidden = forbidden or candidate
+            continue
+        except OSError:
+            continue
+        if stat.S_ISDIR(mode):
+            continue
+        if os.access(candidate, os.X_OK):
             return candidate
-        if not forbidden and (os.path.isfile(candidate) or not _may_be_looked_up(candidate)):  # noqa: PTH113 -- bytes
-            forbidden = candidate
+        if stat.S_ISREG(mode):
+            forbidden = forbidden or candidate
     if forbidden:
         return forbidden
     raise FileNotFoundError(errno.ENOENT, f"{os.strerror(errno.ENOENT)} in PATH")
-
-
-def _may_be_looked_up(candidate: bytes) -> bool:
-    try:
-        os.stat(candidate)  # noqa: PTH116 -- bytes
-    except PermissionError:
-        return False
-    except OSError:
-        return True
-    return True

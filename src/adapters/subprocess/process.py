@@ -49,8 +49,7 @@ class Process:
         self._handling = handling
         self._loop = loop
         self._mark = spawned.mark
-        # Knows why it could not be executed.
-        self._start = spawned.start
+        self._start = spawned.start  # knows whether it was executed
         self._linger: asyncio.TimerHandle | None = None
         self._deadline: asyncio.TimerHandle | None = None
         # The group has been asked to end.
@@ -136,7 +135,8 @@ class Process:
             if everything:
                 await self._handling.containment.turn()
                 self.leader.signal_group(signal.SIGKILL)
-                await self._handling.containment.end(self._mark)
+                if self._start is None or not await self._start.was_killed_before(self.leader.has_ended):
+                    await self._handling.containment.end(self._mark)
             elif self._handling.leftovers is Leftovers.KILL:
                 self.leader.signal_group(signal.SIGKILL)
             await self._capture.finish()

@@ -13,6 +13,10 @@ from .watch import Watch
 QUICK_SECONDS = 0.1
 """What takes longer to execute is not started on the event loop the next time."""
 
+END_SECONDS = 0.02
+"""How long a process that was killed before it was executed may take to end, until it is left to end alone."""
+END_LOOKS = 10
+
 
 class Start:
     """Reads the reports of one start.
@@ -47,10 +51,23 @@ class Start:
 
     def finish(self) -> NotStarted | None:
         """Return why it failed, if so, once its process has ended: all that it has reported is there by now."""
-        while self._channel is not None and self._read_one():
-            pass
+        self._read_all()
         self.close()
         return self.failure
+
+    async def was_killed_before(self, has_ended: Callable[[], bool]) -> bool:
+        """Return whether its process, which has got SIGKILL, never became the program: nothing else of it is left then.
+
+        Waits a moment for its end and no longer: what hangs in a file system dies when that answers, and runs nothing.
+        """
+        self._read_all()
+        if self._channel is None and self.failure is None:
+            return False
+        for _ in range(END_LOOKS):
+            if has_ended():
+                break
+            await asyncio.sleep(END_SECONDS / END_LOOKS)
+        return True
 
     def close(self) -> None:
         """Want to know nothing more; a process that has not been told to go ends."""
@@ -61,6 +78,10 @@ class Start:
 
     def _read(self) -> None:
         self._read_one()
+
+    def _read_all(self) -> None:
+        while self._channel is not None and self._read_one():
+            pass
 
     def _read_one(self) -> bool:
         assert self._channel is not None  # noqa: S101 -- narrows the type; closed, it is not watched

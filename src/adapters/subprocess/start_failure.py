@@ -2,6 +2,7 @@
 
 import errno
 import os
+from _collections_abc import Iterator  # collections.abc brings more along than the starter has time for
 
 _BUFFER_BYTES = 256
 """So much of a script's first line the kernel reads (BINPRM_BUF_SIZE)."""
@@ -20,7 +21,7 @@ def describe_failure(error: OSError, executable: bytes) -> str:
     """Return the system's reason, with what the bare reason does not say."""
     reason = error.strerror or str(error)
     number = error.errno
-    chain = interpreters(executable)
+    chain = list(interpreters(executable))
     if number in _OF_AN_INTERPRETER and b"/" in executable:
         culprit = _culprit(number, executable, chain)
         if culprit:
@@ -37,21 +38,19 @@ def describe_failure(error: OSError, executable: bytes) -> str:
     return reason
 
 
-def interpreters(executable: bytes) -> list[bytes]:
-    """Return the interpreter of a script, that of the interpreter if it is a script too, and so on.
+def interpreters(executable: bytes) -> Iterator[bytes]:
+    """Yield the interpreter of a script, that of the interpreter if it is a script too, and so on.
 
+    One is not looked at before the next is asked for.
     The last may be missing. Ends at what is no script, may not be executed or cannot be read, and after one more than
     the kernel allows.
     """
-    chain: list[bytes] = []
     path = executable
-    while len(chain) <= MAX_INTERPRETERS and os.access(path, os.X_OK):
-        interpreter = _interpreter(path)
-        if not interpreter:
-            break
-        chain.append(interpreter)
-        path = interpreter
-    return chain
+    for _ in range(MAX_INTERPRETERS + 1):
+        path = _interpreter(path) if os.access(path, os.X_OK) else b""
+        if not path:
+            return
+        yield path
 
 
 def _culprit(number: int, executable: bytes, chain: list[bytes]) -> bytes:

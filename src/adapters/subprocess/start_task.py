@@ -101,11 +101,15 @@ def _describe(path: bytes, order: StartOrder) -> Program | None:
                 if len(absent) == MAX_ABSENT or not mounts.is_local(candidate) or os.path.lexists(candidate):
                     return None
                 absent.append(candidate)
-        files = [path, *interpreters(path)]
-        for file in files:
+        files: list[bytes] = []
+        chain = interpreters(path)
+        file: bytes | None = path
+        while file is not None:
             if not mounts.is_local(file):
                 return None
             os.close(os.open(file, PROBE_FLAGS))
+            files.append(file)
+            file = next(chain, None)
     except OSError:
         return None
     program = Program(path, tuple(absent), tuple(files))

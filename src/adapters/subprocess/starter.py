@@ -20,7 +20,7 @@ from .start import Start
 from .start_order import Program, StartOrder
 from .watch import Watch
 
-PROCESS_SECONDS = 5.0
+PROCESS_SECONDS = 2.0
 """In which a starter that works has forked; one that has not is stopped or worse, and another takes its place."""
 MAX_AT_ONCE = 16
 """Orders for which there is no process yet."""

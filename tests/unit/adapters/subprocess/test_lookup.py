@@ -3,7 +3,6 @@ from pathlib import Path
 
 import pytest
 
-from execwire.adapters.subprocess import lookup
 from execwire.adapters.subprocess.lookup import find_executable
 
 
@@ -59,9 +58,16 @@ def test_what_is_nowhere_is_said_to_be_missing_in_the_path(tmp_path: Path) -> No
 
 
 def test_a_directory_that_may_not_be_searched_is_no_absence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    closed = os.fsencode(tmp_path / "closed" / "tool")
-    may_be_looked_up = lookup._may_be_looked_up
-    monkeypatch.setattr(lookup, "_may_be_looked_up", lambda path: path != closed and may_be_looked_up(path))
-    assert found("tool", tmp_path / "closed", tmp_path) == os.fsdecode(closed)
-    program(tmp_path / "tool")
-    assert found("tool", tmp_path / "closed", tmp_path) == str(tmp_path / "tool")
+    closed = tmp_path / "closed" / "tool"
+    real_stat = os.stat
+
+    def refuse(path: bytes | str | Path, **options: bool) -> os.stat_result:
+        if path == os.fsencode(closed):
+            raise PermissionError
+        return real_stat(path, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "stat", refuse)
+        assert found("tool", tmp_path / "closed", tmp_path) == str(closed)
+        program(tmp_path / "tool")
+        assert found("tool", tmp_path / "closed", tmp_path) == str(tmp_path / "tool")

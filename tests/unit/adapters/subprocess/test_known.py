@@ -1,0 +1,75 @@
+"""Which programs are started on the event loop, and when one is forgotten."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+
+import pytest
+
+from execwire.adapters.subprocess import known as known_module
+from execwire.adapters.subprocess.known import KnownPrograms
+from execwire.adapters.subprocess.start_order import Program
+
+PROGRAM = Program(b"/bin/true", (), (b"/bin/true",))
+
+
+@pytest.fixture
+async def known() -> AsyncIterator[KnownPrograms]:
+    known = KnownPrograms()
+    yield known
+    known.close()
+
+
+async def test_what_was_learnt_is_known_until_it_is_forgotten(known: KnownPrograms) -> None:
+    assert known.get("true") is None
+    known.learn("true", PROGRAM)
+    assert known.get("true") is PROGRAM
+    known.forget("true")
+    known.forget("true")
+    assert known.get("true") is None
+
+
+async def test_past_the_bound_the_one_known_longest_is_forgotten(
+    known: KnownPrograms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known_module, "MAX_KNOWN", 3)
+    for name in ("a", "b", "c", "c", "a", "d"):
+        known.learn(name, PROGRAM)
+    assert [name for name in "abcd" if known.get(name)] == ["b", "c", "d"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+async def test_all_are_forgotten_when_something_is_mounted_where_this_process_sees_it() -> None:
+    # In a mount namespace of its own, so that nobody else sees it.
+    program = (
+        "import asyncio, subprocess\n"
+        "from execwire.adapters.subprocess.known import KnownPrograms\n"
+        "from execwire.adapters.subprocess.start_order import Program\n"
+        "async def main():\n"
+        "    known = KnownPrograms()\n"
+        "    known.learn('true', Program(b'/bin/true', (), ()))\n"
+        "    await asyncio.sleep(0.1)\n"
+        "    assert known.get('true')\n"
+        "    subprocess.run(['mount', '-t', 'tmpfs', 'tmpfs', '/mnt'], check=True)\n"
+        "    async with asyncio.timeout(10):\n"
+        "        while known.get('true'):\n"
+        "            await asyncio.sleep(0.01)\n"
+        "asyncio.run(main())\n"
+    )
+    process = await asyncio.create_subprocess_exec(
+        "unshare", "--mount", sys.executable, "-c", program, stderr=subprocess.PIPE
+    )
+    _, errors = await process.communicate()
+    if b"unshare failed" in errors:
+        pytest.skip("this system lets nobody have mounts of his own")
+    assert (process.returncode, errors) == (0, b"")
+
+
+async def test_where_mounts_cannot_be_watched_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(known_module, "MOUNTINFO", "/nonexistent/mountinfo")
+    known = KnownPrograms()
+    known.learn("true", PROGRAM)
+    assert known.get("true") is None
+    known.close()
