@@ -100,9 +100,9 @@ class SubprocessPhrases:
         return ("bash", "-c", 'trap "" TERM; exec -a "$0" sleep 3600', name)
 
     def has_a_child_that_says_goodbye(self, text: str, name: str) -> Command:
-        # The leader ends at once; the child is heard a moment later.
-        child = "trap 'sleep 0.1; printf %s \"$1\"; exit' TERM; while :; do read -rt 0.01 -u 9; done 9<> <(:)"
-        return ("bash", "-c", f'({child}) & exec -a "$0" sleep 3600', name, text)
+        # The leader ends at once; the child is heard a moment later. The leader is settled when its child is.
+        child = "trap 'sleep 0.1; printf %s \"$1\"; exit' TERM; echo >&8; while :; do read -rt 0.01 -u 9; done 9<> <(:)"
+        return ("bash", "-c", f'exec 8<> <(:); ({child}) & read -ru 8; exec -a "$0" sleep 3600', name, text)
 
     @contextmanager
     def takes_long_to_start(self, name: str) -> Generator[Command]:
