@@ -40,3 +40,15 @@ def fit(settings: Settings, limit: int) -> Settings:
     else:
         clients = tasks = even
     return replace(settings, max_connections=max(1, clients), max_running=max(1, tasks))
+
+
+def lowered(settings: Settings, limit: int) -> dict[str, object]:
+    """Return for the log which limits of all workers together are lower than was asked for, and why."""
+    fitting = fit(settings, limit)
+    if fitting == settings:
+        return {}
+    return {
+        "max_connections": fitting.max_connections * settings.workers,
+        "max_running": fitting.max_running * settings.workers,
+        "lowered": f"there is room for no more in {limit} open files; raise that with ulimit -n or LimitNOFILE=",
+    }
