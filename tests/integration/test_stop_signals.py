@@ -1,6 +1,7 @@
 """The signals that stop the agent, as they really come: several at once, and in the middle of anything."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from agent import running_agent
-from proc import eventually, is_alive
+from proc import children, eventually, is_alive
 from trees import sleeper
 
 from execwire.app.stop_signals import IGNORED_SIGNALS, UNUSED_SIGNALS
@@ -116,3 +117,49 @@ async def test_in_the_background_of_a_script_ctrl_c_does_not_end_the_agent() -> 
         ignored = int(result["output"].split()[1], 16)
         assert not any(ignored & 1 << number - 1 for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTTOU))
         assert await agent.stop() == 0
+
+
+# The leader of a session whose terminal stops processes in the background that write to it; then the command in one.
+IN_THE_BACKGROUND = """
+import fcntl, os, signal, sys, termios
+os.setsid()
+fcntl.ioctl(2, termios.TIOCSCTTY, 0)
+settings = termios.tcgetattr(2)
+settings[3] |= termios.TOSTOP
+termios.tcsetattr(2, termios.TCSANOW, settings)
+if os.fork() == 0:
+    os.setpgid(0, 0)
+    os.execv(sys.argv[1], sys.argv[1:])
+os.wait()
+"""
+
+
+async def test_in_the_background_of_a_terminal_with_tostop_it_serves_and_says_so() -> None:
+    reading, writing = os.openpty()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", IN_THE_BACKGROUND, sys.executable, "-m", "execwire", "serve", "--port", "0",
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=writing,
+    )  # fmt: skip
+    os.close(writing)
+    os.set_blocking(reading, False)
+    said = b""
+
+    def says(text: bytes) -> bool:
+        nonlocal said
+        with contextlib.suppress(BlockingIOError, OSError):
+            said += os.read(reading, 65536)
+        return text in said
+
+    try:
+        await eventually(lambda: says(b"listening on"), 20.0)
+        [agent] = children(process.pid)
+        os.kill(agent, signal.SIGTERM)
+        async with asyncio.timeout(20):
+            await process.wait()
+        assert says(b"stopped")
+    finally:
+        os.close(reading)
+        if process.returncode is None:
+            for pid in (*children(process.pid), process.pid):
+                os.kill(pid, signal.SIGKILL)
+            await process.wait()
