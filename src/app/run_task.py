@@ -23,6 +23,9 @@ SIGNAL_BASE = 128
 """Added to a signal's number, as shells and Docker do, so that it cannot be taken for -1 or for an exit status."""
 
 
+_UNKNOWN = TaskControl()
+
+
 class RunTask:
     """Asks the executor, asks the clock, makes the TaskResult."""
 
@@ -39,7 +42,17 @@ class RunTask:
         execution = await self._executor.execute(request, control)
         exit_code, error = verdict(execution.outcome)
         duration_ms = (execution.ended_at - started_at) * 1000
-        self._log.debug("task ended", command=request.command, exit_code=exit_code, error=error, ms=duration_ms)
+        control = control or _UNKNOWN
+        self._log.debug(
+            "task ended",
+            command=request.command,
+            exit_code=exit_code,
+            error=error,
+            ms=duration_ms,
+            id=control.request_id,
+            pid=control.pid,
+            client=control.client,
+        )
         return TaskResult(
             command=request.command,
             executed_at=executed_at,

@@ -16,11 +16,14 @@ class TaskControl:
     wait, clients take turns.
     """
 
-    __slots__ = ("client", "on_stop", "verdict")
+    __slots__ = ("client", "on_stop", "pid", "request_id", "verdict")
 
-    def __init__(self, client: object = None) -> None:
-        """Let the task run to its own end."""
+    def __init__(self, client: object = None, request_id: object = None) -> None:
+        """Let the task run to its own end; `request_id` is what its client calls it, for the log."""
         self.client = client
+        self.request_id = request_id
+        # Of its first process, once it has been started.
+        self.pid: int | None = None
         self.verdict: Outcome | None = None
         self.on_stop: Callable[[float], object] | None = None
 

@@ -111,12 +111,16 @@ async def test_without_a_terminal_every_line_is_json_with_time_level_and_event()
 
 async def test_at_level_debug_each_task_is_a_line() -> None:
     async with running_agent("--log-level", "debug") as agent:
-        assert (await agent.run("sh", "-c", "exit 7"))["exit_code"] == 7
+        shell = await agent.run("sh", "-c", "echo $$; exit 7", id="seven")
+        assert shell["exit_code"] == 7
         await run_tasks(agent, 3)
         assert await agent.stop() == 0
         ended = [line for line in map(json.loads, agent.log_text().splitlines()) if line["event"] == "task ended"]
         assert [line["exit_code"] for line in ended] == [7, 0, 0, 0]
-        assert (ended[0]["level"], ended[0]["command"]) == ("debug", ["sh", "-c", "exit 7"])
+        assert (ended[0]["level"], ended[0]["command"]) == ("debug", ["sh", "-c", "echo $$; exit 7"])
+        assert (ended[0]["id"], ended[0]["pid"]) == ("seven", int(shell["output"]))
+        # One client, then another one.
+        assert [line["client"] - ended[0]["client"] for line in ended] == [0, 1, 1, 1]
 
 
 async def test_on_a_terminal_it_is_written_for_people() -> None:

@@ -137,6 +137,7 @@ class SubprocessExecutor:
                 timeout = max(0.0, timeout - (asyncio.get_running_loop().time() - started_from))
         if not isinstance(spawned, Spawned):
             return spawned
+        control.pid = spawned.pid
         try:
             process = Process(spawned, timeout, control, self._handling)
         except OSError as error:

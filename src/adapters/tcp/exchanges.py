@@ -1,6 +1,7 @@
 """What one client has in flight: which requests, under which ids, and in which order their results leave."""
 
 import asyncio
+import itertools
 import json
 from collections import deque
 
@@ -15,6 +16,8 @@ from .outbox import INTERNAL_ERROR, Exchange, Outbox
 from .surroundings import InFlight
 from .wire import Incoming, InvalidRequest, RequestId
 
+_numbers = itertools.count(1)
+"""Of clients, in the order in which they connected to this process."""
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 
@@ -38,8 +41,8 @@ class Exchanges:
 
     def __init__(self, intake: TaskIntake, clock: Clock, limits: InFlight) -> None:
         """Start with nothing in flight; `outbox` has to be set before the first request."""
-        # Not this object itself, which would then be a circle with whatever runs.
-        self._client = object()
+        # A number for the log; not this object itself, which would then be a circle with whatever runs.
+        self._client = next(_numbers)
         self._intake = intake
         self._clock = clock
         self._limits = limits
@@ -103,7 +106,7 @@ class Exchanges:
         self.refuse(f"invalid request: {reason}", request_id, request_bytes)
 
     def _open(self, request_id: RequestId | None, request_bytes: int) -> Exchange:
-        exchange = Exchange(request_id, request_bytes, control=TaskControl(self._client))
+        exchange = Exchange(request_id, request_bytes, control=TaskControl(self._client, request_id))
         self._count += 1
         self._bytes += request_bytes
         self.full = self._count >= self._limits.requests or self._bytes >= self._limits.request_bytes
