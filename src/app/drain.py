@@ -27,8 +27,6 @@ class Drain:
         self._stopping = False
         self._running: set[TaskControl] = set()
         self._kills = 0
-        # How many were run in all.
-        self.started = 0
         self._idle = asyncio.Event()
 
     async def execute(self, request: TaskRequest, control: TaskControl | None = None) -> Execution:
@@ -37,7 +35,6 @@ class Drain:
             return Execution(STOPPING, NO_OUTPUT, self._clock.monotonic_seconds())
         control = control or TaskControl()
         self._running.add(control)
-        self.started += 1
         self._row[RUNNING] += 1
         try:
             return await self._executor.execute(request, control)
@@ -54,11 +51,6 @@ class Drain:
     def running(self) -> int:
         """How many tasks run."""
         return len(self._running)
-
-    @property
-    def idle(self) -> bool:
-        """Whether nothing runs."""
-        return not self._running
 
     async def drain(self, seconds: float) -> int:
         """Start nothing more, wait up to `seconds` for what runs, kill the rest; return how many were killed."""

@@ -78,7 +78,7 @@ async def serve(container: Container, orders: Orders, on_accepting: Callable[[],
             await stack.enter_async_context(executor)
         await stack.enter_async_context(server)
         on_accepting()
-        handing_back = loop.create_task(hand_back(drain))
+        handing_back = loop.create_task(hand_back())
         stack.callback(handing_back.cancel)
         await orders.stop.wait()
         # First nobody new, so that the number of answers that are owed only falls.
