@@ -28,7 +28,9 @@ async def chaos(order: Order) -> None:
     with tempfile.TemporaryDirectory(dir="/var/tmp") as spool_dir:
         os.chmod(spool_dir, 0o777)  # noqa: S103, PTH101 -- for another user, and over at once
         stage = set_up(Path(spool_dir))
-        async with running_agent("--spool-dir", spool_dir, "--max-held=1MiB", launcher=stage.launcher) as agent:
+        async with running_agent(
+            "--spool-dir", spool_dir, "--max-held=1MiB", "--allow-user", "root", launcher=stage.launcher
+        ) as agent:
             await agent.run("true")
             before = await at_rest(agent, marker)
             scene = Scene(agent, Crowd(agent.port, marker, chance), chance, Path(spool_dir), stage.as_its_user)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent import Agent
-from proc import descriptors, eventually, is_alive
+from proc import descriptors, eventually, is_alive, memory_kib
 
 from .crowd import Crowd
 from .verdict import BrokenError
@@ -18,6 +18,7 @@ from .verdict import BrokenError
 RESTART_SECONDS = 10.0
 FILL_BYTES = 1024 * 1024
 ENOUGH = 4096
+FEW = 5
 """Descriptors and processes of an agent at full load, and the hard limit of the former."""
 
 
@@ -72,6 +73,25 @@ async def clients_killed(scene: Scene) -> None:
 async def few_descriptors(scene: Scene) -> None:
     """As many as are open, or a few more or less."""
     await _limited(scene, "nofile", len(descriptors(scene.agent.worker)) + scene.chance.randrange(-5, 20))
+
+
+async def worker_killed_and_none_to_be_had(scene: Scene) -> None:
+    """SIGKILL, while the supervisor has no descriptor for another one."""
+    command = (*scene.as_its_user, "prlimit", f"--pid={scene.agent.pid}")
+    worker = scene.agent.worker
+    await _see_done(*command, f"--nofile={FEW}:")
+    os.kill(worker, signal.SIGKILL)
+    await asyncio.sleep(scene.moment())
+    await _see_done(*command, f"--nofile={ENOUGH}:")
+
+
+async def little_memory(scene: Scene) -> None:
+    """As much address space as the worker has, or a little more."""
+    size = memory_kib(scene.agent.worker, "VmSize") * 1024 + scene.chance.randrange(2**24)
+    command = (*scene.as_its_user, "prlimit", f"--pid={scene.agent.worker}")
+    await _see_done(*command, f"--as={size}:")
+    await asyncio.sleep(scene.moment())
+    await _see_done(*command, "--as=unlimited:")
 
 
 async def few_processes(scene: Scene) -> None:

@@ -14,7 +14,9 @@ from .faults import (
     few_descriptors,
     few_processes,
     full_disk,
+    little_memory,
     worker_killed,
+    worker_killed_and_none_to_be_had,
     worker_stopped,
 )
 from .verdict import say
@@ -41,7 +43,15 @@ class Stage:
 
 def set_up(spool_dir: Path) -> Stage:
     """Find out what can be had."""
-    faults: list[Fault] = [worker_killed, worker_stopped, clients_stopped, clients_killed, few_descriptors]
+    faults: list[Fault] = [
+        worker_killed,
+        worker_killed_and_none_to_be_had,
+        worker_stopped,
+        clients_stopped,
+        clients_killed,
+        few_descriptors,
+        little_memory,
+    ]
     words: tuple[str, ...] = ()
     user: tuple[str, ...] = ()
     disk = (*_SMALL_DISK, str(spool_dir))

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from .settings import Settings
 
-OWN_DESCRIPTORS = 40
+OWN_DESCRIPTORS = 48
 """Of a worker: standard ones, listening sockets, epolls, netlink, pipes to the supervisor, reserved ones, and clients
 that are being refused."""
 TASK_DESCRIPTORS = 3
@@ -13,7 +13,7 @@ TASK_DESCRIPTORS = 3
 CLIENT_DESCRIPTORS = 1
 PART_KEPT = 4
 """One in so many is left to what outlives its task: pipes of daemons, and output that nobody has read yet."""
-MIN_DESCRIPTORS = 64
+MIN_DESCRIPTORS = 80
 _UNLIMITED = 2**31
 
 

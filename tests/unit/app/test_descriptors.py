@@ -38,5 +38,5 @@ def test_clients_and_tasks_fit_into_the_limit_and_none_is_raised(limit: int, cli
 
 def test_what_is_lowered_is_said_of_all_workers_together() -> None:
     said = lowered(Settings(workers=4), 128)
-    assert (said["max_connections"], said["max_running"]) == (56, 56)
+    assert (said["max_connections"], said["max_running"]) == (48, 48)
     assert "128 open files" in str(said["lowered"])
