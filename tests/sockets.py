@@ -1,9 +1,22 @@
-"""What /proc/net says of the agent's end of a connection over 127.0.0.1."""
+"""What /proc/net says of the agent's end of a connection over 127.0.0.1, and whether there is IPv6."""
 
+import socket
 from pathlib import Path
 
+import pytest
 from agent import Agent, Client
 from proc import eventually
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
+needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no ::1")
 
 
 def port_of(client: Client) -> int:

@@ -1,8 +1,6 @@
 """The command line: `execwire serve`; whatever an operator can get wrong is one line and exit status 2."""
 
-import errno
 import os
-import socket
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -18,10 +16,10 @@ from ..adapters.subprocess.dumps import forbid_dumps
 from ..adapters.subprocess.environment import task_environment
 from ..adapters.subprocess.spawn import raise_descriptor_limit, shield_descriptors
 from ..adapters.tcp.access import Access
-from ..adapters.tcp.listener import address_of, is_loopback, open_listener, open_unix_listener
 from .configuration import ConfigurationError, read_settings
 from .container import Container
 from .descriptors import fit, lowered, max_descriptors
+from .listening import listen
 from .logs import configure_logging
 from .options import fail, parser
 from .scoreboard import Scoreboard
@@ -68,14 +66,17 @@ def serve(settings: Settings, allowed: Access, warnings: Iterable[str]) -> NoRet
     configure_logging(settings.log_level, StderrNow(), terminal=terminal)
     for warning in warnings:
         structlog.get_logger().warning(warning)
-    listeners = _listen(settings)
+    try:
+        listening = listen(settings)
+    except ConfigurationError as error:
+        fail(str(error))
 
     scoreboard = Scoreboard(settings.workers)
 
     def build() -> Container:
         return Container(
             settings=fit(share(settings), max_descriptors()),
-            listeners=listeners,
+            listeners=listening.sockets,
             access=allowed,
             descriptor_limit=descriptor_limit,
             environment=environment,
@@ -86,9 +87,8 @@ def serve(settings: Settings, allowed: Access, warnings: Iterable[str]) -> NoRet
         return worker_main(build, settings.log_level, orders, ready, terminal=terminal)
 
     def announce() -> None:
-        addresses = " and ".join(address_of(listener) for listener in listeners)
         structlog.get_logger().info(
-            f"listening on {addresses}",
+            f"listening on {listening.addresses}",
             workers=settings.workers,
             pid=os.getpid(),
             version=__version__,
@@ -98,29 +98,10 @@ def serve(settings: Settings, allowed: Access, warnings: Iterable[str]) -> NoRet
 
     supervisor = Supervisor(settings.workers, work, settings.drain_seconds + STOP_MARGIN_SECONDS, scoreboard)
     status = supervisor.run(announce)
-    if settings.unix:
-        Path(settings.unix).unlink(missing_ok=True)
+    listening.remove()
     if supervisor.start_failure:
         fail(f"cannot start: {supervisor.start_failure}")
     sys.exit(status)
-
-
-def _listen(settings: Settings) -> tuple[socket.socket, ...]:
-    where = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
-    try:
-        if not (settings.insecure_bind or is_loopback(settings.host)):
-            fail(
-                f"will not listen on {where}, where other hosts could send commands in the clear; listen on 127.0.0.1"
-                " and let clients in through a tunnel (ssh -L, or TLS by stunnel), or insist with --insecure-bind"
-            )
-        listeners = [open_listener(settings.host, settings.port)]
-        if settings.unix:
-            where = settings.unix
-            listeners.append(open_unix_listener(Path(settings.unix)))
-    except OSError as error:
-        free = "free it, or " if error.errno == errno.EADDRINUSE else ""
-        fail(f"cannot listen on {where}: {error.strerror or error}; {free}choose another with --host, --port or --unix")
-    return tuple(listeners)
 
 
 def _require(needs: Iterable[Need]) -> None:

@@ -14,7 +14,7 @@ from execwire.adapters.tcp.access import Access
 from execwire.adapters.tcp.connection import Connection
 from execwire.adapters.tcp.exchanges import Exchanges
 from execwire.adapters.tcp.framing import LineFramer
-from execwire.adapters.tcp.listener import open_listener
+from execwire.adapters.tcp.listener import open_listeners
 from execwire.adapters.tcp.liveness import Liveness
 from execwire.adapters.tcp.outbox import Outbox
 from execwire.adapters.tcp.valve import Valve
@@ -55,7 +55,7 @@ CONNECTION_PARTS = Connection | Exchanges | Outbox | Liveness | Valve | LineFram
 @pytest.mark.parametrize("command", [["true"], ["sleep", "3600"], []])
 async def test_a_client_that_has_gone_takes_no_memory_until_the_collector_comes_by(command: list[str]) -> None:
     # Hazard 26.
-    listener = open_listener("127.0.0.1", 0)
+    [listener] = open_listeners("127.0.0.1", 0)
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     container = Container(listeners=(listener,), access=Access(None), descriptor_limit=limit)
     executor, server = container.executor(), container.server()

@@ -9,18 +9,8 @@ import pytest
 from agent import Agent, Client, running_agent
 from gate import gate_in
 from proc import eventually
+from sockets import needs_ipv6
 from strangers import as_stranger, only_root
-
-
-def has_ipv6() -> bool:
-    try:
-        with socket.create_server(("::1", 0), family=socket.AF_INET6):
-            return True
-    except OSError:
-        return False
-
-
-needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no ::1")
 
 
 async def connect(host: str, agent: Agent) -> Client:

@@ -1,83 +1,101 @@
-"""Listening sockets: where the agent can be reached."""
+"""Listening TCP sockets: where the agent can be reached."""
 
-import contextlib
 import errno
-import os
 import socket
-import stat
+from contextlib import ExitStack
 from ipaddress import ip_address
-from pathlib import Path
+from typing import TypeAlias, cast
 
+from .endpoint import Name
 from .keepalive import probe_clients
 
 BACKLOG = 1024
-OWNER_ONLY = 0o600
+_ATTEMPTS = 16
+"""To find a port that is free on several addresses."""
+_NOT_HERE = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
+"""What binding comes to where this machine does not have the address, or no such family at all."""
+
+_Address: TypeAlias = tuple[socket.AddressFamily, Name]
 
 
-def open_listener(host: str, port: int) -> socket.socket:
-    """Bind and listen on `host` (a name or an address) and `port` (0 takes a free one); raises OSError."""
-    family, address = _resolve(host, port)[0]
-    listener = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    try:
-        # Without it, the address stays taken for a minute after a restart.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe_clients(listener)
-        listener.bind(address)
-        listener.listen(BACKLOG)
-    except OSError:
-        listener.close()
-        raise
-    return listener
+def open_listeners(host: str, port: int) -> list[socket.socket]:
+    """Bind and listen on all addresses of this machine that `host` (a name or an address) has, all on one port.
+
+    Port 0 takes one that is free. Raises OSError, with the address as its `filename` where it is about one.
+    """
+    addresses = _resolve(host, port)
+    for _ in range(_ATTEMPTS):
+        try:
+            return _open_all(addresses)
+        except OSError as error:
+            # A port that was free on the first address need not be free on the next.
+            if port != 0 or len(addresses) == 1 or error.errno != errno.EADDRINUSE:
+                raise
+    raise OSError(errno.EADDRINUSE, "no port was found that is free on all addresses")
 
 
 def address_of(listener: socket.socket) -> str:
     """Return `host:port` as people write it."""
     if listener.family == socket.AF_UNIX:
         return str(listener.getsockname())
-    host, port = listener.getsockname()[:2]
+    return written(listener.getsockname())
+
+
+def written(name: Name) -> str:
+    """Return the same for the name of a socket."""
+    host, port = name[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _resolve(host: str, port: int) -> list[tuple[socket.AddressFamily, tuple[object, ...]]]:
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except UnicodeError as error:
-        raise OSError(errno.EINVAL, "it is not the name of a host") from error
-    return [(family, address) for family, _, _, _, address in found]
 
 
 def is_loopback(host: str) -> bool:
     """Tell whether all that `host` (a name or an address) resolves to is this machine's own; raises OSError."""
-    return all(ip_address(str(address[0]).partition("%")[0]).is_loopback for _, address in _resolve(host, 0))
+    return all(ip_address(name[0].partition("%")[0]).is_loopback for _, name in _resolve(host, 0))
 
 
-def open_unix_listener(path: Path) -> socket.socket:
-    """Listen on a Unix socket that only its owner may connect to; raises OSError.
-
-    A socket file of an agent that has died is replaced, one on which somebody listens is not.
-    """
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+def _resolve(host: str, port: int) -> list[_Address]:
     try:
-        _remove_if_dead(path)
-        # The mode comes from the umask, so that there is no moment at which others can connect.
-        before = os.umask(0o777 & ~OWNER_ONLY)
-        try:
-            listener.bind(str(path))
-        finally:
-            os.umask(before)
-        listener.listen(BACKLOG)
-    except OSError:
-        listener.close()
-        raise
-    return listener
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except UnicodeError as error:
+        raise OSError(errno.EINVAL, "it is not the name of a host") from error
+    # A name may stand in /etc/hosts twice.
+    return list(dict.fromkeys((family, cast("Name", name)) for family, _, _, _, name in found))
 
 
-def _remove_if_dead(path: Path) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        if not stat.S_ISSOCK(path.stat().st_mode):
-            raise FileExistsError(errno.EEXIST, "it exists and is not a socket")
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+def _open_all(addresses: list[_Address]) -> list[socket.socket]:
+    opened: list[socket.socket] = []
+    missing: OSError | None = None
+    with ExitStack() as undo:
+        for family, name in addresses:
+            port = opened[0].getsockname()[1] if opened else name[1]
             try:
-                probe.connect(str(path))
-            except ConnectionRefusedError:
-                path.unlink()
+                listener = _open(family, (name[0], port, *name[2:]), alone=len(addresses) == 1)
+            except OSError as error:
+                if error.errno not in _NOT_HERE:
+                    raise
+                missing = error
+                continue
+            undo.callback(listener.close)
+            opened.append(listener)
+        if missing is not None and not opened:
+            raise missing
+        undo.pop_all()
+    return opened
+
+
+def _open(family: socket.AddressFamily, name: tuple[object, ...], *, alone: bool) -> socket.socket:
+    with ExitStack() as undo:
+        try:
+            listener = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+            undo.callback(listener.close)
+            # Without it, the address stays taken for a minute after a restart.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6 and not alone:
+                # Or it would take the IPv4 addresses too, which have sockets of their own.
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            probe_clients(listener)
+            listener.bind(name)
+            listener.listen(BACKLOG)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, written((str(name[0]), int(str(name[1]))))) from error
+        undo.pop_all()
+    return listener

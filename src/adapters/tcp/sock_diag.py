@@ -27,7 +27,7 @@ PROTOCOL = socket.IPPROTO_TCP
 LOOPBACK = 1
 """Index of the interface `lo`, in every network namespace."""
 _ANY_COOKIE = b"\xff" * 8
-_ESTABLISHED, _FIN_WAIT1, _FIN_WAIT2 = 1, 4, 5
+_ESTABLISHED, _FIN_WAIT1, _FIN_WAIT2, _LISTEN = 1, 4, 5, 10
 _CONNECTED = frozenset({_ESTABLISHED, _FIN_WAIT1, _FIN_WAIT2})
 """Of the kernel's tcp_states.h those in which the other end can be of a connection that this end has not closed."""
 
@@ -86,6 +86,12 @@ class SockDiag:
         if found is not Missing.ABSENT:
             return found
         return self._search(lambda interface: self._describe(source, destination, interface, known.cookie))
+
+    def listener(self, source: Endpoint) -> Found | Missing:
+        """Describe the socket that takes what is sent to `source`."""
+        anywhere = Endpoint(bytes(len(source.address)), 0, 0)
+        found = self._describe(source, anywhere, source.interface or LOOPBACK, _ANY_COOKIE)
+        return Missing.ABSENT if isinstance(found, Found) and found.state != _LISTEN else found
 
     def _search(self, look: Callable[[int], Found | Missing]) -> Found | Missing:
         try:

@@ -1,3 +1,4 @@
+import os
 import re
 import resource
 import socket
@@ -81,7 +82,7 @@ def test_help_lists_every_setting_with_its_default(capsys: pytest.CaptureFixture
 
 def test_a_port_in_use_is_said_with_what_to_do(capsys: pytest.CaptureFixture[str], taken: int) -> None:
     text = complaint(capsys, "serve")
-    assert f"cannot listen on 127.0.0.1:{taken}: Address already in use" in text
+    assert f"cannot listen on 127.0.0.1:{taken}: it is taken by pid {os.getpid()} (" in text
     assert "--port" in text
 
 

@@ -1,11 +1,14 @@
+import errno
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
-from execwire.adapters.tcp.listener import address_of, is_loopback, open_unix_listener
+from execwire.adapters.tcp.listener import address_of, is_loopback, open_listeners
+from execwire.adapters.tcp.unix_listener import UnixListener
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
@@ -42,5 +45,63 @@ def test_a_file_that_is_no_socket_is_not_replaced(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("mine")
     with pytest.raises(FileExistsError, match="not a socket"):
-        open_unix_listener(path)
+        UnixListener(path)
     assert path.read_text() == "mine"
+
+
+@pytest.fixture
+def resolved(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Have every name resolve to these addresses."""
+
+    def resolve(*addresses: str) -> None:
+        def getaddrinfo(_host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
+
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+    return resolve
+
+
+def opened(port: int) -> list[str]:
+    listeners = open_listeners("name", port)
+    try:
+        assert len({listener.getsockname()[1] for listener in listeners}) == 1
+        return [listener.getsockname()[0] for listener in listeners]
+    finally:
+        for listener in listeners:
+            listener.close()
+
+
+ANOTHER_HOSTS = "192.0.2.77"
+
+
+def test_a_name_is_listened_on_at_each_address_that_this_machine_has_once_and_at_one_port(
+    resolved: Callable[..., None],
+) -> None:
+    resolved("127.0.0.1", ANOTHER_HOSTS, "127.0.0.2", "127.0.0.1")
+    assert opened(0) == ["127.0.0.1", "127.0.0.2"]
+
+
+def test_a_port_that_is_free_on_the_first_address_alone_is_not_taken(
+    resolved: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolved("127.0.0.1", "127.0.0.2")
+    tried: list[str] = []
+    real = socket.socket.bind
+
+    def bind(bound: socket.socket, name: tuple[str, int]) -> None:
+        tried.append(name[0])
+        if len(tried) == 2:
+            raise OSError(errno.EADDRINUSE, "as a test says")
+        real(bound, name)
+
+    monkeypatch.setattr(socket.socket, "bind", bind)
+    assert opened(0) == ["127.0.0.1", "127.0.0.2"]
+    assert tried == ["127.0.0.1", "127.0.0.2"] * 2
+
+
+def test_a_name_of_no_address_of_this_machine_is_an_error_that_names_it(resolved: Callable[..., None]) -> None:
+    resolved(ANOTHER_HOSTS)
+    with pytest.raises(OSError, match="Cannot assign") as error:
+        open_listeners("name", 0)
+    assert error.value.filename == f"{ANOTHER_HOSTS}:0"

@@ -1,0 +1,52 @@
+"""Whose a taken port is: what an operator asks first."""
+
+import contextlib
+import re
+from pathlib import Path
+
+from .endpoint import Name, endpoint
+from .sock_diag import Found, SockDiag
+
+_WILDCARDS = {bytes(4): ("127.0.0.1",), bytes(16): ("::1", "127.0.0.1")}
+"""By an address that means all: ones on which whoever stands in its way may listen."""
+
+
+def owner_of_port(name: Name) -> str | None:
+    """Return who listens on this address, `pid 4711 (nginx)` or his user; None if nobody does, or it cannot be told."""
+    wanted = endpoint(name)
+    diag = SockDiag()
+    try:
+        for end in (wanted, *(endpoint((host, wanted.port)) for host in _WILDCARDS.get(wanted.address, ()))):
+            found = diag.listener(end)
+            if isinstance(found, Found):
+                process = _holder(found.inode)
+                return process_name(process) if process is not None else f"a process of user {found.user}"
+    finally:
+        diag.close()
+    return None
+
+
+def process_name(process: int) -> str:
+    """Return its number with its name, as far as that can be read and printed."""
+    try:
+        name = Path(f"/proc/{process}/comm").read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return f"pid {process}"
+    return f"pid {process} ({re.sub(r'[^ -~]', '?', name)})"
+
+
+def _holder(inode: int) -> int | None:
+    """Find the process that has this socket open, the oldest where there are several; only those that may be seen."""
+    for process in sorted(int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()):
+        with contextlib.suppress(OSError):
+            for descriptor in Path(f"/proc/{process}/fd").iterdir():
+                if _target(descriptor) == f"socket:[{inode}]":
+                    return process
+    return None
+
+
+def _target(link: Path) -> str:
+    try:
+        return str(link.readlink())
+    except OSError:
+        return ""
