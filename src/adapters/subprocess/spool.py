@@ -5,6 +5,7 @@ import errno
 import os
 import tempfile
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from enum import Enum, auto
@@ -18,6 +19,8 @@ from .pipe_reader import PipeReader
 T = TypeVar("T")
 
 THREADS = 4
+LIMIT_RETRY_SECONDS = (0.001, 0.01, 0.05)
+"""EMFILE may be that of a moment: a spawn on the event loop has just set the limit of open files to that of tasks."""
 NO_MEMORY = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
 
 
@@ -123,7 +126,17 @@ class Spool:
             raise
 
     def open(self) -> BinaryIO:
-        """Return a new file without a name, which is gone when it is closed, however that comes; raises OSError."""
+        """Return a new file without a name, which is gone when it is closed, however that comes; raises OSError.
+
+        Blocks on the disk; for one of the threads.
+        """
+        for seconds in LIMIT_RETRY_SECONDS:
+            try:
+                return tempfile.TemporaryFile(dir=self.directory, buffering=0)
+            except OSError as error:
+                if error.errno != errno.EMFILE:
+                    raise
+            time.sleep(seconds)
         return tempfile.TemporaryFile(dir=self.directory, buffering=0)
 
     def submit(self, function: Callable[..., T], *arguments: object) -> Future[T]:

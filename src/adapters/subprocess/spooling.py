@@ -94,7 +94,8 @@ class Spooling:
         with contextlib.suppress(OSError):
             # Past the user's share of pipe memory (pipe(7)) it stays as it is, which is slower and nothing else.
             fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, STEP_BYTES)
-        self._file = self._spool.open()
+        # Not on the event loop: even the opening can hang, with the disk.
+        self._file = await asyncio.wrap_future(self._spool.submit(self._spool.open))
         self._size = self._spool.disk.claim(len(before))
         self.overflowed = self.overflowed or self._size < len(before)
         await asyncio.wrap_future(self._spool.submit(write_all, self._file.fileno(), before[: self._size]))

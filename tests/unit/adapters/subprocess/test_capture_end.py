@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import os
+import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -117,3 +119,25 @@ async def test_what_is_closed_unread_gives_everything_back(tmp_path: Path, size:
         captured.hang_up()
         await captured.ended()
         captured.capture.collect().close()
+
+
+async def test_a_disk_that_hangs_when_a_file_is_opened_holds_up_nobody_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers, opened = threading.Event(), tempfile.TemporaryFile
+
+    def hang(*, dir: str, buffering: int) -> object:  # noqa: A002 -- tempfile's own word
+        assert answers.wait(20.0)
+        return opened(dir=dir, buffering=buffering)
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", hang)
+    async with capturing(tmp_path) as captured:
+        os.write(captured.writing, b"x")
+        writing = asyncio.create_task(captured.write(bytes(MUCH)))
+        await asyncio.sleep(0.05)
+        # The event loop has come back here, so it is a thread that waits.
+        answers.set()
+        await writing
+        captured.hang_up()
+        await captured.ended()
+        assert len(await captured.collect()) == MUCH + 1

@@ -1,5 +1,7 @@
 import asyncio
+import errno
 import os
+import tempfile
 import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -173,3 +175,27 @@ def test_a_file_that_takes_a_little_at_a_time_gets_everything(monkeypatch: pytes
         write_all(file.fileno(), b"0123456789")
         write_all(file.fileno(), b"")
     assert (tmp_path / "file").read_bytes() == b"0123456789"
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_limit_of_open_files_that_is_lowered_for_a_moment_refuses_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    refusals, opened = iter(range(times)), tempfile.TemporaryFile
+
+    def refuse(*, dir: str, buffering: int) -> object:  # noqa: A002 -- tempfile's own word
+        if next(refusals, None) is not None:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return opened(dir=dir, buffering=buffering)
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    spool = Spool(str(tmp_path), 0, 0)
+    spool.open().close()
+    spool.close()
+
+
+def test_what_refuses_a_file_for_good_is_raised(tmp_path: Path) -> None:
+    spool = Spool(str(tmp_path / "missing"), 0, 0)
+    with pytest.raises(FileNotFoundError):
+        spool.open()
+    spool.close()
