@@ -58,6 +58,14 @@ def descriptors(pid: int) -> list[str]:
     return sorted(found)
 
 
+async def descriptors_at_rest(pid: int) -> list[str]:
+    """The same, once clients that have just left are no longer among it."""
+    found: list[str] = []
+    while found != (found := descriptors(pid)):  # noqa: ASYNC110 -- nothing tells when that is
+        await asyncio.sleep(0.2)
+    return found
+
+
 def alive_with(marker: str) -> list[int]:
     """Processes whose command line contains `marker`."""
     found: list[int] = []

@@ -1,11 +1,10 @@
 """Somebody changes the limits of the running agent (prlimit(1)): tasks get what is still allowed."""
 
-import asyncio
 import resource
 from pathlib import Path
 
 from agent import Agent, running_agent
-from proc import descriptors, eventually
+from proc import descriptors, descriptors_at_rest, eventually
 from trees import sleeper
 
 SHOW = "ulimit -S -n; ulimit -H -n"
@@ -18,19 +17,11 @@ async def output_of(agent: Agent, *command: str) -> list[str]:
     return str(result["output"]).split()
 
 
-async def at_rest(agent: Agent) -> list[str]:
-    """What it has open once the clients that have just left are no longer among it."""
-    found: list[str] = []
-    while found != (found := descriptors(agent.worker)):  # noqa: ASYNC110 -- nothing tells when that is
-        await asyncio.sleep(0.2)
-    return found
-
-
 async def test_tasks_get_the_descriptors_that_are_still_allowed_and_none_is_lost() -> None:
     async with running_agent(launcher=("prlimit", "--nofile=500:6000")) as agent:
         for _ in range(2):
             assert await output_of(agent, "sh", "-c", SHOW) == ["500", "6000"]
-        before = await at_rest(agent)
+        before = await descriptors_at_rest(agent.worker)
         resource.prlimit(agent.worker, resource.RLIMIT_NOFILE, (400, 4096))
         # Known and unknown programs, which are started in different ways.
         for shell in ("sh", "sh", "bash", "sh"):
@@ -52,7 +43,7 @@ async def test_other_limits_are_those_of_the_agent_at_the_moment_of_the_start() 
 async def test_tasks_are_marked_where_the_agent_may_no_longer_do_it_itself(tmp_path: Path) -> None:
     async with running_agent() as agent:
         assert await output_of(agent, "sh", "-c", "echo hi") == ["hi"]
-        before = await at_rest(agent)
+        before = await descriptors_at_rest(agent.worker)
         resource.prlimit(agent.worker, RLIMIT_LOCKS, (0, 0))
         tree = sleeper(tmp_path)
         for _ in range(2):

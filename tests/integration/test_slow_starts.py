@@ -11,7 +11,7 @@ from agent import Agent, Client, running_agent
 from files import made
 from fuse import needs_fuse, slow_file_system
 from leases import leased, skip_unless_leases_hold
-from proc import children, descriptors, eventually
+from proc import children, descriptors, descriptors_at_rest, eventually
 from standing import standing_agent
 
 LATE_SECONDS = 0.5
@@ -96,7 +96,7 @@ async def test_without_a_timeout_it_is_waited_for_and_runs(agent: Agent, other: 
 
 async def test_a_client_that_goes_takes_its_start_along_and_nothing_is_left(agent: Agent, program: str) -> None:
     assert (await agent.run("true"))["exit_code"] == 0
-    before = descriptors(agent.worker)
+    before = await descriptors_at_rest(agent.worker)
     with leased(program):
         async with await agent.connect() as client:
             await client.request(command=[program, "0"])

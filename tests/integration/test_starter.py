@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from agent import Agent, running_agent
 from files import made
-from proc import children, descriptors, eventually, is_starter, zombies
+from proc import children, descriptors, descriptors_at_rest, eventually, is_starter, zombies
 from standing import standing_agent
 from strangers import BECOME_STRANGER, only_root, skip_unless_he_can_run_an_agent
 
@@ -148,7 +148,7 @@ async def test_a_killed_worker_takes_its_starter_along(tmp_path: Path) -> None:
 
 
 async def test_many_different_programs_at_once_all_start_and_leave_nothing(agent: Agent, tmp_path: Path) -> None:
-    before = descriptors(agent.worker)
+    before = await descriptors_at_rest(agent.worker)
     programs = [made(tmp_path / str(number), f"#!/bin/sh\necho {number}\n") for number in range(100)]
     async with await agent.connect() as client:
         for program in programs:
