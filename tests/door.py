@@ -33,6 +33,7 @@ class FakeClient:
         self.transport = FakeTransport()
         self.says = says
         self._failure = failure
+        self._descriptor: int | None = None
 
     def getsockname(self) -> tuple[str, int]:
         return ADDRESSES["sockname"]
@@ -48,8 +49,25 @@ class FakeClient:
     def setsockopt(self, *option: int) -> None:
         self.options.append(option)
 
+    def fileno(self) -> int:
+        """One on which nothing ever happens: what a refused client does is another test's subject."""
+        if self._descriptor is None:
+            self._descriptor = os.eventfd(0)
+        return self._descriptor
+
+    def send(self, data: bytes) -> None:
+        self.transport.written += data
+
+    def shutdown(self, _: int) -> None:
+        self.transport.wrote_eof = True
+
+    def recv_into(self, *_: object) -> int:
+        raise BlockingIOError
+
     def close(self) -> None:
         self.closed = True
+        if self._descriptor is not None:
+            os.close(self._descriptor)
 
 
 def errors(client: FakeClient) -> list[str]:
@@ -117,7 +135,9 @@ async def serving(
 ) -> AsyncGenerator[Serving]:
     served = Serving(*gated, max_connections=max_connections, at_once=at_once, users=users)
 
-    async def connect(factory: Callable[[], asyncio.Protocol], client: FakeClient) -> None:
+    async def connect(
+        factory: Callable[[], asyncio.Protocol], client: FakeClient
+    ) -> tuple[asyncio.Transport, asyncio.Protocol]:
         await asyncio.sleep(0)
         client.transport.protocol = factory()
         client.transport.protocol.connection_made(client.transport)
@@ -125,6 +145,7 @@ async def serving(
             # As uvloop does: what is there already is read before whoever awaits this gets its turn.
             client.transport.deliver(client.says)
         await asyncio.sleep(0)
+        return client.transport, client.transport.protocol
 
     monkeypatch.setattr(asyncio.get_running_loop(), "connect_accepted_socket", connect)
     try:

@@ -50,10 +50,12 @@ class Served:
         self.lost: list[Connection] = []
         in_flight = InFlight(limits.requests, limits.request_bytes, limits.killed_with_client)
         self.made: list[Connection] = []
+        self.told: list[Connection] = []
         self.connection = Connection(
             Surroundings(self.intake, FakeClock(), FakePeers(), MAX_LINE, limits.line_seconds, in_flight),
             self.peer,
             self.made.append,
+            self.told.append,
             self.lost.append,
         )
         self.transport = FakeTransport(self.connection)

@@ -50,6 +50,9 @@ class FakeTransport(asyncio.Transport):
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:  # noqa: ARG002
         self.high_water = high or 0
 
+    def get_write_buffer_size(self) -> int:
+        return len(self.unread)
+
     def write(self, data: "bytes | bytearray | memoryview[Any]") -> None:
         assert not self.wrote_eof, "a write after write_eof()"
         if self.closing:

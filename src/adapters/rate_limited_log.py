@@ -16,8 +16,8 @@ CallLater: TypeAlias = Callable[[float, Callable[[], object]], object]
 class RateLimitedLog:
     """Logs `event` as a warning; within an interval after a line, further ones are only counted.
 
-    Their count is the field `suppressed` of the next line, which has the fields of the last one. It is written at the
-    end of the interval if `call_later` is given, else with the next warning or by `flush`.
+    The next line has the fields of the last of them, and as `suppressed` how many there were besides that no line was
+    written for. It comes at the end of the interval if `call_later` is given, else with the next warning or by `flush`.
     """
 
     def __init__(
@@ -34,26 +34,26 @@ class RateLimitedLog:
         self._interval_seconds = interval_seconds
         # When the next line may be written.
         self._next_at = float("-inf")
-        self._suppressed = 0
+        # Warnings without a line so far.
+        self._waiting = 0
         self._fields: dict[str, object] = {}
 
     def warning(self, **fields: object) -> None:
         """Log, or count if the last line is too recent."""
         self._fields = fields
         wait = self._next_at - self._monotonic_seconds()
+        self._waiting += 1
         if wait <= 0:
             self._write()
-            return
-        self._suppressed += 1
-        if self._suppressed == 1 and self._call_later is not None:
+        elif self._waiting == 1 and self._call_later is not None:
             self._call_later(wait, self.flush)
 
     def flush(self) -> None:
         """Log what has been counted and not logged, if anything, without waiting for the end of the interval."""
-        if self._suppressed:
+        if self._waiting:
             self._write()
 
     def _write(self) -> None:
         self._next_at = self._monotonic_seconds() + self._interval_seconds
-        suppressed, self._suppressed = self._suppressed, 0
+        suppressed, self._waiting = self._waiting - 1, 0
         _log.warning(self._event, **self._fields, **({"suppressed": suppressed} if suppressed else {}))

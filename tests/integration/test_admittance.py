@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from fakes import FakeClock, FakePeer, FakePeers, FakeTaskIntake
 
-from execwire.adapters.tcp import connection
+from execwire.adapters.tcp import closing
 from execwire.adapters.tcp.access import Access
 from execwire.adapters.tcp.server import Door, TcpServer
 from execwire.adapters.tcp.surroundings import InFlight, Surroundings
@@ -82,7 +82,7 @@ async def test_what_one_client_too_many_has_sent_is_not_run(listener: socket.soc
 async def test_a_stop_while_a_client_is_being_let_in_keeps_nobody_waiting(
     monkeypatch: pytest.MonkeyPatch, listener: socket.socket, client: socket.socket, turns: int, *, in_good_order: bool
 ) -> None:
-    monkeypatch.setattr(connection, "CLOSE_SECONDS", 0.01)
+    monkeypatch.setattr(closing, "CLOSE_SECONDS", 0.01)
     intake = FakeTaskIntake(echo)
     async with server_for(listener, intake, os.geteuid()) as server:
         for _ in range(turns):

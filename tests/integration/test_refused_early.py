@@ -27,5 +27,6 @@ async def test_what_a_refused_client_has_sent_already_is_not_run(tmp_path: Path)
         await client.ask(command=["true"])
         for _ in range(CLIENTS):
             errors = await asyncio.to_thread(refused, agent.port, request)
-            assert errors == ["refused: 1 clients are connected; --max-connections allows more"]
+            assert [error[:8] for error in errors] == ["refused:"]
+            assert "--max-connections" in errors[0]
     assert not mark.exists()

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import cast
 
-import structlog
-
 from .batch import LINES_A_TURN, LINES_AT_ONCE, Batch, End
+from .client_log import log_gone
+from .closing import Closing
 from .exchanges import Exchanges
-from .framing import LineFramer, Oddity
+from .framing import FOREIGN, LineFramer, Oddity
 from .liveness import Countdown, Liveness
 from .outbox import Exchange, Outbox
 from .peers import Peer
@@ -17,13 +17,6 @@ from .surroundings import Surroundings
 from .truncated import read_id
 from .valve import Valve
 from .wire import Incoming, InvalidRequest, decode_request
-
-_log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
-
-FOREIGN = "refused: this port takes JSON objects, one per line, and a connection must begin with one; not HTTP, not TLS"
-CLOSE_SECONDS = 1.0
-"""How long a client that was told the end may take to close its side. Closing at once, with bytes of its unread, would
-make the kernel reset the connection and throw away what was sent last."""
 
 
 class Connection(asyncio.Protocol):
@@ -34,10 +27,12 @@ class Connection(asyncio.Protocol):
         surroundings: Surroundings,
         peer: Peer,
         on_made: "Callable[[Connection], None]",
+        on_told: "Callable[[Connection], None]",
         on_lost: "Callable[[Connection], None]",
     ) -> None:
-        """Prepare; `on_made` is called before anything is read, and may already let go; `on_lost` at the very end."""
+        """Prepare; `on_made` is called before it is read, `on_told` when it has only to close, `on_lost` at the end."""
         self._on_made = on_made
+        self._on_told = on_told
         self._on_lost = on_lost
         self._surroundings = surroundings
         self._peer = peer
@@ -63,7 +58,8 @@ class Connection(asyncio.Protocol):
         take_turn = partial(self._take_lines, LINES_A_TURN)
         self._valve = Valve(self._transport, self._surroundings.intake, self._surroundings.scheduler, take_turn)
         valve = self._valve
-        self._liveness = Liveness(self._transport, self._peer, lambda: valve.shut or valve.at_eof)
+        closing = self._closing = Closing(self._transport, partial(self._on_told, self))
+        self._liveness = Liveness(self._transport, self._peer, lambda: valve.shut or valve.at_eof or closing.is_deaf)
         self._on_made(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -73,17 +69,19 @@ class Connection(asyncio.Protocol):
         self._valve.close()
         self._liveness.close()
         self._patience.stop()
-        if not self._exchanges.empty:
-            _log.info("client gone before its answers", **({"error": str(exc)} if exc else {}))
+        log_gone(self._transport, self._peer, self._exchanges.unanswered, exc)
         self._exchanges.close()
         self._outbox.close()
         self._on_lost(self)
         # The parts know this whole: a circle, which would keep all of them until the garbage collector comes by.
-        del self._transport, self._outbox, self._exchanges, self._batch, self._valve, self._liveness, self._patience
+        for part in ("_transport", "_outbox", "_exchanges", "_batch", "_valve", "_closing", "_liveness", "_patience"):
+            delattr(self, part)
 
     def data_received(self, data: bytes) -> None:
         """Take in bytes and start what they ask for."""
         if self._leaving:
+            if self._closing.discard(data):
+                self._liveness.watch()
             return
         self._framer.feed(data)
         if self._framer.foreign:
@@ -117,7 +115,8 @@ class Connection(asyncio.Protocol):
     def leave(self) -> None:
         """Close as soon as nothing is owed; until then requests are still taken, so that each gets an answer."""
         self._ending = True
-        self._settle()
+        # Not before what has arrived by now is read: closing with bytes unread would reset the connection.
+        asyncio.get_running_loop().call_later(0, partial(self._settle, is_idle=True))
 
     @property
     def answered(self) -> bool:
@@ -189,14 +188,12 @@ class Connection(asyncio.Protocol):
         self._leaving = True
         self._framer.clear()
 
-    def _settle(self) -> None:
+    def _settle(self, *, is_idle: bool = False) -> None:
         if self._told or not (self._leaving or self._ending) or not self._exchanges.empty:
+            return
+        if is_idle and self._valve.shut:
             return
         self._told = True
         self._drop_the_rest()
-        if self._valve.at_eof or not self._transport.can_write_eof():
-            self._transport.close()
-        else:
-            self._valve.turn(shut=False)
-            self._transport.write_eof()
-            asyncio.get_running_loop().call_later(CLOSE_SECONDS, self._transport.close)
+        self._valve.turn(shut=False)
+        self._closing.tell(at_once=is_idle or self._valve.at_eof)

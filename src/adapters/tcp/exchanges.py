@@ -64,6 +64,11 @@ class Exchanges:
         """Whether everything that was taken has been answered."""
         return self._count == 0
 
+    @property
+    def unanswered(self) -> int:
+        """How many requests were taken and have not been answered."""
+        return self._count
+
     def take(self, incoming: Incoming | InvalidRequest, request_bytes: int) -> None:
         """Run what was asked for, or say what is wrong with it."""
         if isinstance(incoming, InvalidRequest):

@@ -4,6 +4,8 @@ from enum import Enum, auto
 
 BLANKS = b" \t\r\n"
 """JSON's white space (RFC 8259, section 2)."""
+FOREIGN = "refused: this port takes JSON objects, one per line, and a connection must begin with one; not HTTP, not TLS"
+"""What a client is told whose stream is `foreign`."""
 _OBJECT_START = 0x7B
 _CARRIAGE_RETURN = 13
 

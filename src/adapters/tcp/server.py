@@ -4,19 +4,21 @@ import asyncio
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Self
 
 import structlog
 
+from ..rate_limited_log import RateLimitedLog
 from .access import Access
 from .connection import Connection
+from .departures import Departures
 from .peers import Peer
+from .refusals import STOPPING, Refusals
 from .surroundings import Surroundings
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
-STOPPING = "refused: the agent is stopping; connect again once it is back"
+FULL = "refused: all {} connections are in use; try again later, or start the agent with a higher --max-connections"
 ACCEPT_PAUSE_SECONDS = 0.1
 """How long nobody is accepted when the system has no descriptor or memory for one; clients wait in the backlog."""
 
@@ -42,9 +44,13 @@ class TcpServer:
         self._listeners = listeners
         self._surroundings = surroundings
         self._door = door
+        # Those whose connection is made and not lost.
         self._connections: set[Connection] = set()
-        # Clients that were accepted and have not gone, those included whose connection is only being made.
-        self._clients = 0
+        # Those who take a place of `max_connections`: served, or their connection is only being made. A set, since
+        # whatever goes wrong with a client must not leave the count too high, nor make it too low.
+        self._clients: set[Connection] = set()
+        # Those who were told the end, or were refused.
+        self._departures = Departures()
         self._openings: set[asyncio.Task[None]] = set()
         self._none_left = asyncio.Event()
         # Nobody new is served; then not even the ones who are there.
@@ -54,7 +60,9 @@ class TcpServer:
 
     async def __aenter__(self) -> Self:
         """Accept; the listeners take clients from here on."""
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop = asyncio.get_running_loop()
+        self._refusals = Refusals(self._surroundings.clock, self._departures)
+        self._shortages = RateLimitedLog("cannot accept clients for now", loop.time, loop.call_later)
         self._surroundings.peers.open()
         for listener in self._listeners:
             self._loop.add_reader(listener.fileno(), self._accept, listener)
@@ -62,10 +70,14 @@ class TcpServer:
 
     async def __aexit__(self, *exc_info: object) -> None:
         """Close every connection, answered or not; their tasks are cancelled with that."""
-        self._aborting = True
+        self._leaving = self._aborting = True
         for connection in tuple(self._connections):
             connection.abort()
         await self.answered()
+        self._stop_accepting()
+        self._departures.abort_all()
+        self._refusals.close()
+        self._shortages.flush()
         self._surroundings.peers.close()
 
     def leave(self) -> None:
@@ -80,15 +92,17 @@ class TcpServer:
         return sum(not connection.answered for connection in self._connections)
 
     async def answered(self) -> None:
-        """Accept nobody any more, and wait until every client has its answers and has gone."""
-        self._stop_accepting()
-        while self._clients:
+        """Wait until every client has its answers and has gone; who comes meanwhile is refused and not waited for."""
+        while self._connections or self._openings:
             self._none_left.clear()
             await self._none_left.wait()
 
     def _stop_accepting(self) -> None:
+        # A last time: whoever waits in the backlog would be reset without a word.
         for listener in self._listeners:
-            self._loop.remove_reader(listener.fileno())
+            if listener not in self._pauses:
+                self._loop.remove_reader(listener.fileno())
+                self._accept(listener)
         for pause in self._pauses.values():
             pause.cancel()
 
@@ -101,14 +115,16 @@ class TcpServer:
             except OSError as error:
                 self._pause(listener, error)
                 return
-            self._clients += 1
-            opening = self._loop.create_task(self._open(client, self._clients))
+            if self._leaving:
+                self._refusals.refuse(client, STOPPING)
+                continue
+            opening = self._loop.create_task(self._open(client))
             self._openings.add(opening)
-            opening.add_done_callback(self._openings.discard)
+            opening.add_done_callback(self._opened)
 
     def _pause(self, listener: socket.socket, error: OSError) -> None:
-        if not self._pauses:
-            _log.warning("cannot accept clients for now", reason=error.strerror, clients=self._clients)
+        self._shortages.warning(reason=error.strerror, clients=len(self._clients))
+        self._departures.abort_all()
         self._loop.remove_reader(listener.fileno())
         self._pauses[listener] = self._loop.call_later(ACCEPT_PAUSE_SECONDS, self._resume, listener)
 
@@ -116,43 +132,63 @@ class TcpServer:
         del self._pauses[listener]
         self._loop.add_reader(listener.fileno(), self._accept, listener)
 
-    async def _open(self, client: socket.socket, number: int) -> None:
-        # With `number` clients, this one included: of a burst, all have been accepted by now.
+    async def _open(self, client: socket.socket) -> None:
+        connection: Connection | None = None
         try:
             # Decided before the connection is made: what the client has sent by then is read at once.
             peer = self._surroundings.peers.identify(client)
-            refusal = self._refusal(peer, number)
+            if (refusal := self._refusal(peer)) is not None:
+                self._refusals.refuse(client, refusal)
+                return
             client.setblocking(False)  # noqa: FBT003 -- its only form
             if client.family != socket.AF_UNIX:
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection = Connection(self._surroundings, peer, partial(self._made, refusal), self._lost)
-            await self._loop.connect_accepted_socket(lambda: connection, client)
+            connection = Connection(self._surroundings, peer, self._made, self._told, self._lost)
+            self._clients.add(connection)
+            transport, _ = await self._loop.connect_accepted_socket(lambda: connection, client)
+            if connection in self._clients and connection not in self._connections:
+                # An exception has kept it from being made, which the loop has logged; nobody would say that it is lost.
+                self._lost(connection)
+                transport.abort()
         except OSError as error:
             _log.debug("client gone before it was served", reason=error.strerror)
-            client.close()
-            self._one_less()
+            self._drop(client, connection)
+        except Exception:  # noqa: BLE001 -- whatever it was, the next client must find its place free
+            _log.exception("a client could not be served")
+            self._drop(client, connection)
 
-    def _made(self, refusal: str | None, connection: Connection) -> None:
+    def _drop(self, client: socket.socket, connection: Connection | None) -> None:
+        client.close()
+        if connection is not None:
+            self._lost(connection)
+
+    def _made(self, connection: Connection) -> None:
         self._connections.add(connection)
         if self._aborting:
             # Not at once: uvloop takes a connection that ends while it is being made for an error.
             self._loop.call_soon(connection.abort)
         elif self._leaving:
             connection.refuse(STOPPING)
-        elif refusal is not None:
-            _log.warning("client refused", reason=refusal)
-            connection.refuse(refusal)
 
-    def _refusal(self, peer: Peer, number: int) -> str | None:
-        if number > self._door.max_connections:
-            return f"refused: {self._door.max_connections} clients are connected; --max-connections allows more"
+    def _refusal(self, peer: Peer) -> str | None:
+        if len(self._clients) >= self._door.max_connections:
+            return FULL.format(self._door.max_connections)
         return self._door.access.refusal(peer)
+
+    def _told(self, connection: Connection) -> None:
+        self._clients.discard(connection)
+        self._departures.add(connection)
 
     def _lost(self, connection: Connection) -> None:
         self._connections.discard(connection)
-        self._one_less()
+        self._clients.discard(connection)
+        self._departures.remove(connection)
+        self._look_for_the_last()
 
-    def _one_less(self) -> None:
-        self._clients -= 1
-        if not self._clients:
+    def _opened(self, opening: asyncio.Task[None]) -> None:
+        self._openings.discard(opening)
+        self._look_for_the_last()
+
+    def _look_for_the_last(self) -> None:
+        if not (self._connections or self._openings):
             self._none_left.set()

@@ -53,7 +53,7 @@ def test_the_first_is_logged_at_once_and_its_repetitions_are_counted_at_the_end_
             log.warning(number=number)
         assert written(logs) == [(0, 0)]
         timers.advance(INTERVAL_SECONDS)
-        assert written(logs) == [(0, 0), (999, 999)]
+        assert written(logs) == [(0, 0), (999, 998)]
         timers.advance(INTERVAL_SECONDS)
         assert len(logs) == 2
 
@@ -65,8 +65,9 @@ def test_who_repeats_for_ever_gets_a_line_an_interval(clock: FakeClock) -> None:
         for number in range(100):
             log.warning(number=number)
             timers.advance(1.0)
+        log.flush()
     assert len(logs) == 1 + 100 // INTERVAL_SECONDS
-    assert sum(1 + suppressed for _, suppressed in written(logs)[:-1]) + 1 <= 100
+    assert sum(1 + suppressed for _, suppressed in written(logs)) == 100
 
 
 def test_one_that_comes_after_the_interval_is_logged_at_once(clock: FakeClock) -> None:
@@ -96,4 +97,4 @@ def test_what_was_counted_can_be_written_before_the_interval_is_over(clock: Fake
             log.warning(number=number)
         log.flush()
         log.flush()
-    assert written(logs) == [(0, 0), (2, 2)]
+    assert written(logs) == [(0, 0), (2, 1)]

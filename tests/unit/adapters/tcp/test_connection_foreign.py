@@ -4,7 +4,7 @@ import pytest
 from served import MAX_LINE, Limits, Served, ask
 from turns import past
 
-from execwire.adapters.tcp.connection import FOREIGN
+from execwire.adapters.tcp.framing import FOREIGN
 
 POST = b"POST /%s HTTP/1.1\r\nHost: localhost:3000\r\nContent-Type: text/plain\r\n\r\n"
 

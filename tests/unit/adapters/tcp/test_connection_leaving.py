@@ -5,15 +5,81 @@ from proc import eventually
 from served import Limits, Served, ask
 from turns import past, settle
 
-from execwire.adapters.tcp import connection
+from execwire.adapters.tcp import closing, liveness
+from execwire.adapters.tcp.departures import DISCARD_BYTES
+from execwire.adapters.tcp.peers import Presence
 
 
-async def test_a_client_without_anything_pending_is_told_the_end_at_once() -> None:
+@pytest.fixture
+def _look_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(liveness, "CHECK_SECONDS", 0.001)
+
+
+async def test_a_client_that_is_owed_nothing_is_closed_at_once_and_not_waited_for() -> None:
     async with Served() as served:
         await served.send(ask("a"))
         served.connection.leave()
-        assert served.transport.wrote_eof
+        await settle()
+        assert served.transport.closing
+        assert not served.transport.aborted
+        assert not served.told
+
+
+# Hazard 31.
+async def test_what_has_arrived_by_the_time_it_leaves_is_answered_all_the_same() -> None:
+    async with Served("a") as served:
+        served.connection.leave()
+        served.transport.deliver(ask("a"))
+        await served.let_go("a")
+        assert served.commands == ["a"]
+        assert served.told_the_end()
+
+
+async def test_who_was_told_the_end_is_passed_on_once_all_of_it_is_written() -> None:
+    async with Served("a", "b") as served:
+        await served.send(ask("a"))
+        served.connection.leave()
+        await served.let_go("a")
+        assert served.told == [served.connection]
         assert not served.transport.closing
+
+
+async def test_who_does_not_read_the_last_it_is_owed_is_not_passed_on() -> None:
+    async with Served("a") as served:
+        await served.send(ask("a"))
+        served.connection.leave()
+        served.transport.client_reads = False
+        await served.let_go("a")
+        assert served.told_the_end()
+        assert served.told == []
+
+
+# Whoever is refused sends at full speed, as long as it is read.
+@pytest.mark.parametrize("told", [True, False])
+async def test_of_what_a_client_sends_that_nobody_wants_any_more_little_is_read(*, told: bool) -> None:
+    async with Served("a") as served:
+        if not told:
+            await served.send(ask("a"))
+        served.connection.refuse("refused: no more")
+        assert served.told_the_end() == told
+        await served.send(*[bytes(16 * 1024)] * 4)
+        assert served.transport.is_reading()
+        await served.send(b"x")
+        assert not served.transport.is_reading()
+        await served.let_go("a")
+        assert served.errors[-1:] == ["refused: no more"]
+
+
+@pytest.mark.usefixtures("_look_often")
+async def test_who_went_after_it_was_not_read_any_more_is_noticed_while_something_runs_for_it() -> None:
+    async with Served("a") as served:
+        await served.send(ask("a"))
+        served.connection.refuse("refused: no more")
+        await served.send(bytes(DISCARD_BYTES + 1))
+        served.peer.answer = Presence.GONE
+        await eventually(lambda: served.transport.aborted)
+        await settle()
+        assert len(served.intake.stopped) == 1
 
 
 # Hazard 31.
@@ -59,7 +125,7 @@ async def test_lines_that_were_read_and_wait_their_turn_are_answered_before_the_
 
 async def test_a_client_that_closes_after_it_was_told_the_end_is_closed_too() -> None:
     async with Served() as served:
-        served.connection.leave()
+        served.connection.refuse("refused: no more")
         await served.send(b"still talking")
         await served.end_of_file()
         assert served.transport.closing
@@ -68,9 +134,9 @@ async def test_a_client_that_closes_after_it_was_told_the_end_is_closed_too() ->
 async def test_a_client_that_does_not_close_after_it_was_told_the_end_is_closed_soon(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(connection, "CLOSE_SECONDS", 0.001)
+    monkeypatch.setattr(closing, "CLOSE_SECONDS", 0.001)
     async with Served() as served:
-        served.connection.leave()
+        served.connection.refuse("refused: no more")
         await eventually(lambda: served.transport.closing)
         assert not served.transport.aborted
 
@@ -101,7 +167,7 @@ async def test_leaving_after_the_client_half_closed_closes_when_the_last_answer_
 async def test_where_half_closing_does_not_exist_the_last_answer_is_followed_by_the_close() -> None:
     async with Served() as served:
         served.transport.knows_eof = False
-        served.connection.leave()
+        served.connection.refuse("refused: no more")
         assert served.transport.closing
         assert not served.transport.aborted
 
@@ -151,5 +217,5 @@ async def test_a_half_line_is_dropped_when_the_client_is_let_go() -> None:
         served.transport.deliver(b'{"command":')
         served.connection.leave()
         await past(0.005)
-        assert served.transport.wrote_eof
+        assert served.transport.closing
         assert served.results == []

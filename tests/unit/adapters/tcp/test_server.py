@@ -48,7 +48,7 @@ async def test_one_client_too_many_is_told_which_option_allows_more(monkeypatch:
         clients = [FakeClient() for _ in range(3)]
         await served.connect(*clients)
         assert [errors(client) for client in clients] == [
-            [], [], ["refused: 2 clients are connected; --max-connections allows more"]
+            [], [], [server.FULL.format(2)]
         ]  # fmt: skip
         for client in clients:
             client.transport.close()

@@ -1,0 +1,187 @@
+"""Who is refused costs those who are served nothing: no place, no log that grows with them, and none of it for long."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+
+import pytest
+import uvloop
+from fakes import FakeClock, FakePeer, FakePeers, FakeTaskIntake
+from proc import eventually, open_descriptors
+from structlog.testing import capture_logs
+
+from execwire.adapters.tcp.access import Access
+from execwire.adapters.tcp.connection import Connection
+from execwire.adapters.tcp.departures import CLOSE_SECONDS, MAX_DEPARTING
+from execwire.adapters.tcp.server import Door, TcpServer
+from execwire.adapters.tcp.surroundings import InFlight, Surroundings
+from execwire.domain.output import NO_OUTPUT
+from execwire.domain.task import TaskRequest, TaskResult
+
+REQUEST = b'{"command":["true"]}\n'
+BOUND_SECONDS = 20.0
+ALLOWED, STRANGER = 1000, 1001
+
+
+class Clients:
+    """Connects to a server as one user or another, and keeps what it has connected open."""
+
+    def __init__(self, peers: FakePeers, address: tuple[str, int], stack: contextlib.ExitStack) -> None:
+        self._peers = peers
+        self._address = address
+        self._stack = stack
+
+    async def connect(self, user: int = ALLOWED, says: bytes = REQUEST) -> socket.socket:
+        """Return a client of that user that has sent this; who it is has been found out by its first answer, or end."""
+        self._peers.peer = FakePeer(user=user)
+        client = self._stack.enter_context(socket.create_connection(self._address))
+        client.setblocking(False)  # noqa: FBT003 -- its only form
+        client.send(says)
+        return client
+
+    async def answer(self, user: int = ALLOWED, says: bytes = REQUEST) -> bytes:
+        return await received(await self.connect(user, says))
+
+
+async def received(client: socket.socket) -> bytes:
+    async with asyncio.timeout(BOUND_SECONDS):
+        return await asyncio.get_running_loop().sock_recv(client, 4096)
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)  # noqa: FBT003 -- its only form
+        yield listener
+
+
+def echo(request: TaskRequest) -> TaskResult:
+    return TaskResult(request.command, 0, 0.0, 0, NO_OUTPUT, "")
+
+
+@asynccontextmanager
+async def serving(listener: socket.socket, max_connections: int = 10) -> AsyncIterator[tuple[TcpServer, Clients]]:
+    peers = FakePeers()
+    surroundings = Surroundings(FakeTaskIntake(echo), FakeClock(), peers, 1000, 60.0, InFlight(100, 1_000_000))
+    access = Access(frozenset({ALLOWED}))
+    with contextlib.ExitStack() as stack:
+        async with TcpServer([listener], surroundings, Door(access, max_connections, 64)) as serving:
+            yield serving, Clients(peers, listener.getsockname(), stack)
+
+
+# Hazard 33.
+async def test_clients_of_another_user_that_do_not_close_keep_no_allowed_one_out(listener: socket.socket) -> None:
+    async with serving(listener, max_connections=2) as (_, clients):
+        for _ in range(20):
+            assert b"may not send requests" in await clients.answer(STRANGER)
+        assert b'"exit_code":0' in await clients.answer()
+
+
+async def test_clients_of_another_protocol_that_do_not_close_keep_nobody_out(listener: socket.socket) -> None:
+    async with serving(listener, max_connections=2) as (_, clients):
+        for _ in range(20):
+            assert b"takes JSON objects" in await clients.answer(says=b"GET / HTTP/1.1\r\n\r\n")
+            # Until it has its end, it may be served.
+            await asyncio.sleep(0)
+        assert b'"exit_code":0' in await clients.answer()
+
+
+async def test_who_comes_again_and_again_for_want_of_room_is_let_in_when_the_others_have_gone(
+    listener: socket.socket,
+) -> None:
+    async with serving(listener, max_connections=2) as (_, clients):
+        others = [await clients.connect() for _ in range(2)]
+        assert [b'"exit_code":0' in await received(other) for other in others] == [True, True]
+        for _ in range(20):
+            assert b"all 2 connections are in use" in await clients.answer()
+        for other in others:
+            other.close()
+        async with asyncio.timeout(BOUND_SECONDS):
+            # None of those refused has been closed; the first attempt after the others' end succeeds.
+            while b"--max-connections" in await clients.answer():
+                pass
+
+
+async def test_of_those_on_their_way_out_the_oldest_are_closed_past_a_bound_and_all_are_told(
+    listener: socket.socket,
+) -> None:
+    before = len(open_descriptors())
+    async with serving(listener) as (_, clients):
+        for _ in range(MAX_DEPARTING + 40):
+            assert b"may not send requests" in await clients.answer(STRANGER)
+        # Those of the clients themselves, and of as many on the server's side as are kept.
+        assert len(open_descriptors()) <= before + 2 * MAX_DEPARTING + 40 + 10
+
+
+async def test_a_flood_of_refusals_is_a_line_and_a_count(listener: socket.socket) -> None:
+    with capture_logs() as logs:
+        async with serving(listener) as (_, clients):
+            for _ in range(50):
+                await clients.answer(STRANGER)
+    lines = [log for log in logs if log["event"] == "client refused"]
+    assert len(lines) == 2
+    assert sum(1 + line.get("suppressed", 0) for line in lines) == 50
+    assert all(line["client"].startswith("127.0.0.1:") for line in lines)
+
+
+async def test_a_port_probe_of_another_user_is_no_warning(listener: socket.socket) -> None:
+    with capture_logs() as logs:
+        async with serving(listener) as (_, clients):
+            for _ in range(20):
+                (await clients.connect(STRANGER, says=b"")).close()
+            await eventually(lambda: len(logs) == 20)
+    assert {log["log_level"] for log in logs} == {"debug"}
+
+
+async def test_a_client_of_another_user_that_waits_in_silence_is_a_warning_and_its_end_is_none(
+    listener: socket.socket,
+) -> None:
+    with capture_logs() as logs:
+        async with serving(listener) as (_, clients):
+            assert b"may not send requests" in await clients.answer(STRANGER, says=b"")
+    assert [(log["event"], log["log_level"]) for log in logs] == [("client refused", "warning")]
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+@pytest.mark.parametrize("failure", [RuntimeError, MemoryError])
+def test_whatever_goes_wrong_with_a_client_takes_no_place_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+    listener: socket.socket,
+    failure: type[Exception],
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    def fail(*_: object) -> None:
+        raise failure
+
+    async def play() -> None:
+        # The loop reports what connection_made raises; the others are logged.
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        async with serving(listener, max_connections=1) as (_, clients):
+            for part, name in ((FakePeers, "identify"), (Access, "refusal"), (Connection, "connection_made")):
+                with monkeypatch.context() as patch:
+                    patch.setattr(part, name, fail)
+                    for _ in range(3):
+                        with contextlib.suppress(ConnectionError):
+                            assert await clients.answer() == b""
+                client = await clients.connect()
+                assert b'"exit_code":0' in await received(client)
+                client.close()
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(play())
+
+
+# Hazard 31.
+async def test_a_stop_waits_for_no_client_that_is_owed_nothing(listener: socket.socket) -> None:
+    async with serving(listener) as (serving_now, clients):
+        idle = await clients.connect()
+        assert b'"exit_code":0' in await received(idle)
+        assert b"may not" in await clients.answer(STRANGER)
+        serving_now.leave()
+        # Less than those wait who were told the end.
+        async with asyncio.timeout(CLOSE_SECONDS / 2):
+            await serving_now.answered()
+        assert await received(idle) == b""
+        assert b"the agent is stopping" in await clients.answer()

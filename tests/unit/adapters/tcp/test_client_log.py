@@ -1,0 +1,40 @@
+import pytest
+from served import Served, ask
+from structlog.testing import capture_logs
+
+from execwire.adapters.tcp.client_log import address_text
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (("127.0.0.1", 5), "127.0.0.1:5"),
+        (("::1", 5, 0, 0), "[::1]:5"),
+        (("fe80::1%eth0", 5, 0, 2), "[fe80::1%eth0]:5"),
+        ("", "unix"),
+        (b"\0name", "unix"),
+        (None, "unix"),
+    ],
+)
+def test_addresses_are_written_as_people_write_them(name: object, text: str) -> None:
+    assert address_text(name) == text
+
+
+async def test_who_goes_before_its_answers_is_logged_with_address_user_and_what_it_was_owed() -> None:
+    with capture_logs() as logs:
+        async with Served("a", "b") as served:
+            served.peer.user = 1000
+            await served.send(ask("a"), ask("b"), ask("c"))
+    ((client, user, requests),) = [
+        (log["client"], log["user"], log["requests"])
+        for log in logs
+        if log["event"] == "client gone before its answers"
+    ]
+    assert (client, user, requests) == ("127.0.0.1:50000", 1000, 3)
+
+
+async def test_who_goes_when_everything_was_answered_is_not_logged() -> None:
+    with capture_logs() as logs:
+        async with Served() as served:
+            await served.send(ask("a"))
+    assert logs == []
