@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --only-binary :all: --require-hashes --requirement
 ROUNDS ?= 5
 
-.PHONY: help run install dev test check bench fuzz soak chaos fairness fuzz-short soak-short chaos-short lock clean
+.PHONY: help run install dev test check chromium bench fuzz soak chaos fairness fuzz-short soak-short chaos-short lock clean
 
 help:
 	@sed -n 's/^#: //p' Makefile | sed 's:$$(VENV):$(VENV):g'
@@ -35,6 +35,12 @@ check: dev
 	$(BIN)/coverage run -m pytest --quiet
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+#: make chromium install the browser that one test drives, if this is Debian and you are root; without it that is skipped
+chromium:
+	@command -v chromium >/dev/null || { \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive timeout 300 apt-get install -qq -y chromium; \
+	} >/dev/null 2>&1 || echo "make: there is no Chromium to be had; the test that drives it is skipped"
 
 #: make bench    measure against the yardsticks of benchmarks/ (ROUNDS=5)
 bench: install
