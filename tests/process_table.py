@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from execwire.adapters.subprocess import adopted, descent, family
+from execwire.adapters.subprocess import adopted, descent, family, task_marks
 from execwire.adapters.subprocess.descent import Descent
-from execwire.adapters.subprocess.procfs import Stat
+from execwire.adapters.subprocess.procfs import NO_MARK, STRAY, Stat
 from execwire.adapters.subprocess.sighting import Sighting
+from execwire.app import orphans
 
 MAX_OPEN = 1
 """Pidfds that may be open at once: one is looked at after the other."""
@@ -62,14 +63,16 @@ class ProcessTable:
     # What `descent` uses of the modules os and signal.
     WEXITED, WNOHANG, WNOWAIT, P_PID = os.WEXITED, os.WNOHANG, os.WNOWAIT, os.P_PID
     SIGKILL = signal.SIGKILL
+    NO_MARK, STRAY = NO_MARK, STRAY
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Have `descent`, `adopted` and `family` see this table instead of the system."""
+        """Have those modules see this table instead of the system."""
         for name in ("os", "signal", "procfs"):
             monkeypatch.setattr(descent, name, self)
         for name in ("os", "procfs"):
             monkeypatch.setattr(adopted, name, self)
-        monkeypatch.setattr(family, "procfs", self)
+        for module in (family, task_marks, orphans):
+            monkeypatch.setattr(module, "procfs", self)
 
     def start(self, parent: int | None = None, mark: int | None = None) -> int:
         """Fork from `parent` (by default from `me`); without a mark of its own it inherits its parent's."""

@@ -45,6 +45,9 @@ class FakeContainment:
     def released(self, _: int) -> None:
         self.calls.append("release")
 
+    def expect_end(self, pid: int, mark: int) -> None:
+        assert (pid, mark) == (PID, MARK)
+
     async def turn(self) -> None:
         """Come at once."""
 

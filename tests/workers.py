@@ -80,6 +80,7 @@ class FakeSystem:
         for module in (supervisor, worker_module, stop_signals):
             monkeypatch.setattr(module, "os", self)
         monkeypatch.setattr(supervisor, "become_subreaper", lambda: None)
+        monkeypatch.setattr(supervisor, "new_range", lambda _: 0)
         monkeypatch.setattr(signal, "signal", self.handled.__setitem__)
         monkeypatch.setattr(signal, "set_wakeup_fd", self.wake)
         monkeypatch.setattr(signal, "getsignal", self.handled.get)
@@ -88,6 +89,7 @@ class FakeSystem:
         for name in ("BACKOFF_SECONDS", "RETRY_SECONDS", "MAX_PAUSE_SECONDS"):
             monkeypatch.setattr(restarts, name, 0.001)
         monkeypatch.setattr(orphans, "PAUSE_SECONDS", 0.001)
+        monkeypatch.setattr(orphans, "timer_slack", lambda: None)
 
     def wake(self, descriptor: int, *, warn_on_full_buffer: bool) -> None:
         assert not warn_on_full_buffer

@@ -38,6 +38,8 @@ UNUSED_SIGNALS = tuple(
 )
 """They mean nothing here, and by default would end the process: SIGUSR1, SIGALRM, real-time ones and so on."""
 CAUGHT_SIGNALS = (*STOP_SIGNALS, KILL_SIGNAL, *UNUSED_SIGNALS)
+CHILD_SIGNAL = signal.SIGCHLD
+"""A child has ended. A parent may have left it ignored, and children would be reaped before anybody looks (wait(2))."""
 _MANY = 4096
 
 
@@ -51,13 +53,13 @@ def prepare_signals() -> None:
 
 
 class StopSignals:
-    """Collects CAUGHT_SIGNALS in a pipe; `descriptor` is readable while there are any."""
+    """Collects CAUGHT_SIGNALS and CHILD_SIGNAL in a pipe; `descriptor` is readable while there are any."""
 
     def __init__(self) -> None:
         """Open the pipe and listen (signal.set_wakeup_fd)."""
         self.descriptor, self._writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
-        for number in _heeded():
+        for number in (*_heeded(), CHILD_SIGNAL):
             signal.signal(number, _do_nothing)
 
     def read(self) -> list[int]:
@@ -72,6 +74,7 @@ class StopSignals:
         signal.set_wakeup_fd(-1)
         for number in (*STOP_SIGNALS, KILL_SIGNAL):
             signal.signal(number, signal.SIG_IGN)
+        signal.signal(CHILD_SIGNAL, signal.SIG_DFL)
         os.close(self.descriptor)
         os.close(self._writing)
 

@@ -7,19 +7,18 @@ supervisor has died; the signals of a terminal or a service manager, which reach
 import math
 import os
 import selectors
-import signal
 import time
 from collections.abc import Callable
 
 import structlog
 
-from ..adapters.subprocess.descent import Descent
 from ..adapters.subprocess.leader import signal_name
+from ..adapters.subprocess.marks import bear, new_range
 from ..adapters.subprocess.subreaper import become_subreaper
 from .orphans import Orphans
 from .restarts import Restarts
 from .scoreboard import Scoreboard
-from .stop_signals import HURRY_AFTER_SECONDS, HURRY_SIGNALS, KILL_SIGNAL, UNUSED_SIGNALS, StopSignals
+from .stop_signals import CHILD_SIGNAL, HURRY_AFTER_SECONDS, HURRY_SIGNALS, KILL_SIGNAL, UNUSED_SIGNALS, StopSignals
 from .worker import FAILED, HURRY, STOP, Worker, start_worker
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
@@ -30,7 +29,6 @@ HURRIED_STOP_SECONDS = 10.0
 """In which a worker ends once what runs is to be killed, or it is killed itself."""
 BACKOFF_TICK_SECONDS = 0.05
 TICK_SECONDS = 0.5
-_NO_MARK = 0
 
 
 class Supervisor:
@@ -53,9 +51,10 @@ class Supervisor:
         self._work = work
         self._stop_seconds = stop_seconds
         self._selector = selectors.DefaultSelector()
-        self._descent = Descent()
-        self._orphans = Orphans(self._descent)
+        self._orphans = Orphans()
         self._workers: dict[int, Worker] = {}
+        # The beginnings of their ranges of marks, by pid.
+        self._marks: dict[int, int] = {}
         self._restarts = Restarts()
         # When the stop was first asked for, and when workers that have not ended by then are killed.
         self._stop_at: float | None = None
@@ -69,10 +68,6 @@ class Supervisor:
         """Supervise to the end and return the exit status; `on_ready` is called once, when the first worker accepts."""
         self._on_ready: Callable[[], None] | None = on_ready
         become_subreaper()
-        # Started by whoever became this process (exec), and none of our business.
-        self._descent.enrol_present(_NO_MARK)
-        # A parent may have left it ignored; children would then be reaped before anybody sees how they ended (wait(2)).
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self._signals = StopSignals()
         self._selector.register(self._signals.descriptor, selectors.EVENT_READ, self._heed)
         while self._workers or self._orphans.awaited or self._stop_at is None:
@@ -113,17 +108,20 @@ class Supervisor:
     def _start(self) -> None:
         row = self._scoreboard.claim()
         try:
-            worker = start_worker(self._work, self._let_go)
+            marks = new_range(self._marks.values())
+            worker = start_worker(self._work, lambda: self._let_go(marks))
         except BaseException:
             self._scoreboard.release(row)
             raise
         worker.row = row
+        self._marks[worker.pid] = marks
         self._workers[worker.pid] = worker
-        self._descent.enrol(worker.pid, _NO_MARK)
+        self._orphans.add_worker(worker.pid)
         self._selector.register(worker.pidfd, selectors.EVENT_READ, lambda: self._bury(worker))
         self._selector.register(worker.ready, selectors.EVENT_READ, lambda: self._hear(worker))
 
-    def _let_go(self) -> None:
+    def _let_go(self, marks: int) -> None:
+        bear(marks)
         # In a new worker: it must not hold what tells its siblings of the supervisor's end.
         for sibling in self._workers.values():
             sibling.close()
@@ -159,11 +157,11 @@ class Supervisor:
         self._selector.unregister(worker.pidfd)
         worker.close()
         tasks = self._scoreboard.release(worker.row)
-        self._descent.release(worker.pid)
-        status = os.waitstatus_to_exitcode(wait_status)
+        status, marks = os.waitstatus_to_exitcode(wait_status), self._marks.pop(worker.pid)
         if self._stop_at is not None and status == 0:
+            self._orphans.remove_worker(worker.pid)
             return
-        self._orphans.begin()
+        self._orphans.begin(worker.pid, marks)
         how = f"exit status {status}" if status >= 0 else signal_name(-status)
         if self._stop_at is None and not worker.accepts:
             self._start_failed(worker.failure or f"it ended at its start: {how}")
@@ -180,6 +178,9 @@ class Supervisor:
 
     def _heed(self) -> None:
         for number in self._signals.read():
+            if number == CHILD_SIGNAL:
+                self._orphans.reap()
+                continue
             name, now = signal_name(number), time.monotonic()
             if number in UNUSED_SIGNALS:
                 _log.info("signal ignored: it means nothing to the agent", signal=name)

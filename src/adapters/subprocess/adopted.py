@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 
 from . import procfs
 
@@ -10,13 +10,28 @@ from . import procfs
 class Adopted:
     """The adopted children that the last walk left, with the marks that they had when they were first seen."""
 
-    def __init__(self, leaders: dict[int, int]) -> None:
-        """Know nobody yet; `leaders` are the marks of all other children, by pid, as they come and go."""
+    def __init__(self, leaders: dict[int, int], identify: Callable[[int], int | None]) -> None:
+        """Know nobody yet; `leaders` are the marks of all other children, by pid, as they come and go.
+
+        `identify` takes a pid and returns the mark, STRAY for none of this worker, None where that cannot be known.
+        """
         self._leaders = leaders
+        self._identify = identify
         # None where the mark cannot be known.
         self._marks: dict[int, int | None] = {}
         # The marks of the tasks that lived when such a child was first seen: it may be of any of them.
         self._candidates: dict[int, frozenset[int]] = {}
+        # By mark: the processes that stood below a leader when it was killed, and when they were started.
+        self._expected: dict[int, dict[int, int]] = {}
+
+    def expect(self, mark: int, pids: Iterable[int]) -> None:
+        """Take processes that may be adopted for ones of this mark, whatever they bear by then, until it is dropped."""
+        started = {pid: procfs.started_at(pid) for pid in pids}
+        self._expected[mark] = {pid: moment for pid, moment in started.items() if moment is not None}
+
+    def drop(self, mark: int) -> None:
+        """Expect nobody of this mark any more."""
+        self._expected.pop(mark, None)
 
     def __len__(self) -> int:
         """Return how many there are."""
@@ -50,7 +65,7 @@ class Adopted:
             ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
         except ChildProcessError:
             return None
-        if self._marks.get(pid) is None:
+        if self._marks.get(pid) in (None, procfs.STRAY):
             # A zombie still has its limits.
             self._marks[pid] = self._mark(pid)
         mark = self._marks[pid]
@@ -64,12 +79,22 @@ class Adopted:
         return self._candidates.setdefault(pid, ending.union(self._leaders.values()))
 
     def _mark(self, pid: int) -> int | None:
-        mark = procfs.mark(pid)
-        if not mark:
-            # The session of a leader that has not been reaped has no other members than its descendants.
-            with contextlib.suppress(ProcessLookupError):
-                mark = self._leaders.get(os.getsid(pid), mark)
+        mark = self._identify(pid)
+        if mark is not None and mark != procfs.STRAY:
+            return mark
+        # The session of a leader that has not been reaped has no other members than its descendants.
+        with contextlib.suppress(ProcessLookupError):
+            mark = self._leaders.get(os.getsid(pid), mark)
+        for expected, pids in self._expected.items():
+            if pid in pids and pids[pid] == procfs.started_at(pid):
+                return expected
         return mark
+
+
+def any_mark(pid: int) -> int | None:
+    """Take every mark for one of this worker."""
+    mark = procfs.mark(pid)
+    return procfs.STRAY if mark == procfs.NO_MARK else mark
 
 
 def _reap(pid: int) -> None:

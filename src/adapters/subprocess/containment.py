@@ -1,28 +1,28 @@
 """Nothing of a task survives its end: sweeps over the agent's descendants until they have been seen dead.
 
-A task is told by its mark, a number in the soft limit RLIMIT_LOCKS, which Linux does not enforce. Every process
-inherits it, through setsid, double forks, closed descriptors and an emptied environment. One sweep serves all tasks
-that are ending, in slices of time. Tasks are taken for careless, not hostile: one that changes that limit is not found.
+A task is told by its marks (`marks.py`), which every process inherits, through setsid, double forks, closed descriptors
+and an emptied environment. One sweep serves all tasks that are ending, in slices of time. Tasks are taken for careless,
+not hostile: one that changes its marks is not found.
 """
 
 import asyncio
-import itertools
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import structlog
 
-from .descent import Descent
 from .persistence import persist
-from .reserve import Reserve
 from .sighting import CLEAN_WALKS, Sighting
+from .slices import Slices
+from .task_marks import TaskMarks
+from .timer_slack import TimerSlack
 from .turns import Turns
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 ANSWER_SECONDS = 2.0
 """After which a task whose processes cannot be killed is answered all the same."""
-SLICE_SECONDS = 0.005
 JUDGED_A_TURN = 16
 """Of tasks that end at the same moment: clearing up after a thousand in one turn of the loop would hold it up."""
 FIRST_PAUSE_SECONDS = 0.0005
@@ -44,22 +44,19 @@ class _Ending:
 class Containment:
     """Ends tasks by their marks, and tidies up what is adopted."""
 
-    def __init__(self) -> None:
-        """Sweep nothing yet."""
-        self._descent = Descent()
+    def __init__(self, slack: TimerSlack | None = None) -> None:
+        """Sweep nothing yet; tasks have a second mark in `slack`, if there is one."""
         self._turns = Turns(KILLED_A_TURN)
-        self._reserve = Reserve()
+        self._slices = Slices()
         self._loop = asyncio.get_running_loop()
-        self._marks = itertools.count(1)
+        self._marks = TaskMarks(self._slices, slack)
+        self._descent = self._marks.descent
+        self.new_mark = self._marks.new
         self._ending: dict[int, _Ending] = {}
         self._sweeping: asyncio.Task[None] | None = None
         self._tidying: asyncio.TimerHandle | None = None
         # Set while a sweep pauses; its result says whether something new has to end.
         self._new: asyncio.Future[bool] | None = None
-
-    def new_mark(self) -> int:
-        """Return a number that no task of this process has had."""
-        return next(self._marks)
 
     def enrol(self, pid: int, mark: int) -> None:
         """Take note of a child of that mark that its owner will reap, and say so by `released`."""
@@ -77,12 +74,17 @@ class Containment:
 
     def group_lives(self, group: int) -> bool:
         """Return whether a process of a group is alive; its leader has ended and is not reaped."""
-        with self._reserve:
+        with self._slices.reserve:
             return self._descent.group_lives(group)
 
     async def turn(self) -> None:
         """Wait for the turn to kill: thousands that die in one moment take the processors away from whoever kills."""
         await self._turns.next()
+
+    def expect_end(self, pid: int, mark: int) -> None:
+        """Look what stands below a leader that is about to be killed, so that it is found afterwards."""
+        with self._slices.reserve, contextlib.suppress(OSError):
+            self._descent.expect(pid, mark)
 
     async def end(self, mark: int) -> bool:
         """Kill every process of a task; return True when all have been seen dead, False if that takes over 2 s.
@@ -100,7 +102,7 @@ class Containment:
         return await asyncio.shield(ending.gone)
 
     async def end_adopted(self) -> None:
-        """End every task of which something has been adopted."""
+        """End everything that has been adopted, also what bears no mark of a task."""
         await self._walk(frozenset(), {})
         await asyncio.gather(*(self.end(mark) for mark in self._descent.adopted_marks))
 
@@ -111,7 +113,8 @@ class Containment:
         if self._sweeping is not None:
             self._sweeping.cancel()
             await asyncio.wait({self._sweeping})
-        self._reserve.close()
+        self._marks.close()
+        self._slices.close()
 
     async def _sweep(self) -> None:
         pause = FIRST_PAUSE_SECONDS
@@ -167,21 +170,12 @@ class Containment:
         ending.clean += 1
         if ending.clean >= CLEAN_WALKS:
             del self._ending[mark]
+            self._descent.drop(mark)
             if not ending.gone.done():
                 ending.gone.set_result(True)
 
     async def _walk(self, marks: frozenset[int], sightings: dict[int, Sighting]) -> None:
-        walk = self._descent.walk(marks, sightings)
-        while self._goes_on(walk):  # noqa: ASYNC110 -- waits for nothing: others get a turn
-            await asyncio.sleep(0)
-
-    def _goes_on(self, walk: Iterator[None]) -> bool:
-        slice_end = self._loop.time() + SLICE_SECONDS
-        with self._reserve:
-            for _ in walk:
-                if self._loop.time() >= slice_end:
-                    return True
-        return False
+        await self._slices.run(self._descent.walk(marks, sightings))
 
     def _tidy_later(self) -> None:
         if self._tidying is None:
@@ -190,7 +184,7 @@ class Containment:
     def _tidy(self, walk: Iterator[None] | None) -> None:
         walk = walk or self._descent.walk(frozenset(), {})
         try:
-            if self._goes_on(walk):
+            if self._slices.goes_on(walk):
                 self._tidying = self._loop.call_later(0, self._tidy, walk)
                 return
         except Exception as error:  # noqa: BLE001 -- whatever it is, there is another look in a second

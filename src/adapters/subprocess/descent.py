@@ -3,28 +3,30 @@
 import errno
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from . import procfs
-from .adopted import Adopted
+from .adopted import Adopted, any_mark
 from .family import family
 from .sighting import OTHER_USER, UNKNOWN, Sighting
 
+MAX_EXPECTED = 256
+"""What su(1) and the like have started is among the first; a task of thousands is not to hold the loop up."""
 _NO_PROCESS = (errno.ESRCH, errno.EINVAL, errno.ENOENT)
 
 
 class Descent:
-    """Knows which direct child of this process belongs to which mark.
+    """Knows which direct child of this process belongs to which mark, and what stands below it to the same.
 
     Children that were spawned here are enrolled; every other one was adopted, since this process is a child subreaper
-    (prctl(2)), and is told by its mark. What stands below a child belongs to the same mark as that child.
+    (prctl(2)), and is told by its mark.
     """
 
-    def __init__(self) -> None:
-        """Know nobody yet."""
+    def __init__(self, identify: Callable[[int], int | None] = any_mark) -> None:
+        """Know nobody yet; `identify` tells whose an adopted child is, as Adopted takes it."""
         self._pid = os.getpid()
         self._leaders: dict[int, int] = {}
-        self._adopted = Adopted(self._leaders)
+        self._adopted = Adopted(self._leaders, identify)
         self._family = family()
 
     def enrol(self, pid: int, mark: int) -> None:
@@ -32,12 +34,20 @@ class Descent:
         self._leaders[pid] = mark
         self._adopted.forget(pid)
 
-    def enrol_present(self, mark: int) -> None:
-        """Take note of all children that there are."""
+    def expect(self, pid: int, mark: int) -> None:
+        """Remember until `drop` who stands below a leader that is about to be killed: it may bear no mark any more."""
         for _ in self._family.refresh():
             pass
-        for pid in self._family.children(self._pid):
-            self.enrol(pid, mark)
+        waiting, below = [pid], list[int]()
+        while waiting and len(below) < MAX_EXPECTED:
+            children = self._family.children(waiting.pop())
+            below += children
+            waiting += children
+        self._adopted.expect(mark, below)
+
+    def drop(self, mark: int) -> None:
+        """Expect nobody of a task any more."""
+        self._adopted.drop(mark)
 
     def release(self, pid: int) -> None:
         """Forget a child that has been reaped."""
@@ -51,6 +61,11 @@ class Descent:
     def adopted_marks(self) -> set[int]:
         """The marks of the adopted children that the last walk left alive."""
         return self._adopted.marks
+
+    @property
+    def running_marks(self) -> list[int]:
+        """The marks of the enrolled children."""
+        return list(self._leaders.values())
 
     @property
     def has_children(self) -> bool:
@@ -81,17 +96,16 @@ class Descent:
                     yield from self._kill_tree(pid, sighting)
             yield
 
-    def walk_adopted(self, sighting: Sighting) -> Iterator[None]:
-        """Kill every adopted child with all that stands below it, and reap the zombies among them."""
+    def everyone(self, see: Callable[[int], object]) -> Iterator[None]:
+        """Call `see` with the pid of every descendant of this process."""
         yield from self._family.refresh()
-        for pid in self._present():
-            if pid not in self._leaders:
-                look = self._adopted.look(pid)
-                if look is not None and look[1]:
-                    sighting.died = True
-                elif look is not None:
-                    yield from self._kill_tree(pid, sighting)
+        waiting = [self._pid]
+        while waiting:
+            below = self._family.children(waiting.pop())
+            for pid in below:
+                see(pid)
                 yield
+            waiting += below
 
     def group_lives(self, group: int) -> bool:
         """Return whether a process of a group is alive whose leader has ended: what that had started is adopted."""

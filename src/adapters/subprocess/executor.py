@@ -22,6 +22,7 @@ from .spawn import Spawned, Spawner
 from .spool import Spool
 from .starter import Starter
 from .subreaper import become_subreaper
+from .timer_slack import timer_slack
 from .watch import Watch
 
 
@@ -55,10 +56,10 @@ class SubprocessExecutor:
     async def __aenter__(self) -> Self:
         """Open what tasks share."""
         settings = self._settings
-        watch = Watch()
+        watch, slack = Watch(), timer_slack()
         self._handling = Handling(
             clock=self._clock,
-            containment=Containment(),
+            containment=Containment(slack),
             discarder=PipeDiscarder(watch),
             leftovers=settings.leftovers,
             watch=watch,
@@ -68,7 +69,7 @@ class SubprocessExecutor:
             max_output=settings.max_output,
         )
         become_subreaper()
-        self._spawner = Spawner(settings.descriptor_limit, settings.environment)
+        self._spawner = Spawner(settings.descriptor_limit, settings.environment, slack)
         self._starter = Starter(self._handling.containment, watch, settings.environment)
         self._starter.open()
         self._launcher = Launcher(self._spawner, self._starter)

@@ -1,10 +1,15 @@
-"""The limits that a task inherits from the moment of its start; the agent's own come back right after it.
+"""What a task inherits from the moment of its start: limits, which are the agent's own again after it, timer slack.
 
 Somebody may change the agent's own at any time (prlimit(1)): tasks then get what is still allowed.
 """
 
 import errno
 import resource
+
+TYPE_CHECKING = False
+"""As typing has it, which the starter would have to import."""
+if TYPE_CHECKING:
+    from .timer_slack import TimerSlack
 
 RLIMIT_LOCKS = 10
 """Its soft limit is a task's mark: Linux does not enforce it. (As in procfs, which the starter does not import.)"""
@@ -24,13 +29,14 @@ def at_most(wanted: Limits, hard: int) -> Limits:
 
 
 class TaskLimits:
-    """Sets a task's mark and its RLIMIT_NOFILE for this process, of which its children inherit them."""
+    """Sets a task's marks and its RLIMIT_NOFILE for this process, of which its children inherit them."""
 
-    __slots__ = ("_descriptors", "_own_descriptors", "_own_locks", "_wanted")
+    __slots__ = ("_descriptors", "_own_descriptors", "_own_locks", "_slack", "_wanted")
 
-    def __init__(self, wanted: Limits) -> None:
-        """Tasks get `wanted` of RLIMIT_NOFILE, or what is allowed of it at their start."""
+    def __init__(self, wanted: Limits, slack: "TimerSlack | None" = None) -> None:
+        """Tasks get `wanted` of RLIMIT_NOFILE, as far as that is allowed then, and a second mark by `slack`."""
         self._wanted = wanted
+        self._slack = slack
         self._own_locks = resource.getrlimit(RLIMIT_LOCKS)
         self._own_descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._descriptors = at_most(wanted, self._own_descriptors[1])
@@ -48,8 +54,16 @@ class TaskLimits:
             before = None
         if before != self._own_locks:
             self._mark_anew(mark, before or resource.getrlimit(RLIMIT_LOCKS))
+        slack = self._slack
+        if slack is not None:
+            # As slack_of, a call less. Nobody minds that it stays so afterwards.
+            slack.prctl(slack.OPTION, slack.own + mark % slack.NUMBERS)
         if self._descriptors != self._own_descriptors:
             self._set_descriptors()
+
+    def slack_of(self, mark: int) -> int:
+        """Return what `set` sets the timer slack to, in nanoseconds; 0 if it leaves that as it is."""
+        return 0 if self._slack is None else self._slack.own + mark % self._slack.NUMBERS
 
     def restore(self) -> None:
         """Put the agent's own limits back, as far as that is still allowed."""

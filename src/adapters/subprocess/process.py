@@ -134,6 +134,7 @@ class Process:
         try:
             if everything:
                 await self._handling.containment.turn()
+                self._handling.containment.expect_end(self.leader.pid, self._mark)
                 self.leader.signal_group(signal.SIGKILL)
                 if self._start is None or not await self._start.was_killed_before(self.leader.has_ended):
                     await self._handling.containment.end(self._mark)

@@ -15,12 +15,14 @@ from typing import NamedTuple
 RLIMIT_LOCKS = 10
 """The limit that carries the mark; Linux does not enforce it, and Python does not name it."""
 NO_MARK = 0
+STRAY = -1
+"""Stands for the mark of what bears none of this worker."""
 WIDTH = 1
 """Descriptors that a call here has open at most."""
 
 _READ_BYTES = 64 * 1024
-_STATE, _PARENT, _THREADS = 0, 1, 17
-"""Fields 3, 4 and 20 of stat, counted from behind the name."""
+_STATE, _PARENT, _THREADS, _STARTED = 0, 1, 17, 19
+"""Fields 3, 4, 20 and 22 of stat, counted from behind the name."""
 _NOT_VISIBLE = (FileNotFoundError, ProcessLookupError, PermissionError)
 """Gone, gone between opening and reading, or hidden by a mount option. Anything else is a failure to look."""
 _MARK_LINE = b"Max file locks"
@@ -96,11 +98,21 @@ def stat(pid: int) -> Stat | None:
 
     A zombie can do nothing, unless it is only the first thread that has ended and others go on.
     """
-    # The name in front, in parentheses, can hold anything.
-    fields = (_read(f"/proc/{pid}/stat") or b"").rpartition(b")")[2].split()
+    fields = _stat_fields(pid)
     if not fields:
         return None
     return Stat(fields[_STATE] not in b"ZX" or int(fields[_THREADS]) > 1, int(fields[_PARENT]))
+
+
+def started_at(pid: int) -> int | None:
+    """Return when a process was started, in clock ticks since the system was; None if it is not visible."""
+    fields = _stat_fields(pid)
+    return int(fields[_STARTED]) if fields else None
+
+
+def _stat_fields(pid: int) -> list[bytes]:
+    # The name in front, in parentheses, can hold anything.
+    return (_read(f"/proc/{pid}/stat") or b"").rpartition(b")")[2].split()
 
 
 def ended(pidfd: int) -> bool:

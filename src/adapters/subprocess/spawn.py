@@ -12,10 +12,12 @@ from time import monotonic
 from ...domain.outcome import NotStarted
 from .known import KnownPrograms
 from .limits import RLIMIT_LOCKS, Limits, TaskLimits
+from .marks import MARKS
 from .start import QUICK_SECONDS, Start
 from .start_failure import cannot_start
 from .start_order import Program, StartOrder
 from .start_task import PROBE_FLAGS
+from .timer_slack import TimerSlack
 
 RESETTABLE_SIGNALS = tuple(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 """All of them: Python and nohup(1) leave some ignored. Naming those alone is slower, by a tenth of the spawn: what is
@@ -37,8 +39,6 @@ class Spawned:
 
 _SHORTAGES = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 """What another way to start would meet too."""
-MARKS = 2**31
-"""So many tasks can be told apart by their marks."""
 
 
 def raise_descriptor_limit() -> tuple[int, int]:
@@ -76,12 +76,17 @@ def shield_descriptors() -> None:
 class Spawner:
     """Starts on the event loop what is known to be quick, with what is the same for all tasks; orders the rest."""
 
-    def __init__(self, descriptor_limit: Limits, environment: dict[bytes, bytes]) -> None:
-        """Tasks get `descriptor_limit` of RLIMIT_NOFILE and this environment, encoded once: that saves 40 us a task."""
+    def __init__(
+        self, descriptor_limit: Limits, environment: dict[bytes, bytes], slack: TimerSlack | None = None
+    ) -> None:
+        """Tasks get `descriptor_limit` of RLIMIT_NOFILE and this environment, encoded once: that saves 40 us a task.
+
+        They bear a second mark in `slack`, if there is one.
+        """
         self._environment = environment
         self._search_path = environment.get(b"PATH", os.defpath.encode())
         self._null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-        self._limits = TaskLimits(descriptor_limit)
+        self._limits = TaskLimits(descriptor_limit, slack)
         self._known = KnownPrograms()
 
     def spawn(self, command: tuple[str, ...], mark: int) -> Spawned | NotStarted | None:
@@ -121,6 +126,7 @@ class Spawner:
             search_path=self._search_path,
             mark=mark,
             limits=self._limits.descriptors_now(),
+            slack=self._limits.slack_of(mark),
         )
 
     def learner(self, name: str) -> Callable[[Program], None]:

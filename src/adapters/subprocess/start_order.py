@@ -16,9 +16,12 @@ MAX_REPORT_BYTES = 64 * 1024
 
 
 class StartOrder:
-    """What is to be executed: `environment` is all of it, `limits` are RLIMIT_NOFILE as tasks get it, soft and hard."""
+    """What is to be executed: `environment` is all of it, `limits` are RLIMIT_NOFILE as tasks get it, soft and hard.
 
-    __slots__ = ("arguments", "environment", "limits", "mark", "name", "search_path")
+    `slack` is the timer slack in nanoseconds, the second mark; 0: none.
+    """
+
+    __slots__ = ("arguments", "environment", "limits", "mark", "name", "search_path", "slack")
 
     def __init__(
         self,
@@ -29,6 +32,7 @@ class StartOrder:
         *,
         mark: int,
         limits: tuple[int, int],
+        slack: int = 0,
     ) -> None:
         """Look `name` up in `search_path`; whatever comes of it carries `mark`."""
         self.name = name
@@ -37,10 +41,11 @@ class StartOrder:
         self.search_path = search_path
         self.mark = mark
         self.limits = limits
+        self.slack = slack
 
     def to_file(self) -> int:
         """Return the descriptor of an anonymous file in memory that holds the order; raises OSError."""
-        fields = (self.name, self.arguments, self.environment, self.search_path, self.mark, self.limits)
+        fields = (self.name, self.arguments, self.environment, self.search_path, self.mark, self.limits, self.slack)
         descriptor = os.memfd_create("start-order")
         try:
             data = memoryview(marshal.dumps(fields))
@@ -56,8 +61,8 @@ class StartOrder:
         """Read what `to_file` has written, and close the descriptor."""
         os.lseek(descriptor, 0, os.SEEK_SET)
         with os.fdopen(descriptor, "rb") as file:
-            *fields, mark, limits = marshal.loads(file.read())  # noqa: S302 -- written by this agent's own worker
-        return cls(*fields, mark=mark, limits=limits)
+            *fields, mark, limits, slack = marshal.loads(file.read())  # noqa: S302 -- written by this agent's own worker
+        return cls(*fields, mark=mark, limits=limits, slack=slack)
 
 
 class Program:

@@ -4,15 +4,17 @@ import errno
 import time
 
 import pytest
-from process_table import ProcessTable, enrolled
+from process_table import ProcessTable
 from structlog.testing import capture_logs
 
-from execwire.adapters.subprocess.descent import Descent
+from execwire.adapters.subprocess.marks import RANGE
 from execwire.adapters.subprocess.sighting import CLEAN_WALKS
+from execwire.adapters.subprocess.timer_slack import TimerSlack
 from execwire.app import orphans
 from execwire.app.orphans import Orphans
 
-MARK = 5
+MARK, OTHER_RANGE = 5, RANGE + 5
+DEAD_WORKER = 999
 BOUND_SECONDS = 10.0
 
 
@@ -21,13 +23,16 @@ class Sweeping:
 
     def __init__(self, table: ProcessTable) -> None:
         self.table = table
-        self.descent = Descent()
-        self.orphans = Orphans(self.descent)
+        self.orphans = Orphans()
+
+    def begin(self) -> None:
+        """A worker has died whose marks began at 0; it is reaped."""
+        self.orphans.begin(DEAD_WORKER, 0)
 
     def to_the_end(self) -> list[dict[str, object]]:
         """Return what was logged."""
         with capture_logs() as logs:
-            self.orphans.begin()
+            self.begin()
             self.on()
         return [dict(log) for log in logs]
 
@@ -43,6 +48,7 @@ def sweeping(monkeypatch: pytest.MonkeyPatch) -> Sweeping:
     table = ProcessTable()
     table.install(monkeypatch)
     monkeypatch.setattr(orphans, "PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(orphans, "timer_slack", lambda: None)
     return Sweeping(table)
 
 
@@ -56,14 +62,62 @@ def test_without_a_death_nothing_is_looked_at(sweeping: Sweeping) -> None:
 # Hazard 9.
 def test_all_that_is_left_is_killed_and_counted_and_the_living_workers_are_left_alone(sweeping: Sweeping) -> None:
     table = sweeping.table
-    worker = enrolled(table, sweeping.descent, 0)
+    worker = table.start(mark=MARK)
+    sweeping.orphans.add_worker(worker)
     its_task = table.start(worker, mark=MARK)
-    left = [table.start(mark=MARK), table.start()]
+    left = [table.start(mark=MARK), table.start(mark=MARK)]
     left.append(table.start(left[0]))
     logs = sweeping.to_the_end()
     assert table.alive == [worker, its_task]
-    assert sorted(table.killed) == left
+    assert sorted(table.killed) == sorted(table.reaped) == left
     assert [(log["event"], log["processes"]) for log in logs] == [("killed what a dead worker left behind", 3)]
+
+
+def test_what_no_worker_has_started_is_reaped_and_otherwise_left_alone(sweeping: Sweeping) -> None:
+    table = sweeping.table
+    foreign = [table.start(), table.start(mark=OTHER_RANGE)]
+    below = table.start(foreign[0])
+    assert sweeping.to_the_end() == []
+    assert (table.alive, table.killed) == ([*foreign, below], [])
+    table.die(foreign[0])
+    sweeping.orphans.reap()
+    sweeping.orphans.sweep()
+    assert (table.reaped, table.killed) == ([foreign[0]], [])
+    assert sweeping.orphans.patience(0.5) == 0.5
+
+
+def test_a_worker_that_ended_in_good_order_leaves_its_daemons_alone(sweeping: Sweeping) -> None:
+    table = sweeping.table
+    worker = table.start()
+    sweeping.orphans.add_worker(worker)
+    daemon = table.start(worker, mark=MARK)
+    table.vanish(worker)
+    sweeping.orphans.remove_worker(worker)
+    sweeping.orphans.reap()
+    sweeping.orphans.sweep()
+    assert table.alive == [daemon]
+
+
+def test_what_was_met_before_its_worker_was_known_to_be_dead_is_killed_all_the_same(sweeping: Sweeping) -> None:
+    orphan = sweeping.table.start(mark=MARK)
+    sweeping.orphans.reap()
+    sweeping.orphans.sweep()
+    assert sweeping.table.alive == [orphan]
+    sweeping.to_the_end()
+    assert sweeping.table.alive == []
+
+
+def test_what_bears_the_second_mark_alone_is_killed(sweeping: Sweeping, monkeypatch: pytest.MonkeyPatch) -> None:
+    orphan, foreign = sweeping.table.start(), sweeping.table.start()
+
+    class Slack(TimerSlack):
+        def number(self, pid: int) -> int:
+            return {orphan: 17}.get(pid, 0)
+
+    monkeypatch.setattr(orphans, "timer_slack", lambda: Slack(50_000))
+    swept = Sweeping(sweeping.table)
+    swept.to_the_end()
+    assert swept.table.alive == [foreign]
 
 
 def test_nothing_left_is_nothing_to_log_and_takes_the_walks_that_show_it(sweeping: Sweeping) -> None:
@@ -87,7 +141,7 @@ def test_a_large_family_is_walked_in_slices_so_that_the_workers_get_their_turn(
     monkeypatch.setattr(orphans, "SLICE_SECONDS", 0.0)
     for _ in range(20):
         sweeping.table.start(mark=MARK)
-    sweeping.orphans.begin()
+    sweeping.begin()
     counts: list[int] = []
     while sweeping.orphans.awaited:
         assert sweeping.orphans.patience(0.5) == 0.0
@@ -144,8 +198,8 @@ def test_what_cannot_be_looked_for_is_not_called_gone(sweeping: Sweeping) -> Non
 
 
 def test_a_death_during_a_sweep_has_the_walks_counted_anew(sweeping: Sweeping) -> None:
-    sweeping.orphans.begin()
+    sweeping.begin()
     sweeping.orphans.sweep()
-    sweeping.orphans.begin()
+    sweeping.begin()
     sweeping.on()
     assert sweeping.table.walks == 1 + CLEAN_WALKS

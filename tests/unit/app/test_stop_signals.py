@@ -9,6 +9,7 @@ from proc import eventually
 
 from execwire.app.stop_signals import (
     CAUGHT_SIGNALS,
+    CHILD_SIGNAL,
     IGNORED_SIGNALS,
     KILL_SIGNAL,
     STOP_SIGNALS,
@@ -21,7 +22,7 @@ from execwire.app.stop_signals import (
 @pytest.fixture
 def signals() -> Iterator[StopSignals]:
     """Listening in this very process, as it was before afterwards."""
-    before = {number: signal.getsignal(number) for number in CAUGHT_SIGNALS}
+    before = {number: signal.getsignal(number) for number in (*CAUGHT_SIGNALS, CHILD_SIGNAL)}
     signals = StopSignals()
     yield signals
     signal.set_wakeup_fd(-1)

@@ -192,4 +192,4 @@ def test_who_was_there_before_the_supervisor_is_none_of_its_business(system: Fak
 def test_a_child_that_dies_is_seen_even_where_that_was_left_ignored(system: FakeSystem) -> None:
     system.handled[signal.SIGCHLD] = signal.SIG_IGN
     Run(system).until_stopped()
-    assert system.handled[signal.SIGCHLD] == signal.SIG_DFL
+    assert system.handled[signal.SIGCHLD] not in (signal.SIG_IGN, signal.SIG_DFL)

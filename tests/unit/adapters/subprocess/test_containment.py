@@ -8,7 +8,7 @@ from proc import eventually
 from process_table import ProcessTable
 from structlog.testing import capture_logs
 
-from execwire.adapters.subprocess import containment
+from execwire.adapters.subprocess import containment, slices
 from execwire.adapters.subprocess.containment import Containment
 from execwire.adapters.subprocess.sighting import CLEAN_WALKS
 
@@ -187,7 +187,7 @@ async def test_a_cancelled_wait_does_not_end_the_sweep(table: ProcessTable, cont
 async def test_a_large_family_is_walked_in_slices_so_that_others_get_their_turn(
     table: ProcessTable, contained: Containment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(containment, "SLICE_SECONDS", 0.0)
+    monkeypatch.setattr(slices, "SLICE_SECONDS", 0.0)
     mark, pid = start(table, contained)
     for _ in range(30):
         table.start(pid)

@@ -4,7 +4,7 @@ import pytest
 from process_table import ProcessTable, enrolled, walk
 
 from execwire.adapters.subprocess.descent import Descent
-from execwire.adapters.subprocess.sighting import Sighting
+from execwire.adapters.subprocess.procfs import STRAY
 
 ENDING, OTHER = 7, 8
 
@@ -83,13 +83,13 @@ def test_who_is_enrolled_is_adopted_no_longer(table: ProcessTable, descent: Desc
 def test_adopted_ones_are_known_by_what_the_last_walk_left(table: ProcessTable, descent: Descent) -> None:
     staying, going, unmarked = table.start(mark=OTHER), table.start(mark=ENDING), table.start()
     walk(descent, table)
-    assert descent.adopted_marks == {OTHER, ENDING}
+    assert descent.adopted_marks == {OTHER, ENDING, STRAY}
     table.vanish(going)
     walk(descent, table)
-    assert descent.adopted_marks == {OTHER}
+    assert descent.adopted_marks == {OTHER, STRAY}
     table.vanish(staying)
     walk(descent, table)
-    assert (descent.adopted_marks, descent.has_children) == (set(), True)
+    assert (descent.adopted_marks, descent.has_children) == ({STRAY}, True)
     table.vanish(unmarked)
     walk(descent, table)
     assert not descent.has_children
@@ -100,35 +100,3 @@ def test_a_mark_is_read_once(table: ProcessTable, descent: Descent) -> None:
     for _ in range(5):
         walk(descent, table)
     assert table.asked["mark"] == 1
-
-
-# Hazard 9.
-def test_what_a_dead_worker_left_is_not_called_clean_before_none_of_it_dies_any_more(
-    table: ProcessTable, descent: Descent
-) -> None:
-    orphan = table.start(mark=OTHER)
-    sightings: list[Sighting] = []
-    for _ in range(3):
-        sightings.append(Sighting())
-        for _ in descent.walk_adopted(sightings[-1]):
-            pass
-    assert [(sighting.alive, sighting.died) for sighting in sightings] == [([orphan], False), ([], True), ([], False)]
-
-
-# Hazard 9.
-def test_what_a_dead_worker_left_is_killed_whatever_its_mark_and_the_living_workers_are_not(
-    table: ProcessTable, descent: Descent
-) -> None:
-    worker, dead = enrolled(table, descent, ENDING), enrolled(table, descent, ENDING)
-    its_task, orphan = table.start(worker, mark=OTHER), table.start(dead, mark=OTHER)
-    below = table.start(orphan)
-    table.vanish(dead)
-    descent.release(dead)
-    sighting = Sighting()
-    for _ in descent.walk_adopted(sighting):
-        pass
-    assert sighting.alive == [orphan, below]
-    assert table.alive == [worker, its_task]
-    for _ in descent.walk_adopted(Sighting()):
-        pass
-    assert sorted(table.reaped) == [orphan, below]

@@ -1,0 +1,67 @@
+"""Which mark the next task gets, and whose a process is by the marks that it bears."""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from . import procfs
+from .descent import Descent
+from .marks import Marks, own_range, range_of
+from .sighting import CLEAN_WALKS
+from .slices import Slices
+from .timer_slack import NUMBERS, TimerSlack
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+
+
+class TaskMarks:
+    """The marks of one worker's tasks, the second ones included where `slack` is not None."""
+
+    def __init__(self, slices: Slices, slack: TimerSlack | None) -> None:
+        """Begin in the range that this process bears itself."""
+        self._range = own_range()
+        self._slack = slack
+        self._slices = slices
+        self._marks = Marks(self._range, self._recount)
+        self._counting: asyncio.Task[None] | None = None
+        self.new: Callable[[], int] = self._marks.new
+        """Return a mark that no task of this worker has had."""
+        self.descent = Descent(self.whose)
+
+    def whose(self, pid: int) -> int | None:
+        """Return the mark of the task of which a process is; STRAY for none of this worker, None if that is unknown."""
+        mark = procfs.mark(pid)
+        if mark and mark != self._range and range_of(mark) == self._range:
+            return mark
+        number = self._slack.number(pid) if self._slack is not None else 0
+        owner = self._marks.owner(number) if number else None
+        return owner or (None if mark is None else procfs.STRAY)
+
+    def close(self) -> None:
+        """Count no more."""
+        if self._counting is not None:
+            self._counting.cancel()
+
+    def _recount(self) -> None:
+        if self._slack is None:
+            self._marks.counted(())
+        elif self._counting is None:
+            self._counting = asyncio.get_running_loop().create_task(self._count(self._slack))
+
+    async def _count(self, slack: TimerSlack) -> None:
+        numbers = {mark % NUMBERS for mark in self.descent.running_marks}
+
+        def see(pid: int) -> None:
+            numbers.add(slack.number(pid))
+
+        try:
+            for _ in range(CLEAN_WALKS):
+                await self._slices.run(self.descent.everyone(see))
+        except (OSError, MemoryError) as error:
+            # Until it is known, tasks get no second mark; the next one has it tried again.
+            _log.warning("cannot look for processes that bear old marks", reason=repr(error))
+        else:
+            self._marks.counted(numbers - {0})
+        finally:
+            self._counting = None

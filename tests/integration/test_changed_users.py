@@ -1,0 +1,90 @@
+"""What su(1), runuser(1) and sudo(8) start goes like everything else, though PAM puts the limits back that mark it."""
+
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+from agent import running_agent
+from proc import alive_with, children, eventually
+from strangers import only_root
+
+from execwire.adapters.subprocess.timer_slack import timer_slack
+
+pytestmark = only_root
+with_second_mark = pytest.mark.skipif(
+    os.geteuid() == 0 and timer_slack() is None, reason="there is a second mark with CAP_SYS_NICE only"
+)
+
+_DAEMON = 'setsid -f "$0" 600; sleep 600'
+_WITHOUT_SYS_NICE = ("setpriv", "--bounding-set=-sys_nice", "--inh-caps=-all")
+
+
+@pytest.fixture
+def sleeper(tmp_path: Path) -> str:
+    """Return a sleep(1) of its own name, so that it can be told from others."""
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    program = tmp_path / f"sleeper-{os.urandom(4).hex()}"
+    shutil.copy("/bin/sleep", program)
+    return str(program)
+
+
+def as_root(how: str, script: str) -> tuple[str, ...]:
+    if shutil.which(how) is None:
+        pytest.skip(f"there is no {how} here")
+    if how == "sudo":
+        return ("sudo", "-n", "sh", "-c", script)
+    return (how, "root", "-s", "/bin/sh", "-c", script)
+
+
+@with_second_mark
+@pytest.mark.parametrize("how", ["su", "runuser", "sudo"])
+async def test_a_daemon_of_another_session_of_a_user_is_gone_at_its_timeout(how: str, sleeper: str) -> None:
+    command = as_root(how, _DAEMON.replace("$0", sleeper))
+    async with running_agent() as agent:
+        for _ in range(2):
+            result = await agent.run(*command, timeout=500)
+            assert (result["error"], alive_with(sleeper)) == ("timeout exceeded", [])
+        await eventually(lambda: children_but_helpers(agent.worker) == [])
+
+
+def children_but_helpers(pid: int) -> list[int]:
+    return [child for child in children(pid) if alive_with("sleeper-").count(child)]
+
+
+async def test_the_command_itself_is_gone_at_its_timeout_whoever_runs_it(sleeper: str) -> None:
+    # In a session of its own, below a process that dies at once.
+    command = as_root("su", f'"{sleeper}" 600; :')
+    async with running_agent(launcher=_WITHOUT_SYS_NICE) as agent:
+        for _ in range(6):
+            result = await agent.run(*command, timeout=150)
+            assert (result["error"], alive_with(sleeper)) == ("timeout exceeded", [])
+
+
+@with_second_mark
+async def test_it_goes_when_its_worker_dies(sleeper: str) -> None:
+    command = as_root("su", _DAEMON.replace("$0", sleeper))
+    async with running_agent() as agent, await agent.connect() as client:
+        await client.request(command=list(command))
+        await eventually(lambda: alive_with(f"{sleeper}\x00{600}") != [])
+        os.kill(agent.worker, signal.SIGKILL)
+        await eventually(lambda: alive_with(sleeper) == [])
+
+
+@with_second_mark
+async def test_with_kill_all_it_goes_at_the_end_of_its_command(sleeper: str) -> None:
+    command = as_root("su", f'setsid -f "{sleeper}" 600')
+    async with running_agent("--leftovers", "kill-all") as agent:
+        assert (await agent.run(*command))["exit_code"] == 0
+        assert alive_with(sleeper) == []
+
+
+async def test_with_kill_all_it_goes_at_the_agents_stop_also_without_a_second_mark(sleeper: str) -> None:
+    command = as_root("su", f'setsid -f "{sleeper}" 600')
+    async with running_agent("--leftovers", "kill-all", launcher=_WITHOUT_SYS_NICE) as agent:
+        assert (await agent.run(*command))["exit_code"] == 0
+        await eventually(lambda: alive_with(sleeper) != [])
+        assert await agent.stop() == 0
+        assert alive_with(sleeper) == []
