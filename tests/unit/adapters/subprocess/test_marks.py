@@ -1,10 +1,12 @@
 """Marks: no two tasks have the same, and no two that live have the same second one."""
 
+import resource
 import secrets
 
 import pytest
 
 from execwire.adapters.subprocess.marks import MARKS, RANGE, Marks, bear, new_range, own_range, range_of
+from execwire.adapters.subprocess.procfs import RLIMIT_LOCKS
 from execwire.adapters.subprocess.timer_slack import NUMBERS
 
 START = 3 * RANGE
@@ -48,12 +50,12 @@ def test_all_ranges_are_below_the_highest_mark_and_none_is_that_of_small_numbers
 
 
 def test_a_process_bears_its_range_until_it_bears_another() -> None:
-    before = own_range()
+    before = resource.getrlimit(RLIMIT_LOCKS)
     bear(START + 5)
     try:
         assert own_range() == START
     finally:
-        bear(before)
+        resource.setrlimit(RLIMIT_LOCKS, before)
 
 
 def test_marks_are_of_their_range_and_no_two_alike() -> None:
