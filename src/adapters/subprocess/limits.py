@@ -65,6 +65,11 @@ class TaskLimits:
         """Return what `set` sets the timer slack to, in nanoseconds; 0 if it leaves that as it is."""
         return 0 if self._slack is None else self._slack.own + mark % self._slack.NUMBERS
 
+    def close(self) -> None:
+        """Put this thread's own timer slack back."""
+        if self._slack is not None:
+            self._slack.prctl(self._slack.OPTION, self._slack.own)
+
     def restore(self) -> None:
         """Put the agent's own limits back, as far as that is still allowed."""
         try:

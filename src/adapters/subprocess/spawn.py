@@ -136,6 +136,7 @@ class Spawner:
     def close(self) -> None:
         """Close what is shared by all tasks."""
         self._known.close()
+        self._limits.close()
         os.close(self._null)
 
     def _spawn(self, path: bytes, command: tuple[str, ...], mark: int) -> Spawned:

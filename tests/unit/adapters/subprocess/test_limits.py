@@ -2,10 +2,12 @@
 
 import resource
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
 from execwire.adapters.subprocess.limits import RLIMIT_LOCKS, TaskLimits, at_most
+from execwire.adapters.subprocess.timer_slack import NUMBERS, TimerSlack
 
 NOFILE = resource.RLIMIT_NOFILE
 FREE = resource.RLIM_INFINITY
@@ -122,3 +124,22 @@ def test_a_hard_limit_that_was_raised_leaves_the_agent_no_fewer_than_before(kern
 )
 def test_no_more_than_a_hard_limit_allows(wanted: Limits, hard: int, allowed: Limits) -> None:
     assert at_most(wanted, hard) == allowed
+
+
+def test_a_task_gets_a_second_mark_and_this_thread_has_its_own_slack_back_at_the_end() -> None:
+    own = int(Path("/proc/self/timerslack_ns").read_text())
+    slack = TimerSlack(own)
+    limits = TaskLimits(resource.getrlimit(NOFILE), slack)
+    limits.set(NUMBERS + 3)
+    limits.restore()
+    assert int(Path("/proc/self/timerslack_ns").read_text()) == limits.slack_of(NUMBERS + 3) == own + 3
+    limits.close()
+    assert int(Path("/proc/self/timerslack_ns").read_text()) == own
+
+
+def test_without_a_second_mark_the_slack_is_left_as_it_is() -> None:
+    limits = TaskLimits(resource.getrlimit(NOFILE))
+    before = Path("/proc/self/timerslack_ns").read_text()
+    limits.set(3)
+    limits.restore()
+    assert (limits.slack_of(3), Path("/proc/self/timerslack_ns").read_text()) == (0, before)
