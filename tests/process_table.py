@@ -38,6 +38,10 @@ class FakeProcess:
     traced: bool = False
     session: int = 0
 
+    @property
+    def si_pid(self) -> int:
+        return self.pid
+
 
 @dataclass
 class ProcessTable:
@@ -61,7 +65,7 @@ class ProcessTable:
     )
 
     # What `descent` uses of the modules os and signal.
-    WEXITED, WNOHANG, WNOWAIT, P_PID = os.WEXITED, os.WNOHANG, os.WNOWAIT, os.P_PID
+    WEXITED, WNOHANG, WNOWAIT, P_PID, P_ALL = os.WEXITED, os.WNOHANG, os.WNOWAIT, os.P_PID, os.P_ALL
     SIGKILL = signal.SIGKILL
     NO_MARK, STRAY = NO_MARK, STRAY
 
@@ -158,13 +162,16 @@ class ProcessTable:
     def close(self, pidfd: int) -> None:
         del self.pidfds[pidfd]
 
-    def waitid(self, kind: int, pid: int, options: int) -> object:
-        assert (kind, options) == (os.P_PID, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    def waitid(self, kind: int, pid: int, options: int) -> FakeProcess | None:
+        assert options == os.WEXITED | os.WNOHANG | os.WNOWAIT
+        if kind == os.P_ALL:
+            zombies = [row for row in self.rows.values() if row.parent == self.me and not (row.alive or row.traced)]
+            return zombies[0] if zombies else None
         self._ask("look", pid)
         row = self.rows.get(pid)
         if row is None or row.parent != self.me:
             raise ChildProcessError
-        return None if row.alive or row.traced else object()
+        return None if row.alive or row.traced else row
 
     def waitpid(self, pid: int, options: int) -> tuple[int, int]:
         self._ask("wait", pid)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import structlog
 
+from ..adapters.subprocess.child_signal import block_child_signal
 from ..adapters.subprocess.leader import signal_name
 from ..adapters.subprocess.marks import bear, new_range
 from ..adapters.subprocess.subreaper import become_subreaper
@@ -53,8 +54,6 @@ class Supervisor:
         self._selector = selectors.DefaultSelector()
         self._orphans = Orphans()
         self._workers: dict[int, Worker] = {}
-        # The beginnings of their ranges of marks, by pid.
-        self._marks: dict[int, int] = {}
         self._restarts = Restarts()
         # When the stop was first asked for, and when workers that have not ended by then are killed.
         self._stop_at: float | None = None
@@ -108,13 +107,12 @@ class Supervisor:
     def _start(self) -> None:
         row = self._scoreboard.claim()
         try:
-            marks = new_range(self._marks.values())
+            marks = new_range({worker.marks for worker in self._workers.values()})
             worker = start_worker(self._work, lambda: self._let_go(marks))
         except BaseException:
             self._scoreboard.release(row)
             raise
-        worker.row = row
-        self._marks[worker.pid] = marks
+        worker.row, worker.marks = row, marks
         self._workers[worker.pid] = worker
         self._orphans.add_worker(worker.pid)
         self._selector.register(worker.pidfd, selectors.EVENT_READ, lambda: self._bury(worker))
@@ -122,6 +120,8 @@ class Supervisor:
 
     def _let_go(self, marks: int) -> None:
         bear(marks)
+        # Before it has a second thread.
+        block_child_signal()
         # In a new worker: it must not hold what tells its siblings of the supervisor's end.
         for sibling in self._workers.values():
             sibling.close()
@@ -157,11 +157,11 @@ class Supervisor:
         self._selector.unregister(worker.pidfd)
         worker.close()
         tasks = self._scoreboard.release(worker.row)
-        status, marks = os.waitstatus_to_exitcode(wait_status), self._marks.pop(worker.pid)
+        status = os.waitstatus_to_exitcode(wait_status)
         if self._stop_at is not None and status == 0:
             self._orphans.remove_worker(worker.pid)
             return
-        self._orphans.begin(worker.pid, marks)
+        self._orphans.begin(worker.pid, worker.marks)
         how = f"exit status {status}" if status >= 0 else signal_name(-status)
         if self._stop_at is None and not worker.accepts:
             self._start_failed(worker.failure or f"it ended at its start: {how}")

@@ -41,6 +41,8 @@ class Worker:
     killed: bool = False
     row: int = 0
     """Its own of the scoreboard."""
+    marks: int = 0
+    """Where its range of them begins."""
 
     def hear(self) -> None:
         """Take what it says of its start, once there is something."""

@@ -8,29 +8,13 @@ import subprocess
 from collections.abc import Generator
 
 import pytest
+from adopting import MARK, adopt, reap
 from proc import eventually, is_alive
 
 from execwire.adapters.subprocess import procfs
 from execwire.adapters.subprocess.containment import ANSWER_SECONDS, Containment
 from execwire.adapters.subprocess.descent import Descent
-from execwire.adapters.subprocess.procfs import RLIMIT_LOCKS
 from execwire.adapters.subprocess.sighting import Sighting
-
-MARK = 4711
-
-
-def adopt(*command: str) -> int:
-    """Start a child that carries MARK and that nobody enrols: to a Descent it is adopted."""
-    before = resource.getrlimit(RLIMIT_LOCKS)
-    resource.setrlimit(RLIMIT_LOCKS, (MARK, before[1]))
-    try:
-        return os.posix_spawnp(command[0], command, os.environ)
-    finally:
-        resource.setrlimit(RLIMIT_LOCKS, before)
-
-
-def reap(pid: int) -> int:
-    return os.waitpid(pid, 0)[1]
 
 
 def walk(descent: Descent) -> Sighting:

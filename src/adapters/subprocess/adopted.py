@@ -2,9 +2,12 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 
 from . import procfs
+
+MAX_EXPECTED = 256
+"""What su(1) and the like have started is among the first; a task of thousands is not to hold the loop up."""
 
 
 class Adopted:
@@ -24,10 +27,17 @@ class Adopted:
         # By mark: the processes that stood below a leader when it was killed, and when they were started.
         self._expected: dict[int, dict[int, int]] = {}
 
-    def expect(self, mark: int, pids: Iterable[int]) -> None:
-        """Take processes that may be adopted for ones of this mark, whatever they bear by then, until it is dropped."""
-        started = {pid: procfs.started_at(pid) for pid in pids}
-        self._expected[mark] = {pid: moment for pid, moment in started.items() if moment is not None}
+    def expect(self, mark: int, leader: int, children: Callable[[int], list[int]]) -> None:
+        """Take what stands below a leader now for its task, once it is adopted, whatever it bears; until `drop`."""
+        started: dict[int, int] = {}
+        waiting = [leader]
+        while waiting and len(started) < MAX_EXPECTED:
+            for pid in children(waiting.pop()):
+                moment = procfs.started_at(pid)
+                if moment is not None:
+                    started[pid] = moment
+                    waiting.append(pid)
+        self._expected[mark] = started
 
     def drop(self, mark: int) -> None:
         """Expect nobody of this mark any more."""

@@ -7,7 +7,6 @@ not hostile: one that changes its marks is not found.
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import structlog
@@ -16,6 +15,7 @@ from .persistence import persist
 from .sighting import CLEAN_WALKS, Sighting
 from .slices import Slices
 from .task_marks import TaskMarks
+from .tidying import Tidying
 from .timer_slack import TimerSlack
 from .turns import Turns
 
@@ -29,7 +29,6 @@ FIRST_PAUSE_SECONDS = 0.0005
 LAST_PAUSE_SECONDS = 0.05
 STUBBORN_PAUSE_SECONDS = 0.5
 """Between walks while nobody waits any more for what they look for."""
-TIDY_SECONDS = 1.0
 KILLED_A_TURN = 8
 """Tasks; with all of a thousand in one turn, the loop stood still for a tenth of a second."""
 
@@ -54,19 +53,19 @@ class Containment:
         self.new_mark = self._marks.new
         self._ending: dict[int, _Ending] = {}
         self._sweeping: asyncio.Task[None] | None = None
-        self._tidying: asyncio.TimerHandle | None = None
+        self._tidying = Tidying(self._descent, self._slices, lambda: self._wake(False))  # noqa: FBT003 -- as below
         # Set while a sweep pauses; its result says whether something new has to end.
         self._new: asyncio.Future[bool] | None = None
 
     def enrol(self, pid: int, mark: int) -> None:
         """Take note of a child of that mark that its owner will reap, and say so by `released`."""
         self._descent.enrol(pid, mark)
-        self._tidy_later()
+        self._tidying.begin()
 
     def released(self, pid: int) -> None:
         """Forget a child that was reaped; whatever it left behind is tidied up within about a second of its end."""
         self._descent.release(pid)
-        self._tidy_later()
+        self._tidying.begin()
 
     def abandoned(self, pid: int) -> None:
         """Take over the reaping of an enrolled child."""
@@ -108,8 +107,7 @@ class Containment:
 
     async def close(self) -> None:
         """Sweep no more."""
-        if self._tidying is not None:
-            self._tidying.cancel()
+        self._tidying.close()
         if self._sweeping is not None:
             self._sweeping.cancel()
             await asyncio.wait({self._sweeping})
@@ -121,7 +119,10 @@ class Containment:
         while self._ending:
             marks = frozenset(self._ending)
             sightings: dict[int, Sighting] = {}
+            self._tidying.expect_end()
+            began = self._loop.time()
             await self._walk(marks, sightings)
+            took = self._loop.time() - began
             for number, mark in enumerate(marks, start=1):
                 self._judge(mark, sightings.get(mark))
                 if number % JUDGED_A_TURN == 0:
@@ -139,6 +140,8 @@ class Containment:
                 pause = FIRST_PAUSE_SECONDS
             else:
                 pause = min(pause * 2, LAST_PAUSE_SECONDS)
+                # Something has ended early perhaps; half of the time is for others all the same.
+                await asyncio.sleep(min(took, LAST_PAUSE_SECONDS))
 
     def _on_failed_sweep(self, error: Exception) -> None:
         for mark in tuple(self._ending):
@@ -146,7 +149,7 @@ class Containment:
             self._judge(mark, Sighting(died=True, reason=f"cannot look for it: {error!r}"))
 
     async def _nap(self, seconds: float) -> bool:
-        """Pause, and return whether something new has to end before that is over."""
+        """Pause until a child ends, `seconds` at most, and return whether something new has to end before that."""
         if not self._ending:
             return False
         self._new = self._loop.create_future()
@@ -176,19 +179,3 @@ class Containment:
 
     async def _walk(self, marks: frozenset[int], sightings: dict[int, Sighting]) -> None:
         await self._slices.run(self._descent.walk(marks, sightings))
-
-    def _tidy_later(self) -> None:
-        if self._tidying is None:
-            self._tidying = self._loop.call_later(TIDY_SECONDS, self._tidy, None)
-
-    def _tidy(self, walk: Iterator[None] | None) -> None:
-        walk = walk or self._descent.walk(frozenset(), {})
-        try:
-            if self._slices.goes_on(walk):
-                self._tidying = self._loop.call_later(0, self._tidy, walk)
-                return
-        except Exception as error:  # noqa: BLE001 -- whatever it is, there is another look in a second
-            _log.warning("cannot look for what ended tasks have left", reason=repr(error))
-        self._tidying = None
-        if self._descent.has_children:
-            self._tidy_later()

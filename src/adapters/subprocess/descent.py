@@ -10,8 +10,6 @@ from .adopted import Adopted, any_mark
 from .family import family
 from .sighting import OTHER_USER, UNKNOWN, Sighting
 
-MAX_EXPECTED = 256
-"""What su(1) and the like have started is among the first; a task of thousands is not to hold the loop up."""
 _NO_PROCESS = (errno.ESRCH, errno.EINVAL, errno.ENOENT)
 
 
@@ -38,12 +36,7 @@ class Descent:
         """Remember until `drop` who stands below a leader that is about to be killed: it may bear no mark any more."""
         for _ in self._family.refresh():
             pass
-        waiting, below = [pid], list[int]()
-        while waiting and len(below) < MAX_EXPECTED:
-            children = self._family.children(waiting.pop())
-            below += children
-            waiting += children
-        self._adopted.expect(mark, below)
+        self._adopted.expect(mark, pid, self._family.children)
 
     def drop(self, mark: int) -> None:
         """Expect nobody of a task any more."""
@@ -71,6 +64,14 @@ class Descent:
     def has_children(self) -> bool:
         """Whether there are enrolled children that bear a mark, or the last walk left adopted ones alive."""
         return bool(self._adopted) or any(self._leaders.values())
+
+    def has_dead_orphan(self) -> bool:
+        """Return whether an adopted child has ended, as far as that can be seen at a glance."""
+        try:
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return False
+        return ended is not None and ended.si_pid not in self._leaders
 
     def walk(self, marks: frozenset[int], sightings: dict[int, Sighting]) -> Iterator[None]:
         """Kill whatever is alive of `marks`, noting it in `sightings`, and reap adopted zombies.

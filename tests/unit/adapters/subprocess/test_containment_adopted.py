@@ -8,7 +8,7 @@ from proc import eventually
 from process_table import ProcessTable
 from turns import past
 
-from execwire.adapters.subprocess import containment
+from execwire.adapters.subprocess import tidying
 from execwire.adapters.subprocess.containment import Containment
 
 
@@ -16,7 +16,7 @@ from execwire.adapters.subprocess.containment import Containment
 def table(monkeypatch: pytest.MonkeyPatch) -> ProcessTable:
     table = ProcessTable()
     table.install(monkeypatch)
-    monkeypatch.setattr(containment, "TIDY_SECONDS", 0.002)
+    monkeypatch.setattr(tidying, "TIDY_SECONDS", 0.002)
     return table
 
 

@@ -9,7 +9,7 @@ from proc import eventually, open_descriptors
 from process_table import ProcessTable
 from structlog.testing import capture_logs
 
-from execwire.adapters.subprocess import containment
+from execwire.adapters.subprocess import containment, tidying
 from execwire.adapters.subprocess.containment import Containment
 from execwire.adapters.subprocess.reserve import SIZE
 from execwire.adapters.subprocess.sighting import CLEAN_WALKS
@@ -94,7 +94,7 @@ async def test_what_cannot_be_looked_for_in_time_is_answered_with_the_reason_and
 async def test_tidying_up_that_cannot_look_says_so_and_is_tried_again(
     table: BlindTable, contained: Containment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(containment, "TIDY_SECONDS", 0.002)
+    monkeypatch.setattr(tidying, "TIDY_SECONDS", 0.002)
     daemon = table.start(mark=MARK)
     contained.enrol(daemon, MARK)
     contained.released(daemon)
@@ -147,7 +147,7 @@ async def test_a_sweep_that_always_fails_is_answered_in_time_and_the_next_task_t
 async def test_a_look_for_what_ended_tasks_have_left_that_fails_is_repeated(
     table: BlindTable, contained: Containment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(containment, "TIDY_SECONDS", 0.001)
+    monkeypatch.setattr(tidying, "TIDY_SECONDS", 0.001)
     table.failure = ValueError("what nobody thought of")
     table.blind = 3
     pid = table.start(mark=MARK)

@@ -1,0 +1,72 @@
+"""What ends is noticed by the signal of its end (SIGCHLD), however long the pauses between looks are."""
+
+import os
+import signal
+from collections.abc import AsyncIterator
+
+import pytest
+from adopting import MARK, adopt, reap
+from proc import eventually, is_alive
+from turns import past
+
+from execwire.adapters.subprocess import containment as containment_module
+from execwire.adapters.subprocess import tidying
+from execwire.adapters.subprocess.containment import Containment
+
+NEVER = 1e6
+
+
+@pytest.fixture
+async def containment(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Containment]:
+    monkeypatch.setattr(tidying, "TIDY_SECONDS", NEVER)
+    for name in ("FIRST_PAUSE_SECONDS", "LAST_PAUSE_SECONDS"):
+        monkeypatch.setattr(containment_module, name, NEVER)
+    containment = Containment()
+    yield containment
+    await containment.close()
+
+
+def reaped(pid: int) -> bool:
+    return not os.path.exists(f"/proc/{pid}")  # noqa: PTH110 -- a zombie has it, and Path's is slow
+
+
+async def test_an_orphan_that_ends_is_reaped_at_once(containment: Containment) -> None:
+    orphan, running = adopt("sleep", "600"), adopt("sleep", "600")
+    containment.enrol(running, MARK)
+    os.kill(orphan, signal.SIGKILL)
+    await eventually(lambda: reaped(orphan), 2.0)
+    assert is_alive(running)
+    os.kill(running, signal.SIGKILL)
+    reap(running)
+    containment.released(running)
+
+
+async def test_an_orphan_that_ends_behind_zombies_of_others_is_reaped_after_them(containment: Containment) -> None:
+    orphan, leaders = adopt("sleep", "600"), [adopt("true") for _ in range(3)]
+    for leader in leaders:
+        containment.enrol(leader, MARK)
+    await eventually(lambda: not any(map(is_alive, leaders)))
+    os.kill(orphan, signal.SIGKILL)
+    await past(3 * tidying.HINT_SECONDS)
+    for leader in leaders:
+        reap(leader)
+        containment.released(leader)
+    running = adopt("true")
+    containment.enrol(running, MARK)
+    await eventually(lambda: reaped(orphan), 2.0)
+    reap(running)
+    containment.released(running)
+
+
+async def test_a_sweep_goes_on_when_what_it_waits_for_has_died(containment: Containment) -> None:
+    pid = adopt("sleep", "600")
+    assert await containment.end(MARK)
+    assert reaped(pid)
+
+
+async def test_the_signal_is_as_before_when_nobody_listens_any_more() -> None:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    containment = Containment()
+    assert signal.SIGCHLD in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    await containment.close()
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
