@@ -32,7 +32,8 @@ def is_starter(pid: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return False
     soft = next(line for line in limits.splitlines() if line.startswith("Max file locks")).split()[3]
-    return soft == "unlimited" or int(soft) >= 2**31
+    # It bears what its worker bears itself, the beginning of a range of marks.
+    return soft == "unlimited" or int(soft) % 2**40 == 0
 
 
 def zombies(pid: int) -> list[int]:
