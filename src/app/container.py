@@ -39,6 +39,7 @@ def _subprocess_settings(
         max_spool=settings.max_spool,
         max_held=settings.max_held,
         spool_dir=settings.spool_dir,
+        task_oom_score_adj=settings.task_oom_score_adj,
     )
 
 

@@ -54,6 +54,10 @@ class Settings:
         "what becomes of what a command leaves running: kill its process group, keep all, or kill-all, daemons too",
     )
     linger_ms: Span = _setting(200.0, "milliseconds that a background process may hold stdout after its command ended")
+    task_oom_score_adj: Annotated[int, Meta(ge=0, le=1000)] = _setting(
+        0,
+        "oom_score_adj of tasks, to 1000: out of memory, the kernel kills the highest first; 0 leaves the agent's own",
+    )
     drain_seconds: Span = _setting(10.0, "seconds that running tasks get when the agent is asked to stop")
     log_level: LogLevel = _setting("info", "least severe log lines to write: debug, info, warning or error")
 

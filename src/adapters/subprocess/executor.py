@@ -16,6 +16,7 @@ from .containment import Containment
 from .handling import Handling, Leftovers
 from .launcher import Launcher
 from .leader import Exits
+from .oom_score import raise_oom_score, score_for_tasks
 from .pipe_discarder import PipeDiscarder
 from .process import Process
 from .spawn import Spawned, Spawner
@@ -30,7 +31,8 @@ from .watch import Watch
 class SubprocessSettings:
     """What an operator decides of processes: bytes, and seconds for `linger`; a `max_output` of None is no limit.
 
-    `descriptor_limit` is RLIMIT_NOFILE, soft and hard, as tasks get it, and `environment` all of theirs.
+    `descriptor_limit` is RLIMIT_NOFILE, soft and hard, as tasks get it, and `environment` all of theirs. A
+    `task_oom_score_adj` above 0 is theirs too (proc(5)).
     """
 
     descriptor_limit: tuple[int, int]
@@ -41,6 +43,7 @@ class SubprocessSettings:
     max_spool: int
     max_held: int
     spool_dir: str
+    task_oom_score_adj: int = 0
 
 
 class SubprocessExecutor:
@@ -68,6 +71,7 @@ class SubprocessExecutor:
             linger=settings.linger,
             max_output=settings.max_output,
         )
+        self._oom_score = score_for_tasks(settings.task_oom_score_adj)
         become_subreaper()
         self._spawner = Spawner(settings.descriptor_limit, settings.environment, slack)
         self._starter = Starter(self._handling.containment, watch, settings.environment)
@@ -139,6 +143,9 @@ class SubprocessExecutor:
         if not isinstance(spawned, Spawned):
             return spawned
         control.pid = spawned.pid
+        if self._oom_score:
+            # Before what goes through the starter is told to go on; of others, children may be there already.
+            raise_oom_score(spawned.pid, self._oom_score)
         try:
             process = Process(spawned, timeout, control, self._handling)
         except OSError as error:

@@ -67,7 +67,7 @@ def test_every_setting_can_come_from_every_source(write: Write) -> None:
         host="::1", port=1, max_running=2, max_queued=3, max_in_flight=4, max_line=5, max_output=6, max_spool=7,
         max_held=8, spool_dir="/x", linger_ms=9.5, drain_seconds=10.5, log_level="debug", workers=2, unix="/y",
         allow_user=("a", "1000"), insecure_bind=True, max_connections=9, line_seconds=11.5, lost_client="finish",
-        leftovers="kill-all",
+        leftovers="kill-all", task_oom_score_adj=10,
     )  # fmt: skip
     values = dataclasses.asdict(changed)
     defaults = dataclasses.asdict(Settings())

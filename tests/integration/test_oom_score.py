@@ -1,0 +1,59 @@
+"""When memory is short, the kernel kills tasks before the agent, if an operator wants that."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from agent import Agent, running_agent
+from proc import children
+from standing import standing_agent
+
+SCORES = "cat /proc/self/oom_score_adj; (cat /proc/self/oom_score_adj); setsid -w cat /proc/$$/oom_score_adj"
+"""Of a child, of a grandchild, and of the shell itself."""
+FORKS_AT_ONCE = """
+import os
+pid = os.fork()
+if pid == 0:
+    os.execvp("sh", ["sh", "-c", "sleep 0.2; cat /proc/self/oom_score_adj"])
+os.waitpid(pid, 0)
+"""
+
+
+@pytest.fixture(scope="module")
+def agent() -> Iterator[Agent]:
+    with standing_agent("--task-oom-score-adj", "700") as agent:
+        yield agent
+
+
+def score(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/oom_score_adj").read_text())
+
+
+async def test_tasks_and_their_children_have_the_score_that_was_set_and_the_agent_its_own(agent: Agent) -> None:
+    own = score(os.getpid())
+    for _ in range(5):
+        # The first time through the starter, then by the worker itself.
+        assert (await agent.run("sh", "-c", f"sleep 0.1; {SCORES}"))["output"].split() == ["700"] * 3
+        result = await agent.run(sys.executable, "-S", "-E", "-c", FORKS_AT_ONCE)
+        assert result["output"].split() == ["700"]
+    assert score(agent.pid) == score(agent.worker) == own
+    assert {score(pid) for pid in children(agent.worker)} <= {own}
+
+
+async def test_without_the_setting_tasks_have_the_agents_own() -> None:
+    async with running_agent() as agent:
+        assert set((await agent.run("sh", "-c", SCORES))["output"].split()) == {str(score(agent.worker))}
+
+
+async def test_a_score_that_is_not_above_the_agents_own_is_left_alone_with_a_warning() -> None:
+    raised = ("sh", "-c", 'echo 500 > /proc/self/oom_score_adj; exec "$@"', "-")
+    async with running_agent("--task-oom-score-adj", "300", launcher=raised) as agent:
+        assert set((await agent.run("sh", "-c", SCORES))["output"].split()) == {"500"}
+        assert "task_oom_score_adj is not above" in agent.log_text()
+
+
+async def test_a_task_that_has_ended_at_once_costs_nothing(agent: Agent) -> None:
+    for _ in range(30):
+        assert (await agent.run("true"))["exit_code"] == 0
