@@ -95,10 +95,11 @@ class Spooling:
             # Past the user's share of pipe memory (pipe(7)) it stays as it is, which is slower and nothing else.
             fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, STEP_BYTES)
         # Not on the event loop: even the opening can hang, with the disk.
-        self._file = await asyncio.wrap_future(self._spool.submit(self._spool.open))
+        file = await asyncio.wrap_future(self._spool.submit(self._spool.open))
+        self._file = file
         self._size = self._spool.disk.claim(len(before))
         self.overflowed = self.overflowed or self._size < len(before)
-        await asyncio.wrap_future(self._spool.submit(write_all, self._file.fileno(), before[: self._size]))
+        await asyncio.wrap_future(self._spool.submit(write_all, file.fileno(), before[: self._size]))
 
     async def _move(self) -> None:
         # What is in the pipe at the end and hardly more, or who goes on writing would never be let go.

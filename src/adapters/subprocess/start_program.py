@@ -23,6 +23,7 @@ def main(orders_descriptor: int, worker: int) -> None:
     while True:
         data, ancillary, _, _ = orders.recvmsg(1, space, _socket.MSG_CMSG_CLOEXEC)
         if not data:
+            orders.close()
             return
         received = [descriptor for _, _, items in ancillary for descriptor in memoryview(items).cast("i")]
         if len(received) == _DESCRIPTORS:

@@ -37,7 +37,7 @@ def test_what_python_adds_for_itself_is_not_among_it() -> None:
         "import os; from execwire.adapters.subprocess.environment import task_environment as given; "
         "os.environ['ADDED'] = '1'; print(sorted(given()), 'LC_CTYPE' in os.environ)"
     )
-    environment = {b"A": b"1", b"PATH": os.environb[b"PATH"], b"\xff": b"\xff"}
+    environment = {"A": "1", "PATH": os.environ["PATH"], os.fsdecode(b"\xff"): os.fsdecode(b"\xff")}
     root = Path(__file__).parents[4]
     result = subprocess.run([sys.executable, "-c", program], env=environment, cwd=root, capture_output=True, check=True)
     assert result.stdout == b"[b'A', b'PATH', b'\\xff'] True\n"

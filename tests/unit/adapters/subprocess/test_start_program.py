@@ -1,0 +1,119 @@
+"""The starter's own part, played in this process: orders in, forks, and what is said where one fails."""
+
+import errno
+import marshal
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from proc import open_descriptors
+
+from execwire.adapters.subprocess import start_program
+from execwire.adapters.subprocess.start_order import FAILED, StartOrder
+from execwire.adapters.subprocess.start_task import Reporter
+
+ORDER = StartOrder(b"/bin/sh", [b"sh"], {}, b"/bin", mark=7, limits=(50, 100))
+
+
+class Ended(BaseException):
+    """The process has called _exit(2)."""
+
+
+@contextmanager
+def channel() -> Iterator[tuple[socket.socket, socket.socket]]:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        yield ours, theirs
+
+
+def serve(*messages: list[int]) -> None:
+    """Have the starter take orders that come with these descriptors, until there are none any more."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours:
+        for descriptors in messages:
+            socket.send_fds(ours, [b"!"], descriptors)
+    start_program.main(theirs.detach(), os.getppid())
+
+
+@pytest.fixture
+def order() -> Iterator[list[int]]:
+    """The descriptors of an order but for its channel."""
+    descriptors = [os.open(os.devnull, os.O_WRONLY), ORDER.to_file()]
+    yield descriptors
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
+def failure(worker: socket.socket) -> str:
+    report = worker.recv(65536)
+    assert report[:1] == FAILED
+    _, reason = marshal.loads(report[1:])  # noqa: S302 -- of the code under test
+    return str(reason)
+
+
+# Hazard 15.
+@pytest.mark.parametrize("number", [errno.EAGAIN, errno.ENOMEM])
+def test_without_a_process_to_be_had_the_worker_is_told_and_the_next_order_taken(
+    order: list[int], monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse() -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fork", refuse)
+    with channel() as (worker, theirs):
+        before = open_descriptors()
+        serve([theirs.fileno(), *order], [theirs.fileno(), *order])
+        theirs.close()
+        assert [failure(worker), failure(worker)] == [os.strerror(number)] * 2
+        assert open_descriptors() <= before
+
+
+def test_an_order_without_all_of_its_descriptors_is_dropped(order: list[int]) -> None:
+    before = open_descriptors()
+    serve(order)
+    assert open_descriptors() <= before
+
+
+# Threads of other tests may not have ended yet, and this process does nothing that could meet their locks.
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_what_is_forked_is_a_grandchild_whose_parent_has_been_reaped() -> None:
+    reading, writing = os.pipe()
+    if start_program._fork_child_of_worker():
+        os.write(writing, b"x")
+        os._exit(0)
+    os.close(writing)
+    assert os.read(reading, 2) == b"x"
+    assert os.read(reading, 2) == b""
+    os.close(reading)
+
+
+WRONG = [
+    (MemoryError(), "Cannot allocate memory"),
+    (OSError(errno.EPERM, "No"), "No"),
+    (ValueError("x"), "ValueError('x')"),
+]
+
+
+@pytest.mark.parametrize(("raised", "reason"), WRONG)
+@pytest.mark.parametrize("worker_lives", [True, False])
+def test_whatever_goes_wrong_before_the_exec_is_reported_to_a_worker_that_lives(
+    monkeypatch: pytest.MonkeyPatch, raised: Exception, reason: str, *, worker_lives: bool
+) -> None:
+    def fail(*_: object) -> None:
+        raise raised
+
+    def exit_now(_: int) -> None:
+        raise Ended
+
+    monkeypatch.setattr(start_program, "become_task", fail)
+    monkeypatch.setattr(os, "_exit", exit_now)
+    with channel() as (worker, theirs):
+        with pytest.raises(Ended):
+            start_program._become_task(Reporter(theirs), -1, -1, os.getppid() if worker_lives else -1)
+        theirs.close()
+        if worker_lives:
+            assert failure(worker) == reason
+        else:
+            assert worker.recv(1) == b""
