@@ -1,0 +1,39 @@
+"""A kernel that describes no TCP sockets: it answers ENOENT to every question, as of a socket that there is not."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from agent import running_agent
+
+ASK_FOR_NO_PROTOCOL = """
+import execwire.adapters.tcp.sock_diag
+execwire.adapters.tcp.sock_diag.PROTOCOL = 254
+"""
+"""An unassigned one, of which the kernel knows as little as of TCP where it has no tcp_diag."""
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    (tmp_path / "sitecustomize.py").write_text(ASK_FOR_NO_PROTOCOL)
+    return {"PYTHONPATH": str(tmp_path)}
+
+
+async def test_a_client_that_half_closes_gets_its_answer_where_everybody_is_let_in(environment: dict[str, str]) -> None:
+    async with running_agent("--allow-user", "*", environment=environment) as agent, await agent.connect() as client:
+        # Longer than it takes to look at the peer twice.
+        await client.request(command=["sh", "-c", "sleep 0.7; echo served"])
+        client.writer.write_eof()
+        assert json.loads(await client.at_end())["output"] == "served\n"
+
+
+async def test_where_users_are_told_apart_the_agent_does_not_start(environment: dict[str, str]) -> None:
+    command = ("env", *(f"{name}={value}" for name, value in environment.items()), sys.executable, "-m", "execwire")
+    run = await asyncio.to_thread(
+        subprocess.run, (*command, "serve", "--port", "0"), check=False, capture_output=True, text=True, timeout=30
+    )
+    assert (run.returncode, run.stderr.count("\n")) == (2, 1)
+    assert "No such file or directory" in run.stderr
