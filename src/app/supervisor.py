@@ -19,15 +19,14 @@ from ..adapters.subprocess.subreaper import become_subreaper
 from .orphans import Orphans
 from .restarts import Restarts
 from .scoreboard import Scoreboard
-from .stop_signals import CHILD_SIGNAL, HURRY_AFTER_SECONDS, HURRY_SIGNALS, KILL_SIGNAL, UNUSED_SIGNALS, StopSignals
+from .stop_plan import StopPlan
+from .stop_signals import CHILD_SIGNAL, UNUSED_SIGNALS, StopSignals
 from .worker import FAILED, HURRY, STOP, Worker, start_worker
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 READY_SECONDS = 60.0
 """In which a worker accepts, or it is killed."""
-HURRIED_STOP_SECONDS = 10.0
-"""In which a worker ends once what runs is to be killed, or it is killed itself."""
 BACKOFF_TICK_SECONDS = 0.05
 TICK_SECONDS = 0.5
 
@@ -50,15 +49,11 @@ class Supervisor:
         self._scoreboard = scoreboard or Scoreboard(count)
         self._count = count
         self._work = work
-        self._stop_seconds = stop_seconds
         self._selector = selectors.DefaultSelector()
         self._orphans = Orphans()
         self._workers: dict[int, Worker] = {}
         self._restarts = Restarts()
-        # When the stop was first asked for, and when workers that have not ended by then are killed.
-        self._stop_at: float | None = None
-        self._kill_at = math.inf
-        self._hurried = False
+        self._plan = StopPlan(stop_seconds)
         self._status = 0
         self.start_failure = ""
         """Why the first worker could not be started, which has ended the agent."""
@@ -69,7 +64,7 @@ class Supervisor:
         become_subreaper()
         self._signals = StopSignals()
         self._selector.register(self._signals.descriptor, selectors.EVENT_READ, self._heed)
-        while self._workers or self._orphans.awaited or self._stop_at is None:
+        while self._workers or self._orphans.awaited or not self._plan.begun:
             self._keep_up()
             self._orphans.sweep()
             for key, _ in self._selector.select(self._orphans.patience(self._tick)):
@@ -78,23 +73,23 @@ class Supervisor:
 
     @property
     def _tick(self) -> float:
-        complete = len(self._workers) == self._count or self._stop_at is not None
+        complete = len(self._workers) == self._count or self._plan.begun
         return TICK_SECONDS if complete else BACKOFF_TICK_SECONDS
 
     def _keep_up(self) -> None:
         now = time.monotonic()
-        while self._stop_at is None and len(self._workers) < self._count and now >= self._restarts.due_at:
+        while not self._plan.begun and len(self._workers) < self._count and now >= self._restarts.due_at:
             self._try_to_start()
         for worker in self._workers.values():
             if not (worker.accepts or worker.killed) and now >= worker.started_at + READY_SECONDS:
                 _log.error("a worker is not ready in time; killed", pid=worker.pid, seconds=READY_SECONDS)
                 worker.failure = worker.failure or f"it was not ready within {READY_SECONDS:.0f} s"
                 worker.kill()
-        if now >= self._kill_at:
+        if now >= self._plan.kill_at:
             for worker in self._workers.values():
                 _log.error("a worker does not stop; killed", pid=worker.pid)
                 worker.kill()
-            self._kill_at = math.inf
+            self._plan.kill_at = math.inf
 
     def _try_to_start(self) -> None:
         try:
@@ -115,8 +110,15 @@ class Supervisor:
         worker.row, worker.marks = row, marks
         self._workers[worker.pid] = worker
         self._orphans.add_worker(worker.pid)
-        self._selector.register(worker.pidfd, selectors.EVENT_READ, lambda: self._bury(worker))
-        self._selector.register(worker.ready, selectors.EVENT_READ, lambda: self._hear(worker))
+        try:
+            self._selector.register(worker.pidfd, selectors.EVENT_READ, lambda: self._bury(worker))
+            self._selector.register(worker.ready, selectors.EVENT_READ, lambda: self._hear(worker))
+        except BaseException:
+            # Nobody would see it end (epoll_ctl(2): ENOMEM, ENOSPC).
+            worker.kill()
+            self._reap(worker)
+            self._orphans.remove_worker(worker.pid)
+            raise
 
     def _let_go(self, marks: int) -> None:
         bear(marks)
@@ -144,57 +146,56 @@ class Supervisor:
         if self._on_ready is None:
             pause = self._restarts.failed()
             _log.error("cannot start a worker; trying again", reason=reason, seconds=pause)
-        elif self._stop_at is None:
+        elif not self._plan.begun:
             # Nobody has been served yet, and whoever starts the agent looks on.
             self.start_failure = reason
             self._status = FAILED
-            self._stop(hurry=True)
+            self._stop(HURRY)
+
+    def _reap(self, worker: Worker) -> tuple[int, int]:
+        """Let go of a worker that has ended; return its exit status and how many tasks it ran."""
+        del self._workers[worker.pid]
+        _, wait_status = os.waitpid(worker.pid, 0)
+        for descriptor in {worker.pidfd, worker.ready} & self._selector.get_map().keys():
+            self._selector.unregister(descriptor)
+        worker.close()
+        return os.waitstatus_to_exitcode(wait_status), self._scoreboard.release(worker.row)
 
     def _bury(self, worker: Worker) -> None:
         self._hear(worker)
-        del self._workers[worker.pid]
-        _, wait_status = os.waitpid(worker.pid, 0)
-        self._selector.unregister(worker.pidfd)
-        worker.close()
-        tasks = self._scoreboard.release(worker.row)
-        status = os.waitstatus_to_exitcode(wait_status)
-        if self._stop_at is not None and status == 0:
+        status, tasks = self._reap(worker)
+        if self._plan.begun and status == 0:
             self._orphans.remove_worker(worker.pid)
             return
         self._orphans.begin(worker.pid, worker.marks)
         how = f"exit status {status}" if status >= 0 else signal_name(-status)
-        if self._stop_at is None and not worker.accepts:
+        if not self._plan.begun and not worker.accepts:
             self._start_failed(worker.failure or f"it ended at its start: {how}")
             return
-        _log.error("a worker died", pid=worker.pid, status=status, how=how, tasks=tasks, restart=self._stop_at is None)
-        if self._stop_at is not None:
+        _log.error("a worker died", pid=worker.pid, status=status, how=how, tasks=tasks, restart=not self._plan.begun)
+        if self._plan.begun:
             self._status = FAILED
             return
         self._restarts.died(worker.started_at, status)
         if self._restarts.given_up:
             self._status = FAILED
             _log.error("giving up: workers die right after their start")
-            self._stop(hurry=False)
+            self._stop(STOP)
 
     def _heed(self) -> None:
         for number in self._signals.read():
             if number == CHILD_SIGNAL:
                 self._orphans.reap()
                 continue
-            name, now = signal_name(number), time.monotonic()
             if number in UNUSED_SIGNALS:
-                _log.info("signal ignored: it means nothing to the agent", signal=name)
+                _log.info("signal ignored: it means nothing to the agent", signal=signal_name(number))
                 continue
-            late = self._stop_at is not None and now >= self._stop_at + HURRY_AFTER_SECONDS
-            hurry = number == KILL_SIGNAL or (late and number in HURRY_SIGNALS)
-            if not self._hurried and (hurry or self._stop_at is None):
-                _log.info("stopping", reason=name, now=hurry)
-                self._stop(hurry=hurry)
+            order = self._plan.order(number)
+            if order is not None:
+                _log.info("stopping", reason=signal_name(number), now=order == HURRY)
+                self._stop(order)
 
-    def _stop(self, *, hurry: bool) -> None:
-        now = time.monotonic()
-        self._hurried = hurry
-        self._stop_at = now if self._stop_at is None else self._stop_at
-        self._kill_at = min(self._kill_at, now + (HURRIED_STOP_SECONDS if hurry else self._stop_seconds))
+    def _stop(self, order: bytes) -> None:
+        self._plan.begin(order)
         for worker in self._workers.values():
-            worker.tell(HURRY if hurry else STOP)
+            worker.tell(order)

@@ -1,16 +1,15 @@
 """What the supervisor decides, with workers that a test plays."""
 
-import errno
 import signal
 from collections.abc import Iterator
 
 import pytest
 from proc import open_descriptors
 from structlog.testing import capture_logs
-from workers import FakeSystem, FakeWorker, Run, dies, fails, is_killed, lives
+from workers import FakeSystem, FakeWorker, Run, dies, is_killed, lives
 
 from execwire.adapters.subprocess.sighting import CLEAN_WALKS
-from execwire.app import orphans, restarts, supervisor
+from execwire.app import orphans, restarts
 from execwire.app.restarts import MAX_YOUNG_DEATHS
 from execwire.app.worker import FAILED
 
@@ -98,87 +97,10 @@ def test_workers_that_are_killed_again_and_again_are_started_again(system: FakeS
     assert Run(system).until_stopped() == 0
 
 
-# Hazard 15.
-def test_a_shortage_when_a_worker_is_started_again_is_waited_out(system: FakeSystem) -> None:
-    system.live(dies, *[fails] * (2 * MAX_YOUNG_DEATHS), lives)
-    with capture_logs() as logs:
-        assert Run(system).until_stopped() == 0
-    failures = [log for log in logs if log["event"] == "cannot start a worker; trying again"]
-    assert [log["reason"] for log in failures] == ["no more of it"] * (2 * MAX_YOUNG_DEATHS)
-
-
-def test_a_first_worker_that_cannot_be_started_ends_the_agent(system: FakeSystem) -> None:
-    system.live(fails)
-    run = Run(system)
-    with capture_logs() as logs:
-        assert run.until_stopped() == FAILED
-    assert (run.supervisor.start_failure, run.ready, len(system.forked)) == ("no more of it", 0, 1)
-    # Whoever has started it says so, in one line.
-    assert logs == []
-
-
-def test_a_first_worker_that_dies_at_its_start_ends_the_agent(system: FakeSystem) -> None:
-    system.live(lambda system, worker: system.end(worker, signal.SIGSEGV))
-    run = Run(system)
-    assert run.until_stopped() == FAILED
-    assert run.supervisor.start_failure == "it ended at its start: SIGSEGV"
-
-
-def test_a_worker_that_is_not_ready_in_time_is_killed_and_another_is_started(
-    system: FakeSystem, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(supervisor, "READY_SECONDS", 0.0)
-
-    def hangs(_: FakeSystem, worker: FakeWorker) -> None:
-        worker.accepts = False
-
-    system.live(dies, hangs, lives)
-    with capture_logs() as logs:
-        assert Run(system).until_stopped() == 0
-    assert system.killed == [system.forked[1]]
-    assert [log["event"] for log in logs if "ready" in log["event"]] == ["a worker is not ready in time; killed"]
-
-
 def test_deaths_of_old_workers_are_no_reason_to_give_up(system: FakeSystem, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(restarts, "YOUNG_SECONDS", 0.0)
     system.live(*[dies] * (2 * MAX_YOUNG_DEATHS), lives)
     assert Run(system).until_stopped() == 0
-
-
-# Hazard 15.
-def test_a_fork_that_fails_is_tried_again_and_costs_no_descriptors(system: FakeSystem) -> None:
-    refusals: list[OSError] = [BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable") for _ in range(10)]
-
-    def dies_when_no_other_is_to_be_had(system: FakeSystem, worker: FakeWorker) -> None:
-        system.refusals = refusals
-        dies(system, worker)
-
-    system.live(dies_when_no_other_is_to_be_had, lives)
-    before = open_descriptors()
-    in_use: list[set[int]] = []
-    run = Run(system)
-
-    def look_and_stop() -> None:
-        in_use.append(open_descriptors())
-        system.send(signal.SIGTERM)
-
-    with capture_logs() as logs:
-        system.on_accept = look_and_stop
-        assert run.supervisor.run(lambda: None) == 0
-    assert len([log for log in logs if "cannot start a worker" in log["event"]]) == 10
-    assert len(in_use[0] - before) < 10
-
-
-# Hazard 15.
-def test_a_worker_that_cannot_be_watched_is_killed_and_reaped_and_another_is_started(system: FakeSystem) -> None:
-    def dies_when_no_other_can_be_watched(system: FakeSystem, worker: FakeWorker) -> None:
-        dies(system, worker)
-        system.pidfd_refusals = [OSError(errno.EMFILE, "Too many open files")]
-
-    system.live(lives, dies_when_no_other_can_be_watched, lives)
-    assert Run(system, 2).until_stopped() == FAILED
-    assert system.killed == system.forked[1:2]
-    assert system.workers == []
 
 
 def test_who_was_there_before_the_supervisor_is_none_of_its_business(system: FakeSystem) -> None:

@@ -9,7 +9,7 @@ from proc import open_descriptors
 from structlog.testing import capture_logs
 from workers import LONG, FakeSystem, FakeWorker, Run, dies, lives
 
-from execwire.app import restarts, supervisor
+from execwire.app import restarts, stop_plan
 from execwire.app.stop_signals import UNUSED_SIGNALS
 from execwire.app.worker import FAILED, HURRY, STOP
 
@@ -60,7 +60,7 @@ def is_slow(_: FakeSystem, worker: FakeWorker) -> None:
 def test_a_second_signal_is_an_order_to_hurry(
     system: FakeSystem, monkeypatch: pytest.MonkeyPatch, numbers: tuple[int, int]
 ) -> None:
-    monkeypatch.setattr(supervisor, "HURRY_AFTER_SECONDS", 0.0)
+    monkeypatch.setattr(stop_plan, "HURRY_AFTER_SECONDS", 0.0)
     system.live(is_slow)
     with capture_logs() as logs:
         assert Run(system, 2).until_stopped(*numbers) == 0
@@ -77,7 +77,7 @@ def test_a_second_signal_is_an_order_to_hurry(
 def test_signals_right_after_one_another_are_one_and_sighup_never_hurries(
     system: FakeSystem, monkeypatch: pytest.MonkeyPatch, seconds: float, numbers: tuple[int, ...]
 ) -> None:
-    monkeypatch.setattr(supervisor, "HURRY_AFTER_SECONDS", seconds)
+    monkeypatch.setattr(stop_plan, "HURRY_AFTER_SECONDS", seconds)
     with capture_logs() as logs:
         assert Run(system, 2).until_stopped(*numbers) == 0
     assert [worker.orders for worker in system.played] == [STOP] * 2
