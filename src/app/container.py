@@ -1,6 +1,7 @@
 """The wiring: every provider with the port that it fills. Override by construction: `Container(executor=fake, …)`."""
 
 import socket
+from functools import partial
 
 from dependency_injector.containers import DeclarativeContainer
 from dependency_injector.providers import Callable, Dependency, Provider, Singleton
@@ -17,7 +18,7 @@ from ..domain.ports import Clock, TaskExecutor, TaskIntake, TaskRunner
 from .admission import Admission
 from .drain import Drain
 from .run_task import RunTask
-from .scoreboard import unshared_row
+from .scoreboard import CLIENTS, unshared_row
 from .settings import MIB, Settings
 
 IN_FLIGHT_BYTES = 64 * MIB
@@ -58,11 +59,12 @@ def _surroundings(settings: Settings, intake: TaskIntake, clock: Clock) -> Surro
     )
 
 
-def _door(settings: Settings, access: Access) -> Door:
+def _door(settings: Settings, access: Access, row: memoryview) -> Door:
     return Door(
         access=access,
         max_connections=settings.max_connections,
         accepts_at_once=BURST if settings.workers == 1 else 1,
+        on_count=partial(row.__setitem__, CLIENTS),
     )
 
 
@@ -85,5 +87,5 @@ class Container(DeclarativeContainer):
     runner: Provider[TaskRunner] = Singleton(RunTask, drain, clock)
     intake: Provider[TaskIntake] = Singleton(_admission, runner, settings)
     server: Provider[TcpServer] = Singleton(
-        TcpServer, listeners, Callable(_surroundings, settings, intake, clock), Callable(_door, settings, access)
+        TcpServer, listeners, Callable(_surroundings, settings, intake, clock), Callable(_door, settings, access, row)
     )

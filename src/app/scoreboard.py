@@ -3,9 +3,9 @@
 import mmap
 from typing import Final
 
-RUNNING = 0
-"""Column of how many tasks run."""
-_COLUMNS = 1
+RUNNING, CLIENTS = 0, 1
+"""Columns: how many tasks run, how many clients are connected."""
+_COLUMNS = 2
 _NUMBER: Final = "Q"
 _NUMBER_BYTES = 8
 
@@ -30,13 +30,14 @@ class Scoreboard:
     def claim(self) -> int:
         """Take a free row, clear it and make it that of the next process that is forked."""
         self._mine = self._free.pop()
-        self.mine[RUNNING] = 0
+        self.mine[RUNNING] = self.mine[CLIENTS] = 0
         return self._mine
 
-    def release(self, row: int) -> int:
-        """Give a row back; return how many tasks its worker ran at its end."""
+    def release(self, row: int) -> tuple[int, int]:
+        """Give a row back; return how many tasks and clients its worker had at its end."""
         self._free.append(row)
-        return int(self._row(row)[RUNNING])
+        numbers = self._row(row)
+        return numbers[RUNNING], numbers[CLIENTS]
 
     @property
     def mine(self) -> memoryview:

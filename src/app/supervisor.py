@@ -9,6 +9,7 @@ import os
 import selectors
 import time
 from collections.abc import Callable
+from typing import TypeAlias
 
 import structlog
 
@@ -29,6 +30,7 @@ READY_SECONDS = 60.0
 """In which a worker accepts, or it is killed."""
 BACKOFF_TICK_SECONDS = 0.05
 TICK_SECONDS = 0.5
+Work: TypeAlias = Callable[[int, int], int]
 
 
 class Supervisor:
@@ -38,13 +40,7 @@ class Supervisor:
     it cannot; what it returns is the exit status of its process, 0 after a stop in good order.
     """
 
-    def __init__(
-        self,
-        count: int,
-        work: Callable[[int, int], int],
-        stop_seconds: float,
-        scoreboard: Scoreboard | None = None,
-    ) -> None:
+    def __init__(self, count: int, work: Work, stop_seconds: float, scoreboard: Scoreboard | None = None) -> None:
         """Have `count` workers, each with a row of `scoreboard`; one that does not stop in `stop_seconds` is killed."""
         self._scoreboard = scoreboard or Scoreboard(count)
         self._count = count
@@ -152,8 +148,8 @@ class Supervisor:
             self._status = FAILED
             self._stop(HURRY)
 
-    def _reap(self, worker: Worker) -> tuple[int, int]:
-        """Let go of a worker that has ended; return its exit status and how many tasks it ran."""
+    def _reap(self, worker: Worker) -> tuple[int, tuple[int, int]]:
+        """Let go of a worker that has ended; return its exit status and how many tasks and clients it had."""
         del self._workers[worker.pid]
         _, wait_status = os.waitpid(worker.pid, 0)
         for descriptor in {worker.pidfd, worker.ready} & self._selector.get_map().keys():
@@ -163,7 +159,7 @@ class Supervisor:
 
     def _bury(self, worker: Worker) -> None:
         self._hear(worker)
-        status, tasks = self._reap(worker)
+        status, (tasks, clients) = self._reap(worker)
         if self._plan.begun and status == 0:
             self._orphans.remove_worker(worker.pid)
             return
@@ -172,8 +168,9 @@ class Supervisor:
         if not self._plan.begun and not worker.accepts:
             self._start_failed(worker.failure or f"it ended at its start: {how}")
             return
-        _log.error("a worker died", pid=worker.pid, status=status, how=how, tasks=tasks, restart=not self._plan.begun)
-        if self._plan.begun:
+        again = not self._plan.begun
+        _log.error("a worker died", pid=worker.pid, status=status, how=how, tasks=tasks, clients=clients, restart=again)
+        if not again:
             self._status = FAILED
             return
         self._restarts.died(worker.started_at, status)

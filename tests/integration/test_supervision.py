@@ -50,6 +50,7 @@ async def test_a_killed_worker_takes_its_tasks_along_and_nobody_is_refused(tmp_p
         assert (death["how"], death["pid"]) == ("SIGKILL", worker)
         # Those that were waited for, and perhaps one of each client of the load.
         assert len(trees) <= death["tasks"] <= len(trees) + len(load)
+        assert 1 <= death["clients"] <= 1 + len(load)
 
 
 async def test_a_killed_supervisor_takes_its_worker_and_its_tasks_along(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -34,6 +34,8 @@ class Door:
     access: Access
     max_connections: int
     accepts_at_once: int
+    on_count: Callable[[int], object] = bool
+    """Called with the number of connected clients whenever it changes; by default that changes nothing."""
 
 
 class TcpServer:
@@ -164,6 +166,7 @@ class TcpServer:
 
     def _made(self, connection: Connection) -> None:
         self._connections.add(connection)
+        self._door.on_count(len(self._connections))
         if self._aborting:
             # Not at once: uvloop takes a connection that ends while it is being made for an error.
             self._loop.call_soon(connection.abort)
@@ -181,6 +184,7 @@ class TcpServer:
 
     def _lost(self, connection: Connection) -> None:
         self._connections.discard(connection)
+        self._door.on_count(len(self._connections))
         self._clients.discard(connection)
         self._departures.remove(connection)
         self._look_for_the_last()

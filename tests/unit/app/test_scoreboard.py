@@ -1,7 +1,7 @@
 import os
 import warnings
 
-from execwire.app.scoreboard import RUNNING, Scoreboard
+from execwire.app.scoreboard import CLIENTS, RUNNING, Scoreboard
 
 
 def test_a_number_outlives_the_process_that_wrote_it() -> None:
@@ -13,15 +13,16 @@ def test_a_number_outlives_the_process_that_wrote_it() -> None:
         pid = os.fork()
     if pid == 0:
         scoreboard.mine[RUNNING] += 7
+        scoreboard.mine[CLIENTS] = 3
         os.kill(os.getpid(), 9)
     os.waitpid(pid, 0)
-    assert scoreboard.release(second) == 7
-    assert scoreboard.release(first) == 0
+    assert scoreboard.release(second) == (7, 3)
+    assert scoreboard.release(first) == (0, 0)
 
 
 def test_a_row_is_clear_when_it_is_taken_again() -> None:
     scoreboard = Scoreboard(1)
     row = scoreboard.claim()
     scoreboard.mine[RUNNING] = 5
-    assert scoreboard.release(row) == 5
-    assert scoreboard.release(scoreboard.claim()) == 0
+    assert scoreboard.release(row) == (5, 0)
+    assert scoreboard.release(scoreboard.claim()) == (0, 0)
