@@ -7,8 +7,10 @@ CLOSE_SECONDS = 1.0
 make the kernel reset the connection and throw away what was sent last."""
 DISCARD_BYTES = 64 * 1024
 """What is read of such a client meanwhile and thrown away. Past it reading is paused; the reset is its own doing."""
-MAX_DEPARTING = 128
-"""How many there are at most, so that they take few descriptors however fast they come."""
+MAX_DEPARTING = 256
+"""How many there are at most, so that they take few descriptors however fast they come. As many clients that connect
+again as soon as they are closed can do so once in CLOSE_SECONDS each, not faster."""
+MANY = MAX_DEPARTING // 4
 
 
 class Departing(Protocol):
@@ -36,6 +38,11 @@ class Departures:
     def __len__(self) -> int:
         """Return how many there are."""
         return len(self._order)
+
+    @property
+    def are_many(self) -> bool:
+        """Whether so many come that those who are served should not wait for bursts of them."""
+        return len(self._order) > MANY
 
     def add(self, departing: Departing) -> None:
         """Take one in; who adds it has its `abort` called at most once, and removes it when it has closed by itself."""

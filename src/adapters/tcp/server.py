@@ -19,6 +19,8 @@ from .surroundings import Surroundings
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 FULL = "refused: all {} connections are in use; try again later, or start the agent with a higher --max-connections"
+FEW = 2
+"""How many are accepted at one wake-up at most while many are being refused: it is others who wait for that."""
 ACCEPT_PAUSE_SECONDS = 0.1
 """How long nobody is accepted when the system has no descriptor or memory for one; clients wait in the backlog."""
 
@@ -109,7 +111,7 @@ class TcpServer:
             pause.cancel()
 
     def _accept(self, listener: socket.socket) -> None:
-        for _ in range(self._door.accepts_at_once):
+        for _ in range(FEW if self._departures.are_many else self._door.accepts_at_once):
             try:
                 client, _ = listener.accept()
             except (BlockingIOError, ConnectionAbortedError):

@@ -10,7 +10,7 @@ from served import ask
 from structlog.testing import capture_logs
 from turns import settle, soon
 
-from execwire.adapters.tcp import server
+from execwire.adapters.tcp import departures, server
 
 EMFILE = OSError(errno.EMFILE, "Too many open files")
 
@@ -68,6 +68,17 @@ async def test_another_user_is_refused_with_a_reason_and_runs_nothing(monkeypatc
         await settle()
         assert ["user 1001" in error for error in errors(client)] == [True]
         assert served.intake.taken == []
+
+
+async def test_while_many_are_refused_few_are_accepted_at_one_wake_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(departures, "MANY", 2)
+    async with serving(monkeypatch, users=frozenset({1000})) as served:
+        served.peers.peer.user = 1001
+        await served.connect(*(FakeClient() for _ in range(3)))
+        before = served.listener.accepts
+        served.listener.put(*(FakeClient() for _ in range(10)))
+        await soon(lambda: served.listener.accepts > before)
+        assert served.listener.accepts - before == server.FEW
 
 
 # Hazard 26.
