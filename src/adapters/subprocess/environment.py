@@ -1,5 +1,6 @@
 """The environment of tasks: what the agent was given, less what was meant for the agent alone; and nothing else."""
 
+import os
 from pathlib import Path
 
 OWN_PREFIXES = (b"EXECWIRE_", b"LISTEN_", b"WATCHDOG_")
@@ -11,9 +12,15 @@ OWN_NAMES = frozenset({b"NOTIFY_SOCKET", b"MAKEFLAGS", b"MFLAGS", b"MAKELEVEL"})
 def task_environment() -> dict[bytes, bytes]:
     """Return the environment as it was at this program's start (execve(2)), without what is the agent's own.
 
-    Not os.environ: Python adds to that (LC_CTYPE, where it finds no locale). Raises OSError where there is no /proc.
+    Not os.environ: Python adds to that (LC_CTYPE, where it finds no locale). Where this process may not
+    read its own, as that of a program that its user may not read, it is os.environ all the same. Raises OSError where
+    there is no /proc.
     """
-    return parse(Path("/proc/self/environ").read_bytes())
+    try:
+        block = Path("/proc/self/environ").read_bytes()
+    except PermissionError:
+        block = b"\0".join(name + b"=" + value for name, value in os.environb.items())
+    return parse(block)
 
 
 def parse(block: bytes) -> dict[bytes, bytes]:

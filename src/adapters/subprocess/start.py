@@ -13,9 +13,9 @@ from .watch import Watch
 QUICK_SECONDS = 0.1
 """What takes longer to execute is not started on the event loop the next time."""
 
-END_SECONDS = 0.02
+END_SECONDS = 0.01
 """How long a process that was killed before it was executed may take to end, until it is left to end alone."""
-END_LOOKS = 10
+END_LOOKS = 5
 
 
 class Start:

@@ -5,7 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from execwire.adapters.subprocess.environment import parse
+import pytest
+
+from execwire.adapters.subprocess.environment import parse, task_environment
 
 
 def test_variables_are_passed_byte_for_byte() -> None:
@@ -41,3 +43,15 @@ def test_what_python_adds_for_itself_is_not_among_it() -> None:
     root = Path(__file__).parents[4]
     result = subprocess.run([sys.executable, "-c", program], env=environment, cwd=root, capture_output=True, check=True)
     assert result.stdout == b"[b'A', b'PATH', b'\\xff'] True\n"
+
+
+def test_where_it_may_not_be_read_it_is_what_python_has_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path) -> bytes:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setitem(os.environ, "ODD", os.fsdecode(b"\xff=\n"))
+    monkeypatch.setitem(os.environ, "NOTIFY_SOCKET", "/x")
+    environment = task_environment()
+    assert environment[b"ODD"] == b"\xff=\n"
+    assert b"NOTIFY_SOCKET" not in environment
