@@ -40,7 +40,7 @@ async def test_whatever_an_operator_gets_wrong_is_one_line_and_status_2(tmp_path
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = str(listener.getsockname()[1])
         wrong = {
-            ("--port", port): f"cannot listen on 127.0.0.1:{port}: Address already in use",
+            ("--port", port): f"cannot listen on 127.0.0.1:{port}: it is taken by pid {os.getpid()}",
             ("--port", "http"): "--port is 'http'",
             ("--max-runing", "5"): "the nearest known one is --max-running",
             ("--config", str(config)): f"unknown setting max_runing in {config}; the nearest known one is max_running",
