@@ -61,6 +61,7 @@ async def test_it_lets_nobody_in_who_is_not_root(trace: Path, *, listening: bool
 
 async def test_where_root_is_let_in_over_tcp_it_counts_as_roots(trace: Path) -> None:
     # No better can be had of the kernel; docs/guarantees.md says so.
+    skip_unless_he_can_run_an_agent()
     with socket.create_server(("127.0.0.1", 0)) as server:
         async with running_agent() as agent:
             assert await ask_through(server, agent, trace) == ""

@@ -15,7 +15,7 @@ import pytest
 from agent import Agent, running_agent
 from namespaces import namespaces
 from proc import eventually
-from strangers import STRANGER, THIRD, becoming, only_root
+from strangers import STRANGER, THIRD, becoming, only_root, skip_unless_he_can_run_an_agent
 
 pytestmark = only_root
 CAP_NET_ADMIN = 12
@@ -79,6 +79,7 @@ async def test_an_answer_that_he_has_sent_in_the_kernels_name_lets_nobody_in(tmp
     if not bounding >> CAP_NET_ADMIN & 1:
         pytest.skip("root has no CAP_NET_ADMIN here that it could give away")
     able = becoming(THIRD, "--bounding-set=-all,+net_admin", "--inh-caps=+net_admin", "--ambient-caps=+net_admin")
+    skip_unless_he_can_run_an_agent(able)
     async with running_agent() as agent:
         # The first question opens the socket; what is forged is the answer to the second.
         assert (await agent.run("echo", "served"))["output"] == "served\n"
