@@ -37,6 +37,7 @@ class FakeProcess:
     hidden: bool = False
     traced: bool = False
     session: int = 0
+    started: int = 1
 
     @property
     def si_pid(self) -> int:
@@ -133,6 +134,10 @@ class ProcessTable:
         self._ask("state", pid)
         row = self.rows.get(pid)
         return None if row is None or row.hidden else Stat(row.alive, row.parent)
+
+    def started_at(self, pid: int) -> int | None:
+        row = self.rows.get(pid)
+        return None if row is None or row.hidden else row.started
 
     def ended(self, pidfd: int) -> bool:
         row = self.pidfds[pidfd]

@@ -1,7 +1,7 @@
 """Walks over what has lost its parent: whose it is taken for, and what its death means."""
 
 import pytest
-from process_table import ProcessTable, enrolled, walk
+from process_table import FakeProcess, ProcessTable, enrolled, walk
 
 from execwire.adapters.subprocess.descent import Descent
 from execwire.adapters.subprocess.procfs import STRAY
@@ -100,3 +100,32 @@ def test_a_mark_is_read_once(table: ProcessTable, descent: Descent) -> None:
     for _ in range(5):
         walk(descent, table)
     assert table.asked["mark"] == 1
+
+
+# What su(1) starts bears no mark of ours, and loses its parent as that is killed.
+def test_who_stood_below_a_leader_is_of_its_task_whatever_it_bears_later(table: ProcessTable, descent: Descent) -> None:
+    top = enrolled(table, descent, ENDING)
+    child = table.start(top, mark=OTHER)
+    below, stranger = table.start(child), table.start(mark=OTHER)
+    descent.expect(top, ENDING)
+    table.vanish(top)
+    descent.release(top)
+    table.vanish(child)
+    for pid in (below, stranger):
+        table.rows[pid].mark = None
+    assert walk(descent, table, ENDING)[ENDING].alive == [below]
+    assert table.alive == [stranger]
+    descent.drop(ENDING)
+
+
+# Hazard 8.
+def test_who_has_the_number_of_one_that_stood_below_a_leader_is_somebody_else(
+    table: ProcessTable, descent: Descent
+) -> None:
+    top = enrolled(table, descent, ENDING)
+    child = table.start(top)
+    descent.expect(top, ENDING)
+    table.vanish(child)
+    table.rows[child] = FakeProcess(child, table.me, None, started=99)
+    assert walk(descent, table, ENDING)[ENDING].alive == [top]
+    assert table.alive == [child]

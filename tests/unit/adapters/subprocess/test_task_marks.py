@@ -1,0 +1,106 @@
+"""Whose a process is by its marks, and which second marks are still carried, over a table of processes."""
+
+import errno
+
+import pytest
+from proc import eventually
+from process_table import ProcessTable, enrolled
+from structlog.testing import capture_logs
+
+from execwire.adapters.subprocess.procfs import STRAY
+from execwire.adapters.subprocess.sighting import CLEAN_WALKS
+from execwire.adapters.subprocess.slices import Slices
+from execwire.adapters.subprocess.task_marks import TaskMarks
+from execwire.adapters.subprocess.timer_slack import NUMBERS, TimerSlack
+
+
+class Slack(TimerSlack):
+    """The second marks of a table's processes."""
+
+    def __init__(self) -> None:
+        super().__init__(50_000)
+        self.numbers: dict[int, int] = {}
+
+    def number(self, pid: int) -> int:
+        return self.numbers.get(pid, 0)
+
+
+@pytest.fixture
+def table(monkeypatch: pytest.MonkeyPatch) -> ProcessTable:
+    table = ProcessTable()
+    table.install(monkeypatch)
+    return table
+
+
+@pytest.fixture
+def slack() -> Slack:
+    return Slack()
+
+
+@pytest.fixture
+async def marks(table: ProcessTable, slack: Slack) -> TaskMarks:
+    assert table.walks == 0
+    return TaskMarks(Slices(), slack)
+
+
+async def test_a_process_is_its_tasks_by_the_first_mark_or_the_second(
+    table: ProcessTable, slack: Slack, marks: TaskMarks
+) -> None:
+    first, second = marks.new(), marks.new()
+    by_mark, by_number, stray = table.start(mark=first), table.start(), table.start()
+    slack.numbers = {by_mark: second, by_number: second}
+    assert [marks.whose(pid) for pid in (by_mark, by_number, stray)] == [first, second, STRAY]
+
+
+async def test_whose_marks_are_not_shown_is_unknown_and_not_a_stray(table: ProcessTable, marks: TaskMarks) -> None:
+    hidden = table.start()
+    table.rows[hidden].hidden = table.rows[hidden].others = True
+    assert marks.whose(hidden) is None
+
+
+async def test_marks_of_another_range_are_those_of_another_agent(
+    table: ProcessTable, slack: Slack, marks: TaskMarks
+) -> None:
+    mark = marks.new()
+    nested, foreign = table.start(mark=2**50 + mark), table.start(mark=2**50 + mark)
+    slack.numbers = {nested: mark}
+    assert [marks.whose(pid) for pid in (nested, foreign)] == [mark, STRAY]
+
+
+async def test_what_living_processes_and_running_tasks_carry_is_not_given_again(
+    table: ProcessTable, slack: Slack, marks: TaskMarks
+) -> None:
+    running, ended, free = marks.new(), marks.new(), marks.new()
+    enrolled(table, marks.descent, running)
+    below = table.start(table.start())
+    slack.numbers = {below: ended}
+    for _ in range(NUMBERS // 2):
+        marks.new()
+    await eventually(lambda: table.walks == CLEAN_WALKS)
+    again = {marks.new() % NUMBERS for _ in range(NUMBERS // 2 + 5)}
+    assert free in again
+    assert {running, ended}.isdisjoint(again)
+    assert marks.whose(below) == ended
+
+
+async def test_that_it_cannot_be_counted_is_said_and_tried_again(table: ProcessTable, marks: TaskMarks) -> None:
+    def refuse() -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    for _ in range(NUMBERS // 2):
+        marks.new()
+    table.before["children", table.me] = refuse
+    with capture_logs() as logs:
+        await eventually(lambda: bool(logs))
+    assert logs[0]["event"] == "cannot look for processes that bear old marks"
+    for _ in range(NUMBERS // 2):
+        marks.new()
+    await eventually(lambda: marks.new() % NUMBERS != 0)
+
+
+async def test_without_second_marks_nothing_is_counted(table: ProcessTable) -> None:
+    marks = TaskMarks(Slices(), None)
+    given = [marks.new() for _ in range(2 * NUMBERS)]
+    assert len(set(given)) == len(given)
+    assert table.walks == 0
+    assert marks.whose(table.start()) == STRAY
