@@ -82,7 +82,7 @@ class Containment:
 
     def expect_end(self, pid: int, mark: int) -> None:
         """Look what stands below a leader that is about to be killed, so that it is found afterwards."""
-        with self._slices.reserve, contextlib.suppress(OSError):
+        with self._slices.reserve, contextlib.suppress(OSError, MemoryError):
             self._descent.expect(pid, mark)
 
     async def end(self, mark: int) -> bool:
