@@ -27,6 +27,8 @@ JUDGED_A_TURN = 16
 """Of tasks that end at the same moment: clearing up after a thousand in one turn of the loop would hold it up."""
 FIRST_PAUSE_SECONDS = 0.0005
 LAST_PAUSE_SECONDS = 0.05
+REST = 3
+"""Times as long as a walk took nothing is walked after it."""
 STUBBORN_PAUSE_SECONDS = 0.5
 """Between walks while nobody waits any more for what they look for."""
 KILLED_A_TURN = 8
@@ -81,7 +83,9 @@ class Containment:
         await self._turns.next()
 
     def expect_end(self, pid: int, mark: int) -> None:
-        """Look what stands below a leader that is about to be killed, so that it is found afterwards."""
+        """Look what stands below a leader that is about to be killed, where it may bear no mark any more afterwards."""
+        if not self._marks.resettable:
+            return
         with self._slices.reserve, contextlib.suppress(OSError, MemoryError):
             self._descent.expect(pid, mark)
 
@@ -122,7 +126,7 @@ class Containment:
             self._tidying.expect_end()
             began = self._loop.time()
             await self._walk(marks, sightings)
-            took = self._loop.time() - began
+            ended = self._loop.time()
             for number, mark in enumerate(marks, start=1):
                 self._judge(mark, sightings.get(mark))
                 if number % JUDGED_A_TURN == 0:
@@ -140,8 +144,10 @@ class Containment:
                 pause = FIRST_PAUSE_SECONDS
             else:
                 pause = min(pause * 2, LAST_PAUSE_SECONDS)
-                # Something has ended early perhaps; half of the time is for others all the same.
-                await asyncio.sleep(min(took, LAST_PAUSE_SECONDS))
+                # Something has died; of many that die one after the other, each is no reason for a walk of its own.
+                rest = ended + min((ended - began) * REST, LAST_PAUSE_SECONDS) - self._loop.time()
+                if rest > 0:
+                    await asyncio.sleep(rest)
 
     def _on_failed_sweep(self, error: Exception) -> None:
         for mark in tuple(self._ending):

@@ -1,6 +1,7 @@
 """Which mark the next task gets, and whose a process is by the marks that it bears."""
 
 import asyncio
+import os
 from collections.abc import Callable
 
 import structlog
@@ -28,6 +29,9 @@ class TaskMarks:
         self.new: Callable[[], int] = self._marks.new
         """Return a mark that no task of this worker has had."""
         self.descent = Descent(self.whose)
+        # What PAM gives to another user can be killed by root only.
+        self.resettable = slack is None and os.geteuid() == 0
+        """Whether what bears no mark any more could be killed, if it were found."""
 
     def whose(self, pid: int) -> int | None:
         """Return the mark of the task of which a process is; STRAY for none of this worker, None if that is unknown."""
