@@ -31,7 +31,9 @@ async def test_what_an_inner_agent_has_orphaned_goes_with_the_outer_ones_task(tm
             await eventually(lambda: len(alive_with(name)) == 1)
             (leader,) = children(outer.worker)
             (supervisor,) = children(leader)
-            for pid in (supervisor, *children(supervisor)):
+            # Neither of its processes sees the other's end.
+            os.kill(supervisor, signal.SIGSTOP)
+            for pid in (*children(supervisor), supervisor):
                 os.kill(pid, signal.SIGKILL)
             (daemon,) = alive_with(name)
             await eventually(lambda: daemon in children(outer.worker))

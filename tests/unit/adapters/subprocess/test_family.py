@@ -43,11 +43,15 @@ def test_without_lists_of_children_the_processes_are_scanned(monkeypatch: pytest
     assert isinstance(family(), ScannedFamily)
 
 
+def not_visible(_: int) -> None:
+    """See nothing of a process."""
+
+
 def test_without_lists_of_children_what_is_hidden_could_not_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert unknowable() is None
     monkeypatch.setattr(procfs, "lists_children", lambda: False)
     assert unknowable() is None
-    monkeypatch.setattr(procfs, "stat", lambda _: None)
+    monkeypatch.setattr(procfs, "stat", not_visible)
     reason = unknowable()
     assert reason is not None
     assert "hidepid" in reason

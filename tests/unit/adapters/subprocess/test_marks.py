@@ -27,7 +27,7 @@ class Counter:
 
     def through_half(self, *carried: int) -> list[int]:
         """Hand out until the next half begins, of which `carried` second marks are still in use; return its first."""
-        asked = self.asked
+        asked, mark = self.asked, 0
         self.marks.counted(carried)
         while self.asked == asked:
             mark = self.marks.new()
@@ -36,7 +36,11 @@ class Counter:
 
 def test_ranges_are_never_one_that_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = iter([0, 0, 1])
-    monkeypatch.setattr(secrets, "randbelow", lambda _: next(drawn))
+
+    def draw(_: int) -> int:
+        return next(drawn)
+
+    monkeypatch.setattr(secrets, "randbelow", draw)
     assert new_range(()) == RANGE
     assert new_range({RANGE}) == 2 * RANGE
 
