@@ -13,12 +13,15 @@ from execwire.adapters.subprocess.handling import Handling, Leftovers
 from execwire.adapters.subprocess.leader import Exits, Leader
 from execwire.adapters.subprocess.pipe_discarder import PipeDiscarder
 from execwire.adapters.subprocess.process import Process
+from execwire.adapters.subprocess.sighting import Sighting
 from execwire.adapters.subprocess.spawn import Spawned
 from execwire.adapters.subprocess.spool import Spool
 from execwire.adapters.subprocess.watch import Watch
 from execwire.domain.control import TaskControl
 
 PID, MARK = 4711, 7
+NOBODY = 2**22 + 1
+"""A pid that no process can have: to be watched, it is gone."""
 LONG = 60.0
 
 
@@ -31,6 +34,8 @@ class FakeContainment:
     status: int = 0
     family: bool = False
     """Whether others of its group live."""
+    zombies: bool = False
+    """Whether others of its group are dead, but not reaped."""
     unkillable: bool = False
 
     WEXITED, WNOHANG, WNOWAIT, P_PID = os.WEXITED, os.WNOHANG, os.WNOWAIT, os.P_PID
@@ -60,17 +65,26 @@ class FakeContainment:
         return object() if self.ended else None
 
     def killpg(self, _: int, number: int) -> None:
+        if number == 0:
+            self.calls.append("ask group")
+            if not self.family and not self.zombies:
+                raise ProcessLookupError
+            return
         self.calls.append("kill group" if number == signal.SIGKILL else f"signal group {number}")
         if number == signal.SIGKILL and not self.ended and not self.unkillable:
             self.ended, self.status = True, number
 
-    def group_lives(self, group: int) -> bool:
-        assert group == PID
-        return self.family
+    def group(self, group: int, mark: int, *, kill: bool) -> Sighting:
+        assert (group, mark) == (PID, MARK)
+        if kill and self.family:
+            self.calls.append("kill family")
+            self.family = False
+            return Sighting(died=True)
+        return Sighting(alive=[] if not self.family else [NOBODY])
 
-    def wait4(self, pid: int, _: int) -> tuple[int, int, object]:
+    def waitpid(self, pid: int, _: int) -> tuple[int, int]:
         self.calls.append("reap")
-        return pid, self.status, None
+        return pid, self.status
 
 
 class FakeExits(Exits):

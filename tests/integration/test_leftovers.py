@@ -1,14 +1,16 @@
 """What a command leaves running when it has ended by itself: `leftovers` says what becomes of it, `linger` when."""
 
+import gzip
 import os
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from agent import running_agent
-from proc import alive_with, eventually
+from proc import alive_with, children, eventually
 
 FAMILY = (
     '(exec -a "$0-group" sleep 60) & '
@@ -63,3 +65,39 @@ async def test_past_the_linger_nobody_is_waited_for_even_who_may_stay(marker: st
         result = await agent.run("bash", "-c", script, marker)
         assert result["output"] == "early\n"
         assert time.monotonic() - began < 15
+
+
+async def test_what_a_process_substitution_writes_to_a_file_is_whole_when_the_answer_comes(tmp_path: Path) -> None:
+    async with running_agent("--linger-ms", "20000") as agent:
+        for number in range(3):
+            file = tmp_path / f"{number}.gz"
+            script = 'seq 100000 | tee >(gzip > "$0") > /dev/null'
+            assert (await agent.run("bash", "-c", script, str(file)))["exit_code"] == 0
+            assert gzip.decompress(file.read_bytes()).endswith(b"\n100000\n")
+
+
+async def test_who_holds_no_stdout_has_the_linger_too_and_is_killed_then(marker: str) -> None:
+    async with running_agent("--linger-ms", "300") as agent:
+        began = time.monotonic()
+        script = '(exec -a "$0" sleep 60) > /dev/null & until grep -qs "$0" /proc/$!/cmdline; do :; done; echo hi'
+        result = await agent.run("bash", "-c", script, marker)
+        assert (result["exit_code"], result["output"]) == (0, "hi\n")
+        assert 0.3 <= time.monotonic() - began < 15
+        assert alive_with(marker) == []
+
+
+async def test_who_leaves_nothing_but_zombies_behind_is_answered_at_once() -> None:
+    async with running_agent("--linger-ms", "60000") as agent:
+        began = time.monotonic()
+        for _ in range(20):
+            assert (await agent.run("sh", "-c", "true & true & true & exit 0"))["exit_code"] == 0
+        assert time.monotonic() - began < 30
+        await eventually(lambda: children(agent.worker) == [])
+
+
+async def test_a_client_that_goes_during_the_linger_takes_the_rest_along(marker: str) -> None:
+    async with running_agent("--linger-ms", "60000") as agent:
+        async with await agent.connect() as client:
+            await client.request(command=["bash", "-c", '(exec -a "$0" sleep 60) > /dev/null & exit 0', marker])
+            await eventually(lambda: len(alive_with(marker)) == 1)
+        await eventually(lambda: alive_with(marker) == [])

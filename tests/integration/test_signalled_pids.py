@@ -28,7 +28,8 @@ _records: list[Signalled] = []
 
 
 def _note(event: str, arguments: tuple[object, ...]) -> None:
-    if _records and event in ("os.kill", "os.killpg"):
+    # Signal 0 only asks whether there is anybody, and hits nobody.
+    if _records and event in ("os.kill", "os.killpg") and arguments[1] != 0:
         pid = arguments[0]
         assert isinstance(pid, int)
         _records[-1].append((pid, (seen := stat(pid)) is not None and seen.parent == os.getpid()))
@@ -55,7 +56,8 @@ def test_a_leader_is_signalled_while_it_is_a_zombie_and_never_again_once_reaped(
     assert not is_alive(leader.pid)
     leader.signal_group(signal.SIGKILL)
     assert signalled == [(leader.pid, True)]
-    assert leader.reap() == 0
+    leader.reap()
+    assert leader.exit_code == 0
     leader.signal_group(signal.SIGKILL)
     assert signalled == [(leader.pid, True)]
 
@@ -88,5 +90,5 @@ async def test_whatever_ends_tasks_at_whatever_moment_only_children_are_signalle
             for ending in await asyncio.gather(*tasks, return_exceptions=True):
                 if not isinstance(ending, BaseException):
                     ending.output.close()
-    assert len(signalled) >= 100
+    assert len(signalled) >= 50
     assert [pid for pid, ours in signalled if not ours] == []

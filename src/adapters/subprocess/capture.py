@@ -82,7 +82,7 @@ class Capture:
 
     async def finish(self) -> None:
         """Take what is in the pipe by now, and hardly more, and wait for nothing but the disk."""
-        if self._spooling is None and not self.ended:
+        if self._spooling is None and not self.ended and self._pipe >= 0:
             self._empty()
         if self._spooling is not None:
             await self._spooling.finish()
@@ -99,21 +99,27 @@ class Capture:
         return pipe
 
     def collect(self) -> CapturedOutput:
-        """Return all that was kept, which is the caller's from now on, and close the pipe; once, and when at rest."""
+        """Return all that was kept, which is the caller's from now on, and close the pipe; once, and when at rest.
+
+        Where it fails, for want of memory, it may be called again.
+        """
         self._unwatch()
-        if self._pipe >= 0:
-            os.close(self._pipe)
+        pipe, self._pipe = self._pipe, -1
+        if pipe >= 0:
+            os.close(pipe)
         # Whoever is told through this owns the capture: a circle, which would keep both, and the output, until the
         # garbage collector comes by.
-        del self._on_end
-        spooling, self._spooling = self._spooling, None
-        if spooling is not None:
-            return spooling.output() or NO_OUTPUT
-        if not self._size:
-            return NO_OUTPUT
-        held, self._held = bytes(self._held), bytearray()
-        self._release(len(held))
-        return MemoryOutput(held, self._spool.memory)
+        self._on_end = _tell_nobody
+        output: CapturedOutput = NO_OUTPUT
+        if self._spooling is not None:
+            output = self._spooling.output() or NO_OUTPUT
+            self._spooling = None
+        elif self._size:
+            output = MemoryOutput(bytes(self._held), self._spool.memory)
+            self._release(self._size)
+            self._held = bytearray()
+            self._size = 0
+        return output
 
     def _read(self) -> None:
         self._take()
@@ -181,3 +187,7 @@ class Capture:
         if self._watched:
             self._watched = False
             self._watch.remove(self._pipe)
+
+
+def _tell_nobody() -> None:
+    pass

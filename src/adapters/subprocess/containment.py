@@ -73,10 +73,10 @@ class Containment:
         """Take over the reaping of an enrolled child."""
         self._descent.abandon(pid)
 
-    def group_lives(self, group: int) -> bool:
-        """Return whether a process of a group is alive; its leader has ended and is not reaped."""
+    def group(self, group: int, mark: int, *, kill: bool) -> Sighting:
+        """Return who is alive of a group whose leader has ended; kill them where that is wanted."""
         with self._slices.reserve:
-            return self._descent.group_lives(group)
+            return self._descent.group(group, mark, kill=kill)
 
     async def turn(self) -> None:
         """Wait for the turn to kill: thousands that die in one moment take the processors away from whoever kills."""

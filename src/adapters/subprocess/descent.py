@@ -108,17 +108,31 @@ class Descent:
                 yield
             waiting += below
 
-    def group_lives(self, group: int) -> bool:
-        """Return whether a process of a group is alive whose leader has ended: what that had started is adopted."""
+    def group(self, group: int, mark: int, *, kill: bool) -> Sighting:
+        """Return who is alive of the group of a leader that has ended, SIGKILL sent where that is wanted.
+
+        What the leader had started is adopted, and in its session if it is in its group. Where nobody is left of that,
+        the number may be another's by now: somebody who bears another mark does not count.
+        """
+        sighting = Sighting()
         for _ in self._family.refresh():
             pass
-        waiting = [pid for pid in self._family.children(self._pid) if pid not in self._leaders]
-        while waiting:
-            pid = waiting.pop()
-            if _group_of(pid) == group and _is_alive(pid):
-                return True
-            waiting += self._family.children(pid)
-        return False
+        for pid in self._present():
+            if pid in self._leaders or _number(os.getsid, pid) != group:
+                continue
+            look = self._adopted.look(pid)
+            if look is not None and look[1]:
+                sighting.died = True
+            elif look is not None and look[0] in (mark, 0, None):
+                waiting = [(pid, self._pid)]
+                while waiting:
+                    member, parent = waiting.pop()
+                    waiting += [(child, member) for child in self._family.children(member)]
+                    if _number(os.getpgid, member) == group and kill:
+                        self._kill(member, parent, sighting)
+                    elif _number(os.getpgid, member) == group and _is_alive(member):
+                        sighting.alive.append(member)
+        return sighting
 
     def _cannot_tell(self, pid: int, marks: frozenset[int], sightings: dict[int, Sighting]) -> None:
         """Note a child that may be of any task that lived when it was first seen: none of them is known to be gone."""
@@ -170,9 +184,10 @@ class Descent:
         return pid in self._family.children(parent) or pid in self._family.children(self._pid)
 
 
-def _group_of(pid: int) -> int:
+def _number(ask: Callable[[int], int], pid: int) -> int:
+    """Return the session or the group of a process, 0 if it is gone."""
     try:
-        return os.getpgid(pid)
+        return ask(pid)
     except ProcessLookupError:
         return 0
 

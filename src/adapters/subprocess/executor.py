@@ -1,13 +1,13 @@
 """The TaskExecutor that runs real processes of this machine."""
 
 import asyncio
-import contextlib
 import os
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Self
 
 from ...domain.control import TaskControl
-from ...domain.outcome import Cancelled, Execution, NotStarted, Outcome
+from ...domain.outcome import Cancelled, Execution, Outcome
 from ...domain.output import NO_OUTPUT
 from ...domain.ports import Clock
 from ...domain.task import TaskRequest
@@ -17,6 +17,7 @@ from .handling import Handling, Leftovers
 from .launcher import Launcher
 from .leader import Exits
 from .oom_score import raise_oom_score, score_for_tasks
+from .outcomes import outcome_of_failure
 from .pipe_discarder import PipeDiscarder
 from .process import Process
 from .spawn import Spawned, Spawner
@@ -123,7 +124,7 @@ class SubprocessExecutor:
                 control.stop(Cancelled())
         if cancelled:
             execution.output.close()
-            await self._spool_freed()
+            await _uninterrupted(self._handling.spool.freed())
             raise asyncio.CancelledError
         return execution
 
@@ -134,37 +135,47 @@ class SubprocessExecutor:
             return too_long
         timeout = None if request.timeout_ms is None else request.timeout_ms / 1000
         mark = self._handling.containment.new_mark()
-        spawned: Spawned | Outcome | None = self._spawner.spawn(request.command, mark)
-        if spawned is None:
-            started_from = asyncio.get_running_loop().time()
-            spawned = await self._launcher.launch(request.command, mark, timeout, control)
-            if timeout is not None:
-                timeout = max(0.0, timeout - (asyncio.get_running_loop().time() - started_from))
-        if not isinstance(spawned, Spawned):
-            return spawned
-        control.pid = spawned.pid
-        if self._oom_score:
-            # Before what goes through the starter is told to go on; of others, children may be there already.
-            raise_oom_score(spawned.pid, self._oom_score)
+        spawned: Spawned | Outcome | None = None
         try:
+            spawned = self._spawner.spawn(request.command, mark)
+            if spawned is None:
+                started_from = asyncio.get_running_loop().time()
+                spawned = await self._launcher.launch(request.command, mark, timeout, control)
+                if timeout is not None:
+                    timeout = max(0.0, timeout - (asyncio.get_running_loop().time() - started_from))
+            if not isinstance(spawned, Spawned):
+                return spawned
+            control.pid = spawned.pid
+            if self._oom_score:
+                # Before what goes through the starter is told to go on; of others, children may be there already.
+                raise_oom_score(spawned.pid, self._oom_score)
             process = Process(spawned, timeout, control, self._handling)
-        except OSError as error:
-            return _undo(spawned, error)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, there may be a process that nobody knows
+            return await self._abandon(spawned if isinstance(spawned, Spawned) else None, mark, error)
         if spawned.start is not None:
-            spawned.start.go()
+            process.guard(spawned.start.go)
         return process
 
-    async def _spool_freed(self) -> None:
-        freed = asyncio.ensure_future(self._handling.spool.freed())
-        while not freed.done():
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.wait({freed})
+    async def _abandon(self, spawned: Spawned | None, mark: int, error: Exception) -> Outcome:
+        """Leave nothing of what cannot be watched: who bears its mark is killed, and reaped like what was adopted."""
+        if spawned is not None:
+            os.close(spawned.stdout)
+            if spawned.start is not None:
+                spawned.start.close()
+            self._handling.containment.abandoned(spawned.pid)
+        await _uninterrupted(self._handling.containment.end(mark))
+        return outcome_of_failure(error)
 
 
-def _undo(spawned: Spawned, error: OSError) -> NotStarted:
-    os.killpg(spawned.pid, 9)
-    os.waitpid(spawned.pid, 0)
-    os.close(spawned.stdout)
-    if spawned.start is not None:
-        spawned.start.close()
-    return NotStarted(f"cannot watch the process: {error.strerror}")
+async def _uninterrupted(work: Coroutine[None, None, object]) -> None:
+    """Await `work` to its end; raise CancelledError only then, if it was cancelled meanwhile."""
+    task = asyncio.ensure_future(work)
+    cancelled = False
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError:
+            cancelled = True
+    task.result()
+    if cancelled:
+        raise asyncio.CancelledError

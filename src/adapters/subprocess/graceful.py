@@ -14,11 +14,14 @@ GROUP_CHECK_SECONDS = 0.01
 class GracefulStop:
     """Asks a group to end; calls `on_over` when nobody of it is alive any more or its grace is over, once or more."""
 
-    __slots__ = ("_check", "_containment", "_leader", "_loop", "_on_over", "_over")
+    __slots__ = ("_check", "_containment", "_leader", "_loop", "_mark", "_on_over", "_over")
 
-    def __init__(self, leader: Leader, grace: float, containment: Containment, on_over: Callable[[], None]) -> None:
+    def __init__(
+        self, leader: Leader, mark: int, grace: float, containment: Containment, on_over: Callable[[], None]
+    ) -> None:
         """Send SIGTERM; `grace` is seconds."""
         self._leader = leader
+        self._mark = mark
         self._containment = containment
         self._on_over = on_over
         self._loop = asyncio.get_running_loop()
@@ -37,7 +40,7 @@ class GracefulStop:
         """Look, now and from time to time, whether others of its group live; it must not be reaped before `cancel`."""
         if self._check is not None:
             self._check.cancel()
-        if self._containment.group_lives(self._leader.pid):
+        if self._containment.group(self._leader.pid, self._mark, kill=False).alive:
             self._check = self._loop.call_later(GROUP_CHECK_SECONDS, self.leader_has_ended)
         else:
             self._on_over()

@@ -6,8 +6,12 @@ import signal
 import time
 from collections.abc import Callable
 
+import structlog
+
 from ...domain.ports import Clock
 from .watch import Watch
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 YOUNG_SECONDS = 0.01
 YIELD_SECONDS = 1e-6
@@ -25,7 +29,7 @@ class Leader:
     they may belong to anybody.
     """
 
-    __slots__ = ("_clock", "ended_at", "pid", "reaped")
+    __slots__ = ("_clock", "ended_at", "exit_code", "pid", "reaped")
 
     def __init__(self, pid: int, clock: Clock) -> None:
         """Take charge of a child that nobody else waits for."""
@@ -34,6 +38,7 @@ class Leader:
         # Monotonic seconds at which it was seen to have ended.
         self.ended_at: float | None = None
         self.reaped = False
+        self.exit_code = 0
 
     def has_ended(self) -> bool:
         """Look, without reaping, whether it has ended; once true, always true."""
@@ -42,18 +47,28 @@ class Leader:
         return self.ended_at is not None
 
     def signal_group(self, number: int) -> None:
-        """Send a signal to the group, unless the leader has been reaped."""
+        """Send a signal to the group, unless the leader has been reaped: then the number may be another's."""
         if not self.reaped:
             try:
                 os.killpg(self.pid, number)
             except (ProcessLookupError, PermissionError):
                 return  # nobody is there, or every member runs as somebody else, such as sudo(8)
 
-    def reap(self) -> int:
-        """Collect the zombie; return its exit code as subprocess gives it, -n after signal n."""
-        _, status, _ = os.wait4(self.pid, 0)
+    def reap(self) -> None:
+        """Collect the zombie: `exit_code` is as subprocess gives it, -n after signal n."""
+        _, status = os.waitpid(self.pid, 0)
         self.reaped = True
-        return os.waitstatus_to_exitcode(status)
+        self.exit_code = os.waitstatus_to_exitcode(status)
+
+    def group_is_gone(self) -> bool:
+        """Return whether surely nobody has its pid for a group, after it was reaped; False means nothing."""
+        try:
+            os.killpg(self.pid, 0)
+        except ProcessLookupError:
+            return True
+        except PermissionError:
+            return False
+        return False
 
 
 class Exits:
@@ -80,7 +95,7 @@ class Exits:
         self._callbacks[leader] = callback
         self._young.append(leader)
         if self._timer is None:
-            self._timer = self._loop.call_later(YOUNG_SECONDS / 2, self._age)
+            self._set_timer()
 
     def forget(self, leader: Leader) -> None:
         """Call back no more."""
@@ -101,8 +116,7 @@ class Exits:
         time.sleep(YIELD_SECONDS)
         hastened, self._hastened = self._hastened, []
         for leader in hastened:
-            self._look(leader)
-            self._open_pidfd(leader)
+            self._look_and_follow(leader)
 
     def _open_pidfd(self, leader: Leader) -> None:
         if leader in self._pidfds or leader not in self._callbacks:
@@ -126,12 +140,28 @@ class Exits:
             self._timer.cancel()
 
     def _age(self) -> None:
+        # First of all, so that whatever fails here, the next one who is followed has the timer set again.
+        self._timer = None
         grown, self._older, self._young = self._older, self._young, []
         for leader in grown:
+            self._look_and_follow(leader)
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        if self._timer is None and (self._older or self._young):
+            try:
+                self._timer = self._loop.call_later(YOUNG_SECONDS / 2, self._age)
+            except MemoryError:
+                # Without it, nobody who is followed now might ever be looked at again.
+                self._timer = self._loop.call_later(YOUNG_SECONDS / 2, self._age)
+
+    def _look_and_follow(self, leader: Leader) -> None:
+        try:
             self._look(leader)
             self._open_pidfd(leader)
-        rest = self._older or self._young
-        self._timer = self._loop.call_later(YOUNG_SECONDS / 2, self._age) if rest else None
+        except Exception as error:  # noqa: BLE001 -- it costs neither the others nor this one the word of its end
+            self._older.append(leader)
+            _log.warning("cannot look whether a command has ended; looking again", pid=leader.pid, reason=repr(error))
 
     def _look(self, leader: Leader) -> None:
         callback = self._callbacks.get(leader)

@@ -2,7 +2,16 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+
+
+def begin(work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+    """Return a task that runs `work`; where there is no memory for it, nothing of that is left."""
+    try:
+        return asyncio.get_running_loop().create_task(work)
+    except Exception:
+        work.close()
+        raise
 
 
 async def persist(

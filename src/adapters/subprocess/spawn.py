@@ -162,11 +162,11 @@ class Spawner:
                 )
             finally:
                 self._limits.restore()
+            if monotonic() - began > QUICK_SECONDS:
+                self._known.forget(command[0])
+            return Spawned(pid, reading, mark)
         except BaseException:
             os.close(reading)
             raise
         finally:
             os.close(writing)
-        if monotonic() - began > QUICK_SECONDS:
-            self._known.forget(command[0])
-        return Spawned(pid, reading, mark)

@@ -8,7 +8,13 @@ import asyncio
 import select
 from collections.abc import Callable
 
+import structlog
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+
 BATCH = 256
+RETRY_SECONDS = 0.05
+"""After which a callback that has failed is called again."""
 
 
 class Watch:
@@ -23,12 +29,18 @@ class Watch:
         self._loop = asyncio.get_running_loop()
         self._epoll = select.epoll()
         self._callbacks: dict[int, Callable[[], None]] = {}
+        # Those whose callbacks have failed, until they are tried again.
+        self._paused: set[int] = set()
         self._loop.add_reader(self._epoll.fileno(), self._dispatch)
 
     def add(self, descriptor: int, callback: Callable[[], None]) -> None:
         """Watch a descriptor; raises OSError where the kernel can watch no more."""
-        self._epoll.register(descriptor, select.EPOLLIN)
         self._callbacks[descriptor] = callback
+        try:
+            self._epoll.register(descriptor, select.EPOLLIN)
+        except Exception:
+            del self._callbacks[descriptor]
+            raise
 
     def remove(self, descriptor: int) -> None:
         """Watch it no longer; always before closing it.
@@ -36,7 +48,10 @@ class Watch:
         A child that has not finished exec holds a copy of it, and through that the kernel would keep on reporting.
         """
         del self._callbacks[descriptor]
-        self._epoll.unregister(descriptor)
+        if descriptor in self._paused:
+            self._paused.discard(descriptor)
+        else:
+            self._epoll.unregister(descriptor)
 
     def close(self) -> None:
         """Leave the loop."""
@@ -45,7 +60,27 @@ class Watch:
 
     def _dispatch(self) -> None:
         callbacks = self._callbacks
-        for descriptor, _ in self._epoll.poll(0, BATCH):
+        try:
+            events = self._epoll.poll(0, BATCH)
+        except MemoryError:
+            events = self._epoll.poll(0, 1)
+        for descriptor, _ in events:
             callback = callbacks.get(descriptor)
             if callback is not None:
-                callback()
+                try:
+                    callback()
+                except Exception as error:  # noqa: BLE001 -- it must not cost the others their events
+                    self._try_later(descriptor, callback, error)
+
+    def _try_later(self, descriptor: int, callback: Callable[[], None], error: Exception) -> None:
+        """Call back once more after a pause: at once would be for ever, and never would leave a task waiting."""
+        if self._callbacks.get(descriptor) is callback:
+            self._loop.call_later(RETRY_SECONDS, self._try_again, descriptor, callback)
+            self._paused.add(descriptor)
+            self._epoll.unregister(descriptor)
+        _log.error("an event could not be handled; trying again", exc_info=error)
+
+    def _try_again(self, descriptor: int, callback: Callable[[], None]) -> None:
+        if descriptor in self._paused and self._callbacks.get(descriptor) is callback:
+            self._epoll.register(descriptor, select.EPOLLIN)
+            self._paused.discard(descriptor)

@@ -40,8 +40,8 @@ async def test_end_of_file_of_one_that_has_ended_is_the_end(running: Running, st
     running.exit(status, told=False)
     running.hang_up()
     assert await ending(process) == (outcome, b"text")
-    # Hazard 8: what is left of the group, while the number is ours; then the zombie.
-    assert running.kernel.calls == ["kill group", "reap", "release"]
+    # Hazard 8: once it is reaped, nobody is signalled by its number.
+    assert running.kernel.calls == ["reap", "release", "ask group"]
     assert running.exits.callbacks == {}
 
 
@@ -61,7 +61,8 @@ async def test_who_holds_stdout_after_the_end_is_waited_for_no_longer_than_the_l
     running.exit()
     running.say(b"late")
     assert await ending(process) == (Exited(0), b"late")
-    assert running.kernel.calls == ["kill group", "kill group", "reap", "release"]
+    # While the number is surely theirs.
+    assert running.kernel.calls == ["kill group", "reap", "release", "ask group"]
 
 
 async def test_with_leftovers_kept_nothing_is_killed(running: Running) -> None:
@@ -76,7 +77,7 @@ async def test_with_all_leftovers_killed_daemons_go_before_the_answer(running: R
     running.exit()
     running.hang_up()
     assert await ending(process) == (Exited(0), b"")
-    assert running.kernel.calls == ["kill group", "end all", "kill group", "reap", "release"]
+    assert running.kernel.calls == ["reap", "release", "ask group", "end all"]
 
 
 # Hazard 18.

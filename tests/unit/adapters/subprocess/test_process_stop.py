@@ -16,7 +16,7 @@ from execwire.adapters.subprocess.process import Process
 from execwire.domain.outcome import Cancelled, Exited, Outcome, Refused, TimedOut
 
 SHORT = 0.01
-KILLED = ["kill group", "end all", "kill group", "reap", "release"]
+KILLED = ["kill group", "end all", "reap", "release", "ask group"]
 ASKED = f"signal group {signal.SIGTERM}"
 
 

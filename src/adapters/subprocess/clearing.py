@@ -1,0 +1,94 @@
+"""How what is left of a task is cleared away where that takes more than a moment, and in the only safe order."""
+
+import contextlib
+import signal
+
+from .capture import Capture
+from .group import GroupWait
+from .handling import Handling, Leftovers
+from .leader import Leader
+from .start import Start
+
+
+class Clearing:
+    """Clears away one task: whole, or what its command has left behind."""
+
+    __slots__ = ("_group", "_handling", "_hurried", "_kills_all", "_leader", "_mark", "_start")
+
+    def __init__(self, leader: Leader, mark: int, handling: Handling, start: Start | None) -> None:
+        """Do nothing yet."""
+        self._leader = leader
+        self._mark = mark
+        self._start = start
+        self._handling = handling
+        self._hurried = False
+        self._kills_all = False
+        # What is left of its group is waited for.
+        self._group: GroupWait | None = None
+
+    async def kill_everything(self) -> None:
+        """Kill whatever there is of the task, and see it dead."""
+        self._kills_all = True
+        await self._handling.containment.turn()
+        if not self._leader.reaped:
+            self._handling.containment.expect_end(self._leader.pid, self._mark)
+            self._leader.signal_group(signal.SIGKILL)
+        if self._start is None or not await self._start.was_killed_before(self._leader.has_ended):
+            await self._handling.containment.end(self._mark)
+
+    async def kill_group(self) -> None:
+        """Kill what is left of the group, unless leftovers are to live; the leader has ended and is not reaped."""
+        if self._handling.leftovers is not Leftovers.KEEP:
+            # While the number is surely theirs: who forks meanwhile does not get away.
+            self._leader.signal_group(signal.SIGKILL)
+        if self._handling.leftovers is Leftovers.KILL_ALL:
+            await self.kill_everything()
+
+    async def see_group_out(self) -> None:
+        """Give what is left of the group the rest of the linger, then kill it, unless leftovers are to live.
+
+        The leader has ended.
+        """
+        handling, leader = self._handling, self._leader
+        is_last = reap_the_last(leader, handling) if not leader.reaped else handling.leftovers is Leftovers.KEEP
+        if not is_last:
+            now = handling.clock.monotonic_seconds()
+            left = handling.linger - (now - (now if leader.ended_at is None else leader.ended_at))
+            self._group = GroupWait(leader.pid, self._mark, handling.containment, handling.watch)
+            await self._group.until_gone(max(0.0, left))
+        if handling.leftovers is Leftovers.KILL_ALL or self._hurried:
+            await self.kill_everything()
+
+    async def after_failure(self, capture: Capture) -> None:
+        """Kill everything and bring the output to rest, as far as that can be done."""
+        with contextlib.suppress(Exception):
+            await self.kill_everything()
+        with contextlib.suppress(Exception):
+            await capture.finish()
+
+    def hand_over_pipe(self, capture: Capture) -> None:
+        """Leave the pipe open where somebody holds it who is meant to live, or dies in a moment."""
+        pipe = None if self._kills_all else capture.release_pipe()
+        if pipe is not None:
+            self._handling.discarder.add(pipe)
+
+    def hurry(self) -> None:
+        """Wait for nothing: kill everything."""
+        self._hurried = True
+        if self._group is not None:
+            self._group.hurry()
+
+
+def reap_the_last(leader: Leader, handling: Handling) -> bool:
+    """Reap a leader that has ended; return whether it was the last of its group that has to go."""
+    leader.reap()
+    handling.containment.released(leader.pid)
+    return handling.leftovers is Leftovers.KEEP or leader.group_is_gone()
+
+
+def reap(leader: Leader, handling: Handling) -> None:
+    """Reap a leader, now or, if it could not be killed, whenever it ends, like what was adopted."""
+    if not leader.reaped and leader.has_ended():
+        reap_the_last(leader, handling)
+    elif not leader.reaped:
+        handling.containment.abandoned(leader.pid)

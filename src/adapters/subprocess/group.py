@@ -1,0 +1,95 @@
+"""What is left of a process group whose leader has ended: given its time, then killed, by pidfd and never by number.
+
+Once the leader is reaped, the group's number is nobody's: a signal to it may reach others.
+"""
+
+import asyncio
+import contextlib
+import os
+
+from .containment import ANSWER_SECONDS, Containment
+from .sighting import CLEAN_WALKS
+from .watch import Watch
+
+CHECK_SECONDS = 0.01
+"""Between looks at processes that cannot be watched for want of descriptors."""
+
+
+class GroupWait:
+    """Waits for the group of one task, of which a leader that was reaped had the pid `group`."""
+
+    __slots__ = ("_containment", "_group", "_hurried", "_loop", "_mark", "_pidfds", "_wakeup", "_watch")
+
+    def __init__(self, group: int, mark: int, containment: Containment, watch: Watch) -> None:
+        """Look at nothing yet."""
+        self._group = group
+        self._mark = mark
+        self._containment = containment
+        self._watch = watch
+        self._loop = asyncio.get_running_loop()
+        self._hurried = False
+        self._pidfds: set[int] = set()
+        self._wakeup: asyncio.Future[None] | None = None
+
+    async def until_gone(self, seconds: float) -> None:
+        """Return when nobody is alive: give them so many seconds, kill them afterwards; or when `hurry` was called.
+
+        Who does not die of that is waited for no longer than at a timeout.
+        """
+        kill_at = self._loop.time() + seconds
+        clean = 0
+        while not self._hurried and clean < CLEAN_WALKS:
+            now = self._loop.time()
+            if now >= kill_at + ANSWER_SECONDS:
+                return
+            sighting = self._containment.group(self._group, self._mark, kill=now >= kill_at)
+            clean = clean + 1 if sighting.clean else 0
+            if sighting.alive:
+                end = kill_at if now < kill_at else kill_at + ANSWER_SECONDS
+                await self._until_ended(sighting.alive, end)
+
+    def hurry(self) -> None:
+        """Wait no longer: somebody kills all of the task."""
+        self._hurried = True
+        self._wake()
+
+    async def _until_ended(self, pids: list[int], end: float) -> None:
+        self._wakeup = self._loop.create_future()
+        try:
+            with contextlib.suppress(OSError):
+                for pid in pids:
+                    self._follow(pid)
+            if len(self._pidfds) < len(pids):
+                end = min(end, self._loop.time() + CHECK_SECONDS)
+            timer = self._loop.call_at(end, self._wake)
+            await self._wakeup
+            timer.cancel()
+        finally:
+            for pidfd in tuple(self._pidfds):
+                self._close(pidfd)
+
+    def _follow(self, pid: int) -> None:
+        try:
+            pidfd = os.pidfd_open(pid)
+        except ProcessLookupError:
+            return
+        try:
+            self._watch.add(pidfd, lambda: self._on_end(pidfd))
+        except OSError:
+            os.close(pidfd)
+            raise
+        self._pidfds.add(pidfd)
+
+    def _on_end(self, pidfd: int) -> None:
+        self._close(pidfd)
+        if not self._pidfds:
+            self._wake()
+
+    def _close(self, pidfd: int) -> None:
+        self._pidfds.discard(pidfd)
+        self._watch.remove(pidfd)
+        os.close(pidfd)
+
+    def _wake(self) -> None:
+        if self._wakeup is not None and not self._wakeup.done():
+            self._wakeup.set_result(None)

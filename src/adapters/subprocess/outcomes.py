@@ -1,0 +1,70 @@
+"""Which outcome of the domain it is: by an exit code, by what became of the output, by a failure of the agent."""
+
+import errno
+import os
+
+import structlog
+
+from ...domain.outcome import Execution, Exited, Outcome, OutputLimitExceeded, OutputLost, Refused, Signalled
+from ...domain.output import NO_OUTPUT
+from .capture import Capture
+from .handling import Handling
+from .leader import Leader, signal_name
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+
+
+def outcome_of(exit_code: int) -> Outcome:
+    """Return the outcome of a command that ended by itself; -n is signal n, as subprocess has it."""
+    return Exited(exit_code) if exit_code >= 0 else Signalled(-exit_code, signal_name(-exit_code))
+
+
+def outcome_of_output(capture: Capture, directory: str) -> Outcome | None:
+    """Return the outcome that the output decides, if it was too much or could not be kept in `directory`."""
+    failure = capture.failure
+    if failure is not None:
+        return OutputLost(f"the command ran, but its output could not be kept in {directory}: {failure.strerror}")
+    return OutputLimitExceeded() if capture.overflowed else None
+
+
+def outcome_of_failure(error: Exception) -> Outcome:
+    """Return the outcome where the agent could not see a command through; a defect, which is no shortage, is logged."""
+    match error:
+        case MemoryError():
+            reason = os.strerror(errno.ENOMEM)
+        case OSError():
+            reason = error.strerror or str(error)
+        case _:
+            _log.error("a task failed inside the agent", exc_info=error)
+            reason = "internal error; its log says more"
+    return OutputLost(f"the command may have run, but the agent could not see it through: {reason}")
+
+
+def conclude(
+    leader: Leader, capture: Capture, verdict: Outcome | None, failure: Exception | None, handling: Handling
+) -> Execution:
+    """Return what has become of a task, when nothing of it is left. `verdict` is what it was stopped for."""
+    try:
+        return _conclude(leader, capture, verdict, failure, handling)
+    except Exception as error:  # noqa: BLE001 -- with less to say than there was, it needs less memory
+        return _conclude(leader, capture, verdict, failure or error, handling)
+
+
+def _conclude(
+    leader: Leader, capture: Capture, verdict: Outcome | None, failure: Exception | None, handling: Handling
+) -> Execution:
+    outcome = verdict
+    if outcome is None:
+        outcome = (
+            outcome_of_output(capture, handling.spool.directory) if failure is None else outcome_of_failure(failure)
+        )
+    output = capture.collect()
+    try:
+        if isinstance(outcome, Refused | OutputLost):
+            output.close()
+            output = NO_OUTPUT
+        ended_at = leader.ended_at or handling.clock.monotonic_seconds()
+        return Execution(outcome or outcome_of(leader.exit_code), output, ended_at)
+    except Exception:
+        output.close()
+        raise

@@ -1,0 +1,88 @@
+"""What becomes of the rest of a group when its leader has ended by itself and nobody holds its stdout any more."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from running import LONG, Running
+from turns import past
+
+from execwire.adapters.subprocess import leader
+from execwire.adapters.subprocess.handling import Leftovers
+from execwire.adapters.subprocess.process import Process
+from execwire.domain.outcome import Cancelled, Execution, Exited
+
+REAPED = ["reap", "release", "ask group"]
+
+
+@pytest.fixture
+async def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
+    running = Running(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(leader, "os", running.kernel)
+        yield running
+    running.close()
+
+
+def over(running: Running, process: Process) -> asyncio.Task[Execution]:
+    running.exit(told=False)
+    running.hang_up()
+    return asyncio.create_task(process.ended())
+
+
+async def test_others_of_the_group_are_waited_for_and_not_killed(running: Running) -> None:
+    ended = over(running, running.start())
+    running.kernel.family = True
+    await past(0.02)
+    assert not ended.done()
+    running.kernel.family = False
+    assert (await ended).outcome == Exited(0)
+    assert running.kernel.calls == REAPED
+
+
+async def test_past_the_linger_they_are_killed(running: Running) -> None:
+    running.kernel.family = True
+    ended = over(running, running.start(linger=0.01))
+    assert (await ended).outcome == Exited(0)
+    assert running.kernel.calls == [*REAPED, "kill family"]
+
+
+async def test_zombies_of_the_group_are_not_waited_for(running: Running) -> None:
+    running.kernel.zombies = True
+    async with asyncio.timeout(LONG / 2):
+        assert (await over(running, running.start())).outcome == Exited(0)
+    assert running.kernel.calls == REAPED
+
+
+@pytest.mark.parametrize("leftovers", [Leftovers.KEEP, Leftovers.KILL_ALL])
+async def test_those_that_may_stay_are_not_waited_for_and_those_that_all_go_are(
+    running: Running, leftovers: Leftovers
+) -> None:
+    running.kernel.family = True
+    ended = over(running, running.start(leftovers=leftovers))
+    await past(0.01)
+    assert ended.done() == (leftovers is Leftovers.KEEP)
+    running.kernel.family = False
+    await ended
+    assert running.kernel.calls == (REAPED[:2] if leftovers is Leftovers.KEEP else [*REAPED, "end all"])
+
+
+async def test_an_order_that_comes_meanwhile_kills_all_and_changes_no_end(running: Running) -> None:
+    running.kernel.family = True
+    ended = over(running, running.start())
+    await past(0.01)
+    running.control.stop(Cancelled())
+    async with asyncio.timeout(LONG / 2):
+        assert (await ended).outcome == Exited(0)
+    assert running.kernel.calls == [*REAPED, "end all"]
+
+
+async def test_a_timeout_that_passes_meanwhile_changes_nothing(running: Running) -> None:
+    running.kernel.family = True
+    ended = over(running, running.start(timeout=0.005))
+    await past(0.02)
+    assert not ended.done()
+    running.kernel.family = False
+    assert (await ended).outcome == Exited(0)
+    assert running.kernel.calls == REAPED
