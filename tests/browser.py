@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 HOST = "rebound.test"
@@ -77,7 +77,7 @@ class Rebinding:
 
 
 @asynccontextmanager
-async def browsing(rebinding: Rebinding) -> AsyncIterator[None]:
+async def browsing(rebinding: Rebinding) -> AsyncGenerator[None]:
     """Have Chromium load the page; it ends with the block."""
     server = await asyncio.start_server(rebinding.accept, "127.0.0.1", 0)
     port: int = server.sockets[0].getsockname()[1]

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -62,7 +62,7 @@ def echo(request: TaskRequest) -> TaskResult:
 
 
 @asynccontextmanager
-async def serving(listener: socket.socket, max_connections: int = 10) -> AsyncIterator[tuple[TcpServer, Clients]]:
+async def serving(listener: socket.socket, max_connections: int = 10) -> AsyncGenerator[tuple[TcpServer, Clients]]:
     peers = FakePeers()
     surroundings = Surroundings(FakeTaskIntake(echo), FakeClock(), peers, 1000, 60.0, InFlight(100, 1_000_000))
     access = Access(frozenset({ALLOWED}))
@@ -157,7 +157,7 @@ def test_whatever_goes_wrong_with_a_client_takes_no_place_for_ever(
 
     async def play() -> None:
         # The loop reports what connection_made raises; the others are logged.
-        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        asyncio.get_running_loop().set_exception_handler(lambda _, __: None)
         async with serving(listener, max_connections=1) as (_, clients):
             for part, name in ((FakePeers, "identify"), (Access, "refusal"), (Connection, "connection_made")):
                 with monkeypatch.context() as patch:

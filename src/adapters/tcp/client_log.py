@@ -12,7 +12,7 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 def address_text(name: object) -> str:
     """Return `host:port` for what getpeername(2) returns of TCP, and `unix` for the name of a Unix socket's client."""
     match name:
-        case (str(host), int(port), *_):
+        case (str(host), int(port)) | (str(host), int(port), int(), int()):
             return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         case _:
             return "unix"

@@ -46,16 +46,21 @@ class LineFramer:
 
     def feed(self, data: bytes) -> None:
         """Take in what arrived."""
-        if not self._begun:
-            data = data.lstrip(BLANKS)
-            self._begun = bool(data)
-            self.foreign = self._begun and data[0] != _OBJECT_START
+        if not self._begun and (begun := data.lstrip(BLANKS)):
+            self._begun = True
+            self.foreign = begun[0] != _OBJECT_START
+            self._buffer.clear()
+            data = begun
+        # Blanks before the beginning are kept until they are asked for, so that a flood of them waits its turn.
         if not self.foreign:
             self._buffer += data
 
     def next_line(self) -> bytes | Oddity | None:
         """Return the next whole line without its newline, or what is wrong with it, or None until more is fed."""
         buffer = self._buffer
+        if not self._begun:
+            buffer.clear()
+            return None
         end = buffer.find(b"\n", self._searched)
         if end < 0:
             return self._partial()

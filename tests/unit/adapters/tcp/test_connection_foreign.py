@@ -4,6 +4,7 @@ import pytest
 from served import MAX_LINE, Limits, Served, ask
 from turns import past
 
+from execwire.adapters.tcp.batch import BULK_BYTES
 from execwire.adapters.tcp.framing import FOREIGN
 
 POST = b"POST /%s HTTP/1.1\r\nHost: localhost:3000\r\nContent-Type: text/plain\r\n\r\n"
@@ -66,5 +67,15 @@ async def test_blanks_alone_are_neither_a_line_nor_the_beginning_of_one() -> Non
         await served.send(b" " * MAX_LINE * 3, b"\r\n\t ")
         await past(0.005)
         assert served.results == []
+        await served.send(ask("a"))
+        assert served.commands == ["a"]
+
+
+async def test_a_flood_of_blanks_before_the_first_object_waits_its_turn() -> None:
+    async with Served() as served:
+        served.transport.deliver(b" " * (BULK_BYTES + 1))
+        assert not served.transport.is_reading()
+        await served.send()
+        assert served.transport.is_reading()
         await served.send(ask("a"))
         assert served.commands == ["a"]

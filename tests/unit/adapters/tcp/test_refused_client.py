@@ -2,7 +2,7 @@ import asyncio
 import json
 import socket
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -41,7 +41,7 @@ class Refused:
 
 
 @asynccontextmanager
-async def refused() -> AsyncIterator[Refused]:
+async def refused() -> AsyncGenerator[Refused]:
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,
         socket.create_connection(listener.getsockname()) as client,
