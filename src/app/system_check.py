@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..adapters.subprocess.family import unknowable
+from ..adapters.subprocess.pipe_reader import PipeReader
 from ..adapters.subprocess.procfs import RLIMIT_LOCKS
 from ..adapters.subprocess.spawn import mark_limit
 from ..adapters.subprocess.subreaper import become_subreaper
@@ -105,6 +106,17 @@ def _check_events() -> None:
     os.close(os.eventfd(0, os.EFD_CLOEXEC))
 
 
+def _check_splice() -> None:
+    reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        os.write(writing, b"x")
+        with contextlib.closing(PipeReader()) as reader:
+            reader.read(reading)
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
 def _check_sock_diag() -> None:
     refusal = sock_diag.probe()
     if refusal is not None:
@@ -124,6 +136,7 @@ NEEDS = (
     Need("waitid(2) with WNOWAIT", _check_waiting, _SANDBOX),
     Need("prctl(PR_SET_CHILD_SUBREAPER)", become_subreaper, _SANDBOX),
     Need("eventfd(2)", _check_events, _SANDBOX),
+    Need("splice(2)", _check_splice, _SANDBOX),
     Need("posix_spawn(3) with a new session", _check_spawning, _SANDBOX),
     Need(
         "the limit of file locks (RLIMIT_LOCKS), by which tasks are marked",

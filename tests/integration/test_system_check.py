@@ -31,8 +31,8 @@ os.execv(command[0], command)
 PIDFD_SEND_SIGNAL, PIDFD_OPEN = 424, 434
 """The same on all architectures."""
 BY_MACHINE = {
-    "x86_64": {"waitid": 247, "eventfd2": 290, "setsid": 112, "prlimit64": 302},
-    "aarch64": {"waitid": 95, "eventfd2": 19, "setsid": 157, "prlimit64": 261},
+    "x86_64": {"waitid": 247, "eventfd2": 290, "setsid": 112, "splice": 275, "prlimit64": 302},
+    "aarch64": {"waitid": 95, "eventfd2": 19, "setsid": 157, "splice": 76, "prlimit64": 261},
 }
 
 
@@ -74,6 +74,7 @@ async def test_a_sandbox_that_forbids_pidfds_is_said(number: int) -> None:
         ("waitid", "waitid(2)"),
         ("eventfd2", "eventfd(2)"),
         ("setsid", "posix_spawn(3)"),
+        ("splice", "splice(2)"),
     ],
 )
 async def test_a_sandbox_that_forbids_what_a_task_takes_is_said(name: str, what: str) -> None:

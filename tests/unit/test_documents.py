@@ -65,5 +65,5 @@ def test_the_table_of_requirements_has_a_row_for_each_probe() -> None:
 
 KEYWORDS = (
     "RLIMIT_NOFILE", "/dev/null", "/proc", "processes", "pidfd_open", "waitid", "PR_SET_CHILD_SUBREAPER", "eventfd",
-    "posix_spawn", "RLIMIT_LOCKS", "sock_diag",
+    "splice", "posix_spawn", "RLIMIT_LOCKS", "sock_diag",
 )  # fmt: skip

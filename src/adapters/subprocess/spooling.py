@@ -117,7 +117,8 @@ class Spooling:
                 await self._wait_for_more()
 
     async def _step(self) -> Stop:
-        assert self._file is not None  # noqa: S101 -- narrows the type; _start_file has set it
+        file = self._file
+        assert file is not None  # noqa: S101 -- narrows the type; _start_file has set it
         room = STEP_BYTES if self._limit is None else min(STEP_BYTES, self._limit - self._size)
         # What is claimed and not needed is missing elsewhere for as long as this waits for a thread.
         granted = self._spool.disk.claim(min(room, max(bytes_in(self._pipe), READ_BYTES)))
@@ -125,7 +126,7 @@ class Spooling:
             return self._probe()
         moved = 0
         try:
-            moved, stop = await asyncio.wrap_future(self._spool.move(self._pipe, self._file.fileno(), granted))
+            moved, stop = await asyncio.wrap_future(self._spool.move(self._pipe, file.fileno(), granted))
         finally:
             self._spool.disk.release(granted - moved)
             self._size += moved

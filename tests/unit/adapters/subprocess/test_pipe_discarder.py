@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import os
 import resource
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -100,14 +101,14 @@ async def test_a_pipe_is_closed_when_nobody_can_write_to_it_any_more(discarding:
 
 async def test_while_nobody_writes_nobody_is_woken_up(discarding: Discarding, monkeypatch: pytest.MonkeyPatch) -> None:
     polls = 0
-    polled = discarding.discarder._discard
+    thread_time = time.thread_time
 
-    def discard() -> None:
+    def looked_at() -> float:
         nonlocal polls
         polls += 1
-        polled()
+        return thread_time()
 
-    monkeypatch.setattr(PipeDiscarder, "_discard", lambda _: discard())
+    monkeypatch.setattr(time, "thread_time", looked_at)
     monkeypatch.setattr(pipe_discarder, "INTERVAL_SECONDS", 0.02)
     writing = discarding.add()
     await past(0.1)
@@ -142,7 +143,10 @@ async def test_a_pipe_that_was_made_large_is_made_small_again(discarding: Discar
 async def test_past_the_bound_the_oldest_is_closed_and_warnings_are_few(
     discarding: Discarding, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (3 * DESCRIPTORS_DIVISOR, 3 * DESCRIPTORS_DIVISOR))
+    def few(_: int) -> tuple[int, int]:
+        return 3 * DESCRIPTORS_DIVISOR, 3 * DESCRIPTORS_DIVISOR
+
+    monkeypatch.setattr(resource, "getrlimit", few)
     with capture_logs() as logs:
         writing = [discarding.add() for _ in range(5)]
     for end in writing[:2]:
