@@ -38,16 +38,16 @@ def _start(orders: _socket.socket, received: list[int], worker: int) -> None:
     channel = _socket.socket(fileno=descriptor)
     reporter = Reporter(channel)
     try:
-        if _fork_child_of_worker():
+        if fork_child_of_worker():
             orders.close()
-            _become_task(reporter, stdout, order_file, worker)
+            run_task(reporter, stdout, order_file, worker)
     except OSError as error:
         _report(reporter, error)
     channel.detach()
 
 
-def _become_task(reporter: Reporter, stdout: int, order_file: int, worker: int) -> None:
-    """Never return."""
+def run_task(reporter: Reporter, stdout: int, order_file: int, worker: int) -> None:
+    """Become the program that is ordered, or say why not and end; never return."""
     try:
         if os.getppid() == worker:
             become_task(reporter, stdout, order_file, worker)
@@ -57,7 +57,7 @@ def _become_task(reporter: Reporter, stdout: int, order_file: int, worker: int) 
         os._exit(1)
 
 
-def _fork_child_of_worker() -> bool:
+def fork_child_of_worker() -> bool:
     """Return False here, and True in a process whose parent has ended; raises OSError here if there is none."""
     reading, writing = os.pipe()
     between = _fork_or_close(reading, writing)

@@ -4,7 +4,7 @@ import errno
 import marshal
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -22,7 +22,7 @@ class Ended(BaseException):
 
 
 @contextmanager
-def channel() -> Iterator[tuple[socket.socket, socket.socket]]:
+def channel() -> Generator[tuple[socket.socket, socket.socket]]:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
         yield ours, theirs
@@ -80,7 +80,7 @@ def test_an_order_without_all_of_its_descriptors_is_dropped(order: list[int]) ->
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_what_is_forked_is_a_grandchild_whose_parent_has_been_reaped() -> None:
     reading, writing = os.pipe()
-    if start_program._fork_child_of_worker():
+    if start_program.fork_child_of_worker():
         os.write(writing, b"x")
         os._exit(0)
     os.close(writing)
@@ -111,7 +111,7 @@ def test_whatever_goes_wrong_before_the_exec_is_reported_to_a_worker_that_lives(
     monkeypatch.setattr(os, "_exit", exit_now)
     with channel() as (worker, theirs):
         with pytest.raises(Ended):
-            start_program._become_task(Reporter(theirs), -1, -1, os.getppid() if worker_lives else -1)
+            start_program.run_task(Reporter(theirs), -1, -1, os.getppid() if worker_lives else -1)
         theirs.close()
         if worker_lives:
             assert failure(worker) == reason
