@@ -12,6 +12,7 @@ from proc import eventually
 from execwire.adapters.subprocess.capture import Capture
 from execwire.adapters.subprocess.spool import Spool
 from execwire.adapters.subprocess.watch import Watch
+from execwire.domain.budget import Budget
 from execwire.domain.output import CapturedOutput
 
 PLENTY = 1 << 30
@@ -67,7 +68,7 @@ async def capturing(
     folder: Path, limit: int | None = None, *, max_spool: int = PLENTY, max_held: int = PLENTY
 ) -> AsyncGenerator[Captured]:
     """Capture into `folder`; in the end everything has to have been given back."""
-    watch, spool = Watch(), Spool(str(folder), max_spool, max_held)
+    watch, spool = Watch(), Spool(str(folder), max_spool, Budget(max_held))
     captured = Captured(watch, spool, limit)
     try:
         yield captured

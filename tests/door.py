@@ -114,7 +114,7 @@ class Serving:
         self.listener = FakeListener()
         self.intake = FakeTaskIntake(echo, gates={name: asyncio.Event() for name in gated})
         self.peers = FakePeers()
-        surroundings = Surroundings(self.intake, FakeClock(), self.peers, MAX_LINE, 60.0, InFlight(100, 1_000_000))
+        surroundings = Surroundings(self.intake, FakeClock(), self.peers, MAX_LINE, 60.0, InFlight(100))
         listeners = (cast("socket.socket", self.listener),)
         self.server = TcpServer(listeners, surroundings, Door(Access(users), max_connections, at_once))
 

@@ -17,6 +17,7 @@ from execwire.adapters.subprocess.sighting import Sighting
 from execwire.adapters.subprocess.spawn import Spawned
 from execwire.adapters.subprocess.spool import Spool
 from execwire.adapters.subprocess.watch import Watch
+from execwire.domain.budget import Budget
 from execwire.domain.control import TaskControl
 
 PID, MARK = 4711, 7
@@ -112,7 +113,7 @@ class Running:
         self.exits = FakeExits()
         self.watch = Watch()
         self.discarder = PipeDiscarder(self.watch)
-        self.spool = Spool(str(folder), 1 << 30, 1 << 30)
+        self.spool = Spool(str(folder), 1 << 30, Budget(1 << 30))
         self.control = TaskControl()
         self.writing = -1
 

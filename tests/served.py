@@ -12,10 +12,13 @@ from turns import settle
 
 from execwire.adapters.tcp.connection import Connection
 from execwire.adapters.tcp.surroundings import InFlight, Surroundings
+from execwire.domain.memory import MemoryBudget
 from execwire.domain.output import NO_OUTPUT
+from execwire.domain.ports import OverflowStore
 from execwire.domain.task import TaskRequest, TaskResult
 
 MAX_LINE = 1000
+PLENTY = 1 << 40
 
 
 def echo(request: TaskRequest) -> TaskResult:
@@ -28,9 +31,22 @@ class Limits:
     """Those of `Served`, with room enough for most tests."""
 
     requests: int = 100
-    request_bytes: int = 1_000_000
+    memory: MemoryBudget | None = None
+    store: OverflowStore | None = None
     line_seconds: float = 60.0
     killed_with_client: bool = True
+
+
+def surroundings(
+    intake: FakeTaskIntake, limits: Limits | None = None, memory: MemoryBudget | None = None
+) -> Surroundings:
+    """What a connection shares with others, with these limits."""
+    limits = limits or Limits()
+    in_flight = InFlight(limits.requests, limits.killed_with_client)
+    memory = memory or MemoryBudget(PLENTY)
+    return Surroundings(
+        intake, FakeClock(), FakePeers(), MAX_LINE, limits.line_seconds, in_flight, memory, limits.store
+    )
 
 
 class Served:
@@ -48,11 +64,12 @@ class Served:
         self.intake = intake or FakeTaskIntake(answer, gates={name: asyncio.Event() for name in gated})
         self.peer = FakePeer()
         self.lost: list[Connection] = []
-        in_flight = InFlight(limits.requests, limits.request_bytes, limits.killed_with_client)
         self.made: list[Connection] = []
         self.told: list[Connection] = []
+        self.shares_memory = limits.memory is not None
+        self.memory = limits.memory or MemoryBudget(PLENTY)
         self.connection = Connection(
-            Surroundings(self.intake, FakeClock(), FakePeers(), MAX_LINE, limits.line_seconds, in_flight),
+            surroundings(self.intake, limits, self.memory),
             self.peer,
             self.made.append,
             self.told.append,
@@ -88,6 +105,8 @@ class Served:
         self.transport.abort()
         await settle()
         assert self.lost == [self.connection]
+        if not self.shares_memory:
+            assert self.memory.free == MemoryBudget(PLENTY).free
 
     @property
     def results(self) -> list[dict[str, Any]]:

@@ -14,24 +14,21 @@ from ..domain.task import TaskRequest, TaskResult
 from .fair_queue import FairQueue, Place
 
 STARTS_PER_ITERATION = 4
-ARGUMENT_BYTES = 64
-"""What Python needs for a string besides its characters: a command of many short words takes far more than its line."""
 
 
 class Admission:
     """A TaskIntake that runs at most `max_running` at once and queues up to `max_queued`, clients taking turns.
 
-    At most STARTS_PER_ITERATION tasks begin before the event loop looks after everything else. Past the bounds, or when
-    the commands that it holds take more than `max_bytes` of memory, it has no room, which asks callers to stop bringing
-    more; what they bring all the same still queues, so that nothing that was accepted is ever dropped.
+    At most STARTS_PER_ITERATION tasks begin before the event loop looks after everything else. Past the bounds it has
+    no room, which asks callers to stop bringing more; what they bring all the same still queues, so that nothing that
+    was accepted is ever dropped.
     """
 
-    def __init__(self, runner: TaskRunner, max_running: int, max_queued: int, max_bytes: int) -> None:
-        """Wrap `runner`; the first two limits count tasks, `max_running` at least 1."""
+    def __init__(self, runner: TaskRunner, max_running: int, max_queued: int) -> None:
+        """Wrap `runner`; the limits count tasks, `max_running` at least 1."""
         self._runner = runner
         self._max_queued = max_queued
         self._free = max_running
-        self._free_bytes = max_bytes
         # How many may still start before the loop has to have an iteration. That is planned when there is none left:
         # one task after the other does not pay for it.
         self._starts = STARTS_PER_ITERATION
@@ -43,7 +40,7 @@ class Admission:
     @property
     def has_room(self) -> bool:
         """Whether a further request would run at once or be queued within the bounds, and nobody waits to bring one."""
-        return not self._watchers and self._free_bytes > 0 and self._free + self._max_queued > self._queue.size
+        return not self._watchers and self._free + self._max_queued > self._queue.size
 
     @property
     def waiting(self) -> int:
@@ -68,23 +65,19 @@ class Admission:
 
         A task that is stopped while it waits goes on at once without one: nothing is started for it any more.
         """
-        has_slot = True
-        request_bytes = sum(map(len, request.command)) + ARGUMENT_BYTES * len(request.command)
-        self._free_bytes -= request_bytes
+        has_slot = False
         try:
             if self._starts and self._free > 0 and not self._queue.size:
                 self._take_slot()
+                has_slot = True
             else:
                 has_slot = await self._wait(control or TaskControl())
-            try:
-                return await self._runner.run(request, control)
-            finally:
-                if has_slot:
-                    self._free += 1
-                    if self._queue.size:
-                        self._pass_on()
+            return await self._runner.run(request, control)
         finally:
-            self._free_bytes += request_bytes
+            if has_slot:
+                self._free += 1
+                if self._queue.size:
+                    self._pass_on()
             if self._watchers:
                 self._tell_watchers()
 
@@ -133,7 +126,7 @@ class Admission:
 
     def _tell_watchers(self) -> None:
         told = 0
-        places = self._free + self._max_queued - self._queue.size if self._free_bytes > 0 else 0
+        places = self._free + self._max_queued - self._queue.size
         while self._watchers and told < places:
             watcher = self._watchers.popleft()
             if not watcher.done():

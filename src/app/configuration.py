@@ -19,6 +19,8 @@ from .settings import PositiveSize, Settings, Size
 ENVIRONMENT_PREFIX = "EXECWIRE_"
 CONFIG_VARIABLE = "EXECWIRE_CONFIG"
 
+RENAMED = {"max_held": "max_memory"}
+"""Old names that are still taken, with a warning: for one version."""
 MAX_SHOWN = 10_000
 _UNITS = {"": 1, "b": 1, "k": 1024, "kib": 1024, "m": 1024**2, "mib": 1024**2, "g": 1024**3, "gib": 1024**3}
 TYPES: dict[str, object] = typing.get_type_hints(Settings, include_extras=True)
@@ -57,8 +59,10 @@ def read_settings(
             warn(f"ignored {variable}={text}: it describes a Kubernetes Service and is no setting")
             continue
         name = _known(variable.removeprefix(ENVIRONMENT_PREFIX).lower(), variable, ENVIRONMENT_PREFIX, str.upper)
-        given[name] = (text, variable)
-    given |= {name: (value, f"--{name.replace('_', '-')}") for name, value in options.items()}
+        given[_renamed(name, variable, warn)] = (text, variable)
+    for name, value in options.items():
+        option = f"--{name.replace('_', '-')}"
+        given[_renamed(name, option, warn)] = (value, option)
     values |= {name: _convert(name, value, where) for name, (value, where) in given.items()}
     return Settings(**values)  # type: ignore[arg-type]  # each was converted to its field's type above
 
@@ -79,11 +83,19 @@ def _read_file(path: Path, warn: Callable[[str], object]) -> dict[str, object]:
     tables = [name for name, value in content.items() if isinstance(value, dict) and name not in NAMES]
     if tables:
         raise ConfigurationError(f"{path} has a table [{tables[0]}]; settings stand at the top level, without tables")
-    return {_known(name, f"{name} in {path}", "", str): value for name, value in content.items()}
+    where = {name: f"{name} in {path}" for name in content}
+    return {_renamed(_known(name, where[name], "", str), where[name], warn): value for name, value in content.items()}
+
+
+def _renamed(name: str, where: str, warn: Callable[[str], object]) -> str:
+    if name not in RENAMED:
+        return name
+    warn(f"{where} is now called {RENAMED[name]}; the old name will not be taken for long")
+    return RENAMED[name]
 
 
 def _known(name: str, where: str, prefix: str, spell: typing.Callable[[str], str]) -> str:
-    if name in NAMES:
+    if name in NAMES or name in RENAMED:
         return name
     nearest = difflib.get_close_matches(name, NAMES, 1, 0.0)
     message = f"unknown setting {where}; the nearest known one is {prefix}{spell(nearest[0])}"

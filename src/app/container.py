@@ -14,17 +14,14 @@ from ..adapters.tcp.access import Access
 from ..adapters.tcp.peers import Peers
 from ..adapters.tcp.server import Door, TcpServer
 from ..adapters.tcp.surroundings import InFlight, Surroundings
+from ..domain.memory import MemoryBudget
 from ..domain.ports import Clock, TaskExecutor, TaskIntake, TaskRunner
 from .admission import Admission
 from .drain import Drain
 from .run_task import RunTask
 from .scoreboard import CLIENTS, unshared_row
-from .settings import MIB, Settings
+from .settings import Settings
 
-IN_FLIGHT_BYTES = 64 * MIB
-"""Of request lines of one connection."""
-REQUEST_BYTES = 256 * MIB
-"""Of memory that all commands may take that run or wait."""
 BURST = 64
 
 
@@ -38,24 +35,31 @@ def _subprocess_settings(
         linger=settings.linger_ms / 1000,
         max_output=settings.max_output or None,
         max_spool=settings.max_spool,
-        max_held=settings.max_held,
         spool_dir=settings.spool_dir,
         task_oom_score_adj=settings.task_oom_score_adj,
     )
 
 
 def _admission(runner: TaskRunner, settings: Settings) -> Admission:
-    return Admission(runner, settings.max_running, settings.max_queued, REQUEST_BYTES)
+    return Admission(runner, settings.max_running, settings.max_queued)
 
 
-def _surroundings(settings: Settings, intake: TaskIntake, clock: Clock) -> Surroundings:
+def _memory(settings: Settings) -> MemoryBudget:
+    return MemoryBudget(settings.max_memory)
+
+
+def _surroundings(
+    settings: Settings, intake: TaskIntake, clock: Clock, memory: MemoryBudget, executor: TaskExecutor
+) -> Surroundings:
     return Surroundings(
         intake=intake,
         clock=clock,
         peers=Peers(),
         max_line=settings.max_line,
         line_seconds=settings.line_seconds,
-        in_flight=InFlight(settings.max_in_flight, IN_FLIGHT_BYTES, killed_with_client=settings.lost_client == "kill"),
+        in_flight=InFlight(settings.max_in_flight, killed_with_client=settings.lost_client == "kill"),
+        memory=memory,
+        store=executor if isinstance(executor, SubprocessExecutor) else None,
     )
 
 
@@ -80,12 +84,16 @@ class Container(DeclarativeContainer):
     row: Provider[memoryview] = Singleton(unshared_row)
 
     clock: Provider[Clock] = Singleton(SystemClock)
+    memory: Provider[MemoryBudget] = Singleton(_memory, settings)
     executor: Provider[TaskExecutor] = Singleton(
-        SubprocessExecutor, Callable(_subprocess_settings, settings, descriptor_limit, environment), clock
+        SubprocessExecutor, Callable(_subprocess_settings, settings, descriptor_limit, environment), clock, memory
     )
     drain: Provider[Drain] = Singleton(Drain, executor, clock, row)
     runner: Provider[TaskRunner] = Singleton(RunTask, drain, clock)
     intake: Provider[TaskIntake] = Singleton(_admission, runner, settings)
     server: Provider[TcpServer] = Singleton(
-        TcpServer, listeners, Callable(_surroundings, settings, intake, clock), Callable(_door, settings, access, row)
+        TcpServer,
+        listeners,
+        Callable(_surroundings, settings, intake, clock, memory, executor),
+        Callable(_door, settings, access, row),
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from .. import __version__
+from .configuration import RENAMED
 from .manual import entries
 
 USAGE_ERROR = 2
@@ -72,6 +73,8 @@ def parser() -> Parser:
         else:
             text = f"{entry.text} (default {entry.shown})" if entry.shown else entry.text
             serve_parser.add_argument(entry.option, metavar=entry.form, help=text)
+    for old in RENAMED:
+        serve_parser.add_argument(f"--{old.replace('_', '-')}", help=argparse.SUPPRESS)
     top.below = (serve_parser,)
     return top
 

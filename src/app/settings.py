@@ -44,7 +44,9 @@ class Settings:
     line_seconds: LongerSpan = _setting(30.0, "seconds in which a request line that has begun must be complete")
     max_output: Size = _setting(1024 * MIB, "bytes of output of one task, past which it is killed; 0 for no limit")
     max_spool: Size = _setting(10 * 1024 * MIB, "bytes of output on disk in all, past which the task that writes ends")
-    max_held: Size = _setting(64 * MIB, "bytes of output in memory in all, past which small ones go to disk too")
+    max_memory: PositiveSize = _setting(
+        256 * MIB, "bytes of memory for requests, output and answers in all; past that who holds much of it is not read"
+    )
     spool_dir: str = _setting("/var/tmp", "directory for output that is too large for memory")  # noqa: S108 -- unnamed files
     lost_client: Literal["kill", "finish"] = _setting(
         "kill", "tasks of a client that has gone: kill them, or let them finish and drop their results"
@@ -66,6 +68,6 @@ def share(settings: Settings) -> Settings:
     """Return what one of the workers gets: its part of every total, at least 1 of what is at least 1."""
     parts = {
         name: -(-getattr(settings, name) // settings.workers)
-        for name in ("max_connections", "max_running", "max_queued", "max_spool", "max_held")
+        for name in ("max_connections", "max_running", "max_queued", "max_spool", "max_memory")
     }
     return replace(settings, **parts)

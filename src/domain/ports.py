@@ -4,6 +4,7 @@ from typing import Protocol
 
 from .control import TaskControl
 from .outcome import Execution
+from .output import CapturedOutput
 from .task import TaskRequest, TaskResult
 
 
@@ -34,6 +35,14 @@ class TaskExecutor(Protocol):
         Cancelling this coroutine must leave nothing of the task running, open or on disk when CancelledError comes
         out. Any other exception means that the agent is broken.
         """
+        ...
+
+
+class OverflowStore(Protocol):
+    """Where bytes go that memory is too short for."""
+
+    async def keep(self, data: bytes) -> CapturedOutput:
+        """Keep a copy outside of memory; the caller owns what is returned. Raises OSError where no more can be kept."""
         ...
 
 

@@ -39,9 +39,7 @@ def client(listener: socket.socket) -> Iterator[socket.socket]:
 
 
 def server_for(listener: socket.socket, intake: FakeTaskIntake, *users: int, max_connections: int = 10) -> TcpServer:
-    surroundings = Surroundings(
-        intake, FakeClock(), FakePeers(FakePeer(user=os.geteuid())), 1000, 60.0, InFlight(100, 1_000_000)
-    )
+    surroundings = Surroundings(intake, FakeClock(), FakePeers(FakePeer(user=os.geteuid())), 1000, 60.0, InFlight(100))
     return TcpServer([listener], surroundings, Door(Access(frozenset(users)), max_connections, 1))
 
 

@@ -64,7 +64,7 @@ def echo(request: TaskRequest) -> TaskResult:
 @asynccontextmanager
 async def serving(listener: socket.socket, max_connections: int = 10) -> AsyncGenerator[tuple[TcpServer, Clients]]:
     peers = FakePeers()
-    surroundings = Surroundings(FakeTaskIntake(echo), FakeClock(), peers, 1000, 60.0, InFlight(100, 1_000_000))
+    surroundings = Surroundings(FakeTaskIntake(echo), FakeClock(), peers, 1000, 60.0, InFlight(100))
     access = Access(frozenset({ALLOWED}))
     with contextlib.ExitStack() as stack:
         async with TcpServer([listener], surroundings, Door(access, max_connections, 64)) as serving:

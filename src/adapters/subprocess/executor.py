@@ -6,9 +6,10 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Self
 
+from ...domain.budget import Budget
 from ...domain.control import TaskControl
 from ...domain.outcome import Cancelled, Execution, Outcome
-from ...domain.output import NO_OUTPUT
+from ...domain.output import NO_OUTPUT, CapturedOutput
 from ...domain.ports import Clock
 from ...domain.task import TaskRequest
 from .arguments import MANY_ARGUMENTS, refuse_too_long
@@ -18,6 +19,7 @@ from .launcher import Launcher
 from .leader import Exits
 from .oom_score import raise_oom_score, score_for_tasks
 from .outcomes import outcome_of_failure
+from .overflow import keep
 from .pipe_discarder import PipeDiscarder
 from .process import Process
 from .spawn import Spawned, Spawner
@@ -42,7 +44,6 @@ class SubprocessSettings:
     linger: float
     max_output: int | None
     max_spool: int
-    max_held: int
     spool_dir: str
     task_oom_score_adj: int = 0
 
@@ -50,9 +51,10 @@ class SubprocessSettings:
 class SubprocessExecutor:
     """Runs commands by posix_spawn(3); works between entering and leaving `async with`, on one event loop."""
 
-    def __init__(self, settings: SubprocessSettings, clock: Clock) -> None:
-        """Open nothing yet."""
+    def __init__(self, settings: SubprocessSettings, clock: Clock, memory: Budget) -> None:
+        """Open nothing yet; output stays in memory as far as there is `memory` for it."""
         self._settings = settings
+        self._memory = memory
         self._clock = clock
         self._running: set[TaskControl] = set()
         self._none_left = asyncio.Event()
@@ -68,7 +70,7 @@ class SubprocessExecutor:
             leftovers=settings.leftovers,
             watch=watch,
             exits=Exits(watch),
-            spool=Spool(settings.spool_dir, settings.max_spool, settings.max_held),
+            spool=Spool(settings.spool_dir, settings.max_spool, self._memory),
             linger=settings.linger,
             max_output=settings.max_output,
         )
@@ -96,6 +98,10 @@ class SubprocessExecutor:
         self._handling.spool.close()
         self._handling.discarder.close()
         self._handling.watch.close()
+
+    async def keep(self, data: bytes) -> CapturedOutput:
+        """Keep bytes in the spool, as OverflowStore says."""
+        return await keep(data, self._handling.spool)
 
     async def execute(self, request: TaskRequest, control: TaskControl | None = None) -> Execution:
         """Run the command to its end, as TaskExecutor says."""

@@ -10,10 +10,10 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from enum import Enum, auto
 from queue import SimpleQueue
-from typing import BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
+from ...domain.budget import Budget
 from ...domain.output import CHUNK_BYTES, in_chunks
-from .budget import Budget
 from .pipe_reader import PipeReader
 
 T = TypeVar("T")
@@ -99,14 +99,14 @@ class SpooledOutput:
 class Spool:
     """Makes spool files and moves bytes into them. A slow disk holds up the tasks that spool, and nobody else."""
 
-    def __init__(self, directory: str, max_bytes: int, max_held: int) -> None:
-        """Keep up to `max_bytes` in files under `directory`, and up to `max_held` in memory before it comes to that.
+    def __init__(self, directory: str, max_bytes: int, memory: Budget) -> None:
+        """Keep up to `max_bytes` in files under `directory`, and what `memory` has room for in memory.
 
         Raises RuntimeError where the system refuses a thread.
         """
         self.directory = directory
         self.disk = Budget(max_bytes)
-        self.memory = Budget(max_held)
+        self.memory = memory
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="spool")
         self._freeing: set[Future[None]] = set()
         # For the event loop.
@@ -147,7 +147,7 @@ class Spool:
         """Move up to `count` bytes from a non-blocking pipe to a file, as `move` does, in a thread."""
         return self.submit(self._move, source, target, count)
 
-    def free(self, file: BinaryIO, last_use: Future[bytes] | None) -> None:
+    def free(self, file: BinaryIO, last_use: Future[Any] | None) -> None:
         """Close a file after its last use, off the loop: freeing a gigabyte takes the kernel a while."""
         if last_use is not None:
             last_use.cancel()
@@ -193,7 +193,7 @@ def move(reader: PipeReader, source: int, target: int, count: int) -> tuple[int,
     return moved, Stop.ENOUGH
 
 
-def _close_after(file: BinaryIO, last_use: Future[bytes] | None) -> None:
+def _close_after(file: BinaryIO, last_use: Future[Any] | None) -> None:
     # The pool begins calls in order, so the last use has begun: this waits for its end, or it was cancelled.
     if last_use is not None:
         wait((last_use,))

@@ -1,11 +1,13 @@
 """How much of what one client has sent is taken in one go, before the others get their turn."""
 
-from collections.abc import Callable
 from enum import Enum, auto
 
-from ...domain.ports import TaskIntake
-from .exchanges import Exchanges
+from .exchanges import Exchanges, estimate
 from .framing import LineFramer, Oddity
+from .liveness import Countdown
+from .surroundings import Surroundings
+from .truncated import read_id
+from .wire import Incoming, InvalidRequest, decode_request
 
 LINES_AT_ONCE = 16
 """Taken from one client as they arrive."""
@@ -23,6 +25,8 @@ class End(Enum):
     """What is left is a part of one, if anything."""
     ROOM = auto()
     """The client has, or the agent has, enough in hand."""
+    MEMORY = auto()
+    """What the client may hold."""
     ITERATION = auto()
     """What one iteration of the event loop is to be spent on."""
 
@@ -30,17 +34,21 @@ class End(Enum):
 class Batch:
     """Hands lines on from one framer, for as long as its client may ask for more."""
 
-    __slots__ = ("_exchanges", "_framer", "_intake", "_pending", "_take")
+    __slots__ = ("_counted", "_exchanges", "_framer", "_holder", "_intake", "_max_line", "_patience", "_pending")
 
     def __init__(
-        self, framer: LineFramer, exchanges: Exchanges, intake: TaskIntake, take: Callable[[bytes | Oddity], None]
+        self, framer: LineFramer, exchanges: Exchanges, surroundings: Surroundings, patience: Countdown
     ) -> None:
-        """Take nothing before it is asked for."""
+        """Take nothing before it is asked for; a line that is taken stops `patience`."""
         self._framer = framer
         self._pending = framer.pending
         self._exchanges = exchanges
-        self._intake = intake
-        self._take = take
+        self._holder = exchanges.holder
+        self._intake = surroundings.intake
+        self._max_line = surroundings.max_line
+        self._patience = patience
+        # Of what is at hand, so much is charged.
+        self._counted = 0
 
     @property
     def is_bulk(self) -> bool:
@@ -49,22 +57,62 @@ class Batch:
 
     def take(self, most: int, *, granted: bool) -> End:
         """Take up to `most` lines; with `granted` there is room for the first of them, whatever the intake says."""
-        exchanges, pending = self._exchanges, self._pending
+        end = self._take_lines(most, granted=granted)
+        if end is not End.BYTES or self._counted:
+            self._count()
+        return end
+
+    def _take_lines(self, most: int, *, granted: bool) -> End:
+        exchanges, pending, budget = self._exchanges, self._pending, self._holder.budget
         at_hand = len(pending)
         if at_hand > BULK_BYTES and most == LINES_AT_ONCE:
             return End.ITERATION
         while not exchanges.full and (granted or self._intake.has_room):
+            if budget.free <= 0 and not self._may_take():
+                return End.MEMORY
             line = self._framer.next_line()
-            if line is None:
+            if line is not None:
+                granted = False
+                self._take(line)
+            if line is None or (line is Oddity.TOO_LONG and not pending):
+                # The rest of one that was too long may be still to come.
                 return End.LINES
-            granted = False
-            self._take(line)
             if not pending:
-                if line is Oddity.TOO_LONG:
-                    # Its rest may be still to come.
-                    return End.LINES
                 return End.ROOM if self._exchanges.full else End.BYTES
             most -= 1
             if most <= 0 or at_hand - len(pending) > BULK_BYTES:
                 return End.ITERATION
         return End.ROOM
+
+    def take_last(self, line: bytes) -> None:
+        """Take a line that was ended by the end of the stream: only a whole object counts."""
+        if line.strip():
+            incoming = decode_request(line)
+            if isinstance(incoming, Incoming) or incoming.is_object:
+                self._exchanges.take(incoming, line)
+
+    def _take(self, line: bytes | Oddity) -> None:
+        if self._patience.running:
+            self._patience.stop()
+        if line is Oddity.TOO_LONG:
+            reason = f"The line is longer than {self._max_line} bytes"
+            self._exchanges.take(InvalidRequest(reason, read_id(self._framer.take_beginning())))
+        elif line.strip():
+            self._exchanges.take(decode_request(line), line)
+
+    def _may_take(self) -> bool:
+        """Whether the next line, as a request, would leave this client within its share."""
+        self._count()
+        end = self._pending.find(b"\n")
+        if end < 0:
+            return True
+        memory = estimate(end, self._pending.count(b",", 0, end) + 1)
+        return self._holder.held - end + memory <= self._holder.budget.share
+
+    def _count(self) -> None:
+        at_hand = len(self._pending)
+        # What a bytearray keeps in reserve.
+        at_hand += at_hand >> 3
+        if at_hand != self._counted:
+            self._holder.charge(at_hand - self._counted)
+            self._counted = at_hand

@@ -8,15 +8,14 @@ from typing import cast
 from .batch import LINES_A_TURN, LINES_AT_ONCE, Batch, End
 from .client_log import log_gone
 from .closing import Closing
+from .exchange import Exchange
 from .exchanges import Exchanges
-from .framing import FOREIGN, LineFramer, Oddity
+from .framing import FOREIGN, LineFramer
 from .liveness import Countdown, Liveness
-from .outbox import Exchange, Outbox
+from .outbox import Outbox
 from .peers import Peer
 from .surroundings import Surroundings
-from .truncated import read_id
 from .valve import Valve
-from .wire import Incoming, InvalidRequest, decode_request
 
 
 class Connection(asyncio.Protocol):
@@ -37,8 +36,7 @@ class Connection(asyncio.Protocol):
         self._surroundings = surroundings
         self._peer = peer
         self._framer = LineFramer(surroundings.max_line)
-        self._exchanges = Exchanges(surroundings.intake, surroundings.clock, surroundings.in_flight)
-        self._batch = Batch(self._framer, self._exchanges, surroundings.intake, self._take)
+        self._exchanges = Exchanges(surroundings, lambda: self._valve.look_again())  # noqa: PLW0108 -- there is none yet
         # Lines are being taken; what is sent meanwhile needs no second round of it.
         self._taking = False
         # Whatever this client is owed is the last; what it asks for until it has that, is still taken.
@@ -49,14 +47,14 @@ class Connection(asyncio.Protocol):
         self._told = False
         # Runs out if a line that has begun to arrive is not completed.
         self._patience = Countdown(surroundings.line_seconds, self._give_up_on_line)
+        self._batch = Batch(self._framer, self._exchanges, surroundings, self._patience)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
         # uvloop's transports do not inherit from asyncio's, they only behave like them.
         self._transport = cast("asyncio.Transport", transport)
-        self._outbox = self._exchanges.outbox = Outbox(self._transport, self._sent)
-        take_turn = partial(self._take_lines, LINES_A_TURN)
-        self._valve = Valve(self._transport, self._surroundings.intake, self._surroundings.scheduler, take_turn)
+        self._outbox = self._exchanges.outbox = Outbox(self._transport, self._exchanges.holder, self._sent)
+        self._valve = Valve(self._transport, self._surroundings, partial(self._take_lines, LINES_A_TURN))
         valve = self._valve
         closing = self._closing = Closing(self._transport, partial(self._on_told, self))
         self._liveness = Liveness(self._transport, self._peer, lambda: valve.shut or valve.at_eof or closing.is_deaf)
@@ -149,8 +147,12 @@ class Connection(asyncio.Protocol):
             valve.let_others(bulk=self._batch.is_bulk)
         elif end is End.LINES or (valve.at_eof and end is End.BYTES):
             self._take_the_rest()
+            if self._exchanges.holder.must_wait and not valve.at_eof:
+                end = End.MEMORY
+        if end is End.MEMORY:
+            valve.await_memory()
         self._taking = False
-        shut = (end is End.ITERATION or end is End.ROOM) and not self._leaving
+        shut = not (end is End.BYTES or end is End.LINES or self._leaving)
         if shut or valve.shut:
             valve.turn(shut=shut)
             if shut:
@@ -160,29 +162,18 @@ class Connection(asyncio.Protocol):
 
     def _take_the_rest(self) -> None:
         if self._valve.at_eof:
-            self._take_last(self._framer.partial)
+            line = self._framer.partial
+            self._drop_the_rest()
+            self._batch.take_last(line)
         elif self._framer.has_partial:
             self._patience.start()
 
-    def _take(self, line: bytes | Oddity) -> None:
-        if self._patience.running:
-            self._patience.stop()
-        if line is Oddity.TOO_LONG:
-            reason = f"The line is longer than {self._surroundings.max_line} bytes"
-            self._exchanges.take(InvalidRequest(reason, read_id(self._framer.take_beginning())), 0)
-        elif line.strip():
-            self._exchanges.take(decode_request(line), len(line))
-
-    def _take_last(self, line: bytes) -> None:
-        self._drop_the_rest()
-        if line.strip():
-            incoming = decode_request(line)
-            if isinstance(incoming, Incoming) or incoming.is_object:
-                self._exchanges.take(incoming, len(line))
-
     def _give_up_on_line(self) -> None:
-        if not self._leaving and not self._valve.shut:
-            self.refuse(f"invalid request: The line was not completed within {self._surroundings.line_seconds:g} s")
+        seconds, short = f"within {self._surroundings.line_seconds:g} s", self._valve.short_of_memory
+        if short and b"\n" not in self._framer.pending:
+            self.refuse(f"refused: memory is used up, and the line could not be read {seconds}")
+        elif not (self._leaving or self._valve.shut):
+            self.refuse(f"invalid request: The line was not completed {seconds}")
 
     def _drop_the_rest(self) -> None:
         self._leaving = True

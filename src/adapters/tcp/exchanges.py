@@ -4,28 +4,43 @@ import asyncio
 import itertools
 import json
 from collections import deque
+from collections.abc import Callable
 
 import structlog
 
 from ...domain.control import TaskControl
+from ...domain.memory import MemoryHolder
 from ...domain.outcome import Cancelled
 from ...domain.output import NO_OUTPUT
-from ...domain.ports import Clock, TaskIntake
 from ...domain.task import NO_EXIT_CODE, TaskRequest, TaskResult
-from .outbox import INTERNAL_ERROR, Exchange, Outbox
-from .surroundings import InFlight
+from .exchange import Exchange
+from .outbox import ANSWER_BYTES, Outbox
+from .relief import Relief
+from .surroundings import Surroundings
 from .wire import Incoming, InvalidRequest, RequestId
+from .wire_result import INTERNAL_ERROR
 
 _numbers = itertools.count(1)
 """Of clients, in the order in which they connected to this process."""
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+
+REQUEST_BYTES = 4 * 1024
+"""What a request takes besides its command, from its line to its result: its asyncio.Task, coroutines, registries."""
+SMALL_BYTES = 1024
+"""A line whose command needs no more than is counted anyway."""
+ARGUMENT_BYTES = 64
+"""What Python needs for a string besides its characters: a command of many short words takes far more than its line."""
+
+
+def estimate(text_bytes: int, arguments: int) -> int:
+    """Return what a request takes in memory whose arguments take `text_bytes` as text."""
+    return REQUEST_BYTES + text_bytes + ARGUMENT_BYTES * arguments
 
 
 class Exchanges:
     """Starts each request at once; its result goes to the outbox in its turn, or as soon as it is there under an id."""
 
     __slots__ = (
-        "_bytes",
         "_client",
         "_clock",
         "_closed",
@@ -34,25 +49,32 @@ class Exchanges:
         "_in_order",
         "_intake",
         "_limits",
+        "_relief",
         "_running",
         "full",
+        "holder",
         "outbox",
     )
 
-    def __init__(self, intake: TaskIntake, clock: Clock, limits: InFlight) -> None:
-        """Start with nothing in flight; `outbox` has to be set before the first request."""
+    def __init__(self, surroundings: Surroundings, on_relieved: Callable[[], None]) -> None:
+        """Start with nothing in flight; `outbox` has to be set before the first request.
+
+        `on_relieved` is called when answers have gone to the spool, for want of memory.
+        """
         # A number for the log; not this object itself, which would then be a circle with whatever runs.
         self._client = next(_numbers)
-        self._intake = intake
-        self._clock = clock
-        self._limits = limits
+        self._intake = surroundings.intake
+        self._clock = surroundings.clock
+        self._limits = surroundings.in_flight
+        self._relief = Relief(surroundings, on_relieved)
+        # What this client holds in memory.
+        self.holder = MemoryHolder(surroundings.memory, self._relieve)
         # Requests without an id whose results have not been passed on, oldest first.
         self._in_order: deque[Exchange] = deque()
         self._ids: set[RequestId] = set()
         self._running: set[Exchange] = set()
-        # Taken and not yet sent, and the bytes of their lines.
+        # Taken and not yet sent.
         self._count = 0
-        self._bytes = 0
         # Whether this client has to wait before it may ask for more.
         self.full = False
         # The client is gone; results go nowhere.
@@ -69,52 +91,75 @@ class Exchanges:
         """How many requests were taken and have not been answered."""
         return self._count
 
-    def take(self, incoming: Incoming | InvalidRequest, request_bytes: int) -> None:
-        """Run what was asked for, or say what is wrong with it."""
+    def take(self, incoming: Incoming | InvalidRequest, line: bytes = b"") -> None:
+        """Run what was asked for, by that line, or say what is wrong with it."""
         if isinstance(incoming, InvalidRequest):
-            self._reject_line(incoming.reason, incoming.id, request_bytes)
+            self._reject_line(incoming.reason, incoming.id)
         elif incoming.id in self._ids:
-            self._reject_line("Expected an id that is not in flight - at `$.id`", incoming.id, request_bytes)
+            self._reject_line("Expected an id that is not in flight - at `$.id`", incoming.id)
         else:
-            exchange = self._open(incoming.id, request_bytes)
+            memory = REQUEST_BYTES
+            if line[SMALL_BYTES:]:
+                # What is not ASCII may take four bytes a character.
+                memory = estimate(len(line) if line.isascii() else 4 * len(line), len(incoming.request.command))
+            exchange = self._open(incoming.id, memory)
             if incoming.id is not None:
                 self._ids.add(incoming.id)
             exchange.task = asyncio.get_running_loop().create_task(self._serve(exchange, incoming.request))
             self._running.add(exchange)
 
-    def refuse(self, error: str, request_id: RequestId | None = None, request_bytes: int = 0) -> None:
+    def refuse(self, error: str, request_id: RequestId | None = None) -> None:
         """Answer a request that is not run at all."""
-        exchange = self._open(request_id, request_bytes)
+        exchange = self._open(request_id, ANSWER_BYTES)
         self._pass_on(exchange, self._result_without_a_run((), error))
 
     def sent(self, exchange: Exchange) -> None:
         """Forget an exchange that the outbox has handed over."""
         self._count -= 1
-        self._bytes -= exchange.request_bytes
-        self.full = self._count >= self._limits.requests or self._bytes >= self._limits.request_bytes
+        self.full = False
+        self._let_go(exchange)
 
     def close(self) -> None:
         """Kill what runs for a client that has gone, unless it is to finish, and drop what it was to be told."""
         self._closed = True
+        self._relief.close()
         for exchange in tuple(self._running):
             if self._limits.killed_with_client:
                 exchange.control.stop(Cancelled())
         for exchange in self._in_order:
-            if exchange.result is not None:
-                exchange.result.output.close()
+            exchange.close()
         self._in_order.clear()
+        # All but what runs is gone.
+        self.holder.charge(sum(exchange.memory for exchange in self._running) - self.holder.held)
+        self.holder.close()
 
-    def _reject_line(self, reason: str, request_id: RequestId | None, request_bytes: int) -> None:
+    def _relieve(self) -> None:
+        if self.outbox is not None:
+            self._relief.start(self.holder, self.outbox, reversed(self._in_order))
+
+    def _let_go(self, exchange: Exchange) -> None:
+        # As MemoryHolder.charge, for every task.
+        holder, budget = self.holder, self.holder.budget
+        holder.held -= exchange.memory
+        budget.free += exchange.memory
+        exchange.memory = 0
+        exchange.answer = None
+        if budget.waiting:
+            budget.wake()
+
+    def _reject_line(self, reason: str, request_id: RequestId | None) -> None:
         if request_id in self._ids:
             # Under that id, it would be taken for the result of the task that has it.
             reason, request_id = f"{reason} (the id {json.dumps(request_id)} is in flight on this connection)", None
-        self.refuse(f"invalid request: {reason}", request_id, request_bytes)
+        self.refuse(f"invalid request: {reason}", request_id)
 
-    def _open(self, request_id: RequestId | None, request_bytes: int) -> Exchange:
-        exchange = Exchange(request_id, request_bytes, control=TaskControl(self._client, request_id))
+    def _open(self, request_id: RequestId | None, memory: int) -> Exchange:
+        exchange = Exchange(request_id, memory, control=TaskControl(self._client, request_id))
         self._count += 1
-        self._bytes += request_bytes
-        self.full = self._count >= self._limits.requests or self._bytes >= self._limits.request_bytes
+        if self._count >= self._limits.requests:
+            self.full = True
+        self.holder.held += memory
+        self.holder.budget.free -= memory
         if request_id is None:
             self._in_order.append(exchange)
         return exchange
@@ -135,12 +180,17 @@ class Exchanges:
     def _pass_on(self, exchange: Exchange, result: TaskResult) -> None:
         if self._closed or self.outbox is None:
             result.output.close()
+            self._let_go(exchange)
             return
         exchange.result = result
         if exchange.id is not None:
             self.outbox.put(exchange)
-        while self._in_order and self._in_order[0].result is not None:
+        elif self._in_order[0] is not exchange:
+            self.outbox.hold(exchange)
+        else:
             self.outbox.put(self._in_order.popleft())
+            while self._in_order and self._in_order[0].answer is not None:
+                self.outbox.put(self._in_order.popleft())
 
     def _result_without_a_run(self, command: tuple[str, ...], error: str) -> TaskResult:
         return TaskResult(command, int(self._clock.unix_seconds()), 0.0, NO_EXIT_CODE, NO_OUTPUT, error)

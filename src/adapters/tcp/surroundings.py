@@ -2,20 +2,25 @@
 
 from dataclasses import dataclass, field
 
-from ...domain.ports import Clock, TaskIntake
+from ...domain.memory import MemoryBudget
+from ...domain.ports import Clock, OverflowStore, TaskIntake
+from ..rate_limited_log import RateLimitedLog
 from .peers import Peers
 from .read_scheduler import ReadScheduler
+
+UNLIMITED_BYTES = 2**62
+MEMORY_USED_UP = "memory is used up: clients that hold much of it are not read; --max-memory allows more"
+STORE_FULL = "answers that clients do not read stay in memory: the spool takes no more; see --max-spool and --spool-dir"
 
 
 @dataclass(frozen=True, slots=True)
 class InFlight:
-    """How many requests one client may have in flight, and how many bytes their lines may have together.
+    """How many requests one client may have in flight.
 
     When the client has gone they are killed, or else finished, and their results dropped.
     """
 
     requests: int
-    request_bytes: int
     killed_with_client: bool = True
 
 
@@ -29,8 +34,15 @@ class Surroundings:
     max_line: int
     line_seconds: float
     in_flight: InFlight
+    memory: MemoryBudget = field(default_factory=lambda: MemoryBudget(UNLIMITED_BYTES))
+    store: OverflowStore | None = None
     scheduler: ReadScheduler = field(init=False)
+    memory_log: RateLimitedLog = field(init=False)
+    store_log: RateLimitedLog = field(init=False)
 
     def __post_init__(self) -> None:
-        """Have them take turns."""
+        """Have them take turns, and share the lines that say which limit was reached."""
+        seconds = self.clock.monotonic_seconds
         object.__setattr__(self, "scheduler", ReadScheduler(self.clock))
+        object.__setattr__(self, "memory_log", RateLimitedLog(MEMORY_USED_UP, seconds))
+        object.__setattr__(self, "store_log", RateLimitedLog(STORE_FULL, seconds))

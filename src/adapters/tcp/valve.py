@@ -3,8 +3,7 @@
 import asyncio
 from typing import Protocol
 
-from ...domain.ports import TaskIntake
-from .read_scheduler import ReadScheduler
+from .surroundings import Surroundings
 
 
 class TakesLines(Protocol):
@@ -18,15 +17,29 @@ class TakesLines(Protocol):
 class Valve:
     """Pauses and resumes a transport; shut for want of room, it has `take` called when it is this client's turn."""
 
-    __slots__ = ("_intake", "_room", "_scheduler", "_take", "_transport", "at_eof", "scheduled", "shut")
+    __slots__ = (
+        "_budget",
+        "_intake",
+        "_log",
+        "_room",
+        "_scheduler",
+        "_take",
+        "_transport",
+        "at_eof",
+        "scheduled",
+        "short_of_memory",
+        "shut",
+    )
 
-    def __init__(
-        self, transport: asyncio.Transport, intake: TaskIntake, scheduler: ReadScheduler, take: TakesLines
-    ) -> None:
+    def __init__(self, transport: asyncio.Transport, surroundings: Surroundings, take: TakesLines) -> None:
         """Start open."""
         self._transport = transport
-        self._intake = intake
-        self._scheduler = scheduler
+        self._intake = surroundings.intake
+        self._scheduler = surroundings.scheduler
+        self._budget = surroundings.memory
+        self._log = surroundings.memory_log
+        # The client holds too much: it has its next turn when memory is free again.
+        self.short_of_memory = False
         self._take = take
         # Waits for room in the agent while it is full.
         self._room: asyncio.Task[None] | None = None
@@ -40,7 +53,7 @@ class Valve:
         """Read on, or not."""
         if self._transport.is_closing():
             return
-        if shut and self._room is None and not self.scheduled and not self._intake.has_room:
+        if shut and self._room is None and not (self.scheduled or self.short_of_memory or self._intake.has_room):
             self._room = asyncio.get_running_loop().create_task(self._await_room())
         if shut == self.shut:
             return
@@ -58,12 +71,31 @@ class Valve:
             self.scheduled = True
             self._scheduler.wait(self._go_on, bulk=bulk)
 
+    def await_memory(self) -> None:
+        """Take on when memory is free again, unless `turn` opens this before."""
+        if not self.short_of_memory:
+            self.short_of_memory = True
+            self._log.warning()
+            self._budget.wait(self._on_memory)
+
+    def look_again(self) -> None:
+        """Take on, if it was for memory that this was shut: the client holds less now."""
+        if self.short_of_memory:
+            self._budget.forget(self._on_memory)
+            self._on_memory()
+
     def close(self) -> None:
         """Call nobody any more."""
         if self._room is not None:
             self._room.cancel()
         if self.scheduled:
             self._scheduler.forget(self._go_on)
+        if self.short_of_memory:
+            self._budget.forget(self._on_memory)
+
+    def _on_memory(self) -> None:
+        self.short_of_memory = False
+        self.let_others(bulk=True)
 
     def _go_on(self) -> None:
         self.scheduled = False

@@ -6,10 +6,15 @@ from collections.abc import AsyncGenerator
 from dataclasses import replace
 
 import msgspec
+import structlog
 
-from ...domain.task import TaskResult
+from ...domain.output import NO_OUTPUT, CapturedOutput
+from ...domain.task import NO_EXIT_CODE, TaskResult
 from .wire import RequestId
 
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+
+INTERNAL_ERROR = "internal error of the agent; its log says more"
 ESCAPE_BYTES = 64 * 1024
 """Escaped at a time: msgspec keeps 900 MB/s up to here and drops to a third of that at 256 KiB."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -34,16 +39,47 @@ def encode_result(result: TaskResult, output: bytes, request_id: RequestId | Non
     return _line(result, output.decode("utf-8", "replace"), request_id)
 
 
-async def stream_result(result: TaskResult, request_id: RequestId | None) -> AsyncGenerator[bytes, None]:
-    """Yield the line in pieces, so that neither the output nor its escaped form is ever one object."""
+def encode_ends(result: TaskResult, request_id: RequestId | None) -> tuple[bytes, bytes]:
+    """Return what stands before and after the output in the line of a result; newline included."""
     # In JSON a quote within a string is escaped, so the first of these is the key itself.
     head, key, tail = _line(result, "", request_id).partition(b',"output":"')
-    yield head + key
+    return head + key, tail
+
+
+async def escape(output: CapturedOutput) -> AsyncGenerator[bytes, None]:
+    """Yield an output as it stands in a line, in pieces, so that neither it nor its escaped form is ever one object."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    async for chunk in result.output.chunks():
+    async for chunk in output.chunks():
         for start in range(0, len(chunk), ESCAPE_BYTES):
             yield _encode(decoder.decode(chunk[start : start + ESCAPE_BYTES]))[1:-1]
-    yield _encode(decoder.decode(b"", final=True))[1:-1] + tail
+    yield _encode(decoder.decode(b"", final=True))[1:-1]
+
+
+def failed(result: TaskResult) -> TaskResult:
+    """Return what is sent instead of a result that cannot be."""
+    return replace(result, exit_code=NO_EXIT_CODE, output=NO_OUTPUT, error=INTERNAL_ERROR)
+
+
+def encode_anyway(result: TaskResult, output: bytes, request_id: RequestId | None) -> bytes:
+    """Return the whole line, or, whatever fails, one that says so, or nothing where not even that can be made."""
+    try:
+        return _line(result, output.decode("utf-8", "replace"), request_id)
+    except Exception:  # noqa: BLE001 -- the last line of defence: nothing may leave a client waiting
+        _log.exception("a result could not be encoded", command=result.command)
+    try:
+        return _line(failed(result), "", request_id)
+    except Exception:  # noqa: BLE001 -- as above
+        _log.exception("nor could its failure", command=result.command)
+    return b""
+
+
+async def stream_result(result: TaskResult, request_id: RequestId | None) -> AsyncGenerator[bytes, None]:
+    """Yield the whole line in such pieces."""
+    head, tail = encode_ends(result, request_id)
+    yield head
+    async for piece in escape(result.output):
+        yield piece
+    yield tail
 
 
 def _line(result: TaskResult, output: str, request_id: RequestId | None) -> bytes:

@@ -23,7 +23,7 @@ class Gated:
     def __init__(self, max_running: int, max_queued: int = 100) -> None:
         self.gates = {name: asyncio.Event() for name in "abcdefgh"}
         self.runner = FakeTaskIntake(_echo, gates=self.gates)
-        self.admission = Admission(self.runner, max_running, max_queued, 1_000_000)
+        self.admission = Admission(self.runner, max_running, max_queued)
         self.tasks: dict[str, asyncio.Task[TaskResult]] = {}
 
     def submit(self, *names: str) -> None:

@@ -19,9 +19,9 @@ def _echo(request: TaskRequest) -> TaskResult:
 class Full:
     """Admission that runs one task at a time; what runs and what waits is let go by hand."""
 
-    def __init__(self, max_queued: int, max_bytes: int = 1_000_000) -> None:
+    def __init__(self, max_queued: int) -> None:
         self.gate = asyncio.Event()
-        self.admission = Admission(FakeTaskIntake(_echo, gates={"task": self.gate}), 1, max_queued, max_bytes)
+        self.admission = Admission(FakeTaskIntake(_echo, gates={"task": self.gate}), 1, max_queued)
 
     def has_room(self) -> bool:
         return self.admission.has_room
@@ -107,19 +107,6 @@ async def test_who_was_given_room_and_brings_nothing_does_not_keep_it_from_the_n
     await _finish(full, task)
     await settle()
     assert all(watcher.done() for watcher in watchers)
-
-
-async def test_commands_that_take_too_much_memory_leave_no_room() -> None:
-    full = Full(max_queued=10, max_bytes=100)
-    tasks = [await full.submit()]
-    assert full.has_room()
-    tasks.append(await full.submit())
-    assert not full.has_room()
-    watcher = full.watch()
-    await _finish(full, *tasks)
-    await settle()
-    assert full.has_room()
-    assert watcher.done()
 
 
 async def test_a_wait_for_room_that_is_cancelled_as_it_is_granted_harms_nobody() -> None:

@@ -30,7 +30,7 @@ class Starting:
 
     def __init__(self) -> None:
         self.runner = FakeTaskRunner()
-        self.admission = Admission(self.runner, 1000, 1000, 1_000_000)
+        self.admission = Admission(self.runner, 1000, 1000)
         self.controls: dict[str, TaskControl] = {}
 
     def start(self, *names: str, client: str = "") -> list[asyncio.Task[TaskResult]]:
@@ -121,5 +121,5 @@ async def test_all_slots_and_starts_are_there_after_every_kind_of_end(starting: 
     tasks[5].cancel()
     await settle()
     assert sum(task.cancelled() for task in tasks) == 2
-    starting.admission = Admission(starting.runner, 1, 0, 1_000_000)
+    starting.admission = Admission(starting.runner, 1, 0)
     assert starting.admission.has_room

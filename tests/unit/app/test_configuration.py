@@ -65,7 +65,7 @@ def test_what_belongs_to_other_programs_is_left_alone() -> None:
 def test_every_setting_can_come_from_every_source(write: Write) -> None:
     changed = Settings(
         host="::1", port=1, max_running=2, max_queued=3, max_in_flight=4, max_line=5, max_output=6, max_spool=7,
-        max_held=8, spool_dir="/x", linger_ms=9.5, drain_seconds=10.5, log_level="debug", workers=2, unix="/y",
+        max_memory=8, spool_dir="/x", linger_ms=9.5, drain_seconds=10.5, log_level="debug", workers=2, unix="/y",
         allow_user=("a", "1000"), insecure_bind=True, max_connections=9, line_seconds=11.5, lost_client="finish",
         leftovers="kill-all", task_oom_score_adj=10,
     )  # fmt: skip
@@ -101,7 +101,7 @@ def test_sizes_take_a_unit_wherever_they_are_text(write: Write, text: str, size:
     assert read_settings(None, NOTHING, {"max_output": text}) == expected
 
 
-@pytest.mark.parametrize("name", ["max_line", "max_output", "max_spool", "max_held"])
+@pytest.mark.parametrize("name", ["max_line", "max_output", "max_spool", "max_memory"])
 def test_every_number_of_bytes_is_a_size(name: str) -> None:
     settings = read_settings(None, NOTHING, {name: "3MiB"})
     assert dataclasses.asdict(settings)[name] == 3 * 1024**2
@@ -151,3 +151,18 @@ def test_a_file_that_others_may_write_is_warned_of(write: Write, mode: int, othe
     warnings: list[str] = []
     assert read_settings(path, NOTHING, NOTHING, warnings.append).port == 7
     assert [f"chmod go-w {path}" in warning for warning in warnings] == [True] * others
+
+
+def test_the_old_name_of_a_setting_is_taken_with_a_warning(tmp_path: Path) -> None:
+    file = tmp_path / "execwire.toml"
+    file.write_text('max_held = "1MiB"\n')
+    file.chmod(0o600)
+    told: list[str] = []
+    assert read_settings(file, {}, {}, told.append).max_memory == 1024 * 1024
+    assert read_settings(None, {"EXECWIRE_MAX_HELD": "2MiB"}, {}, told.append).max_memory == 2 * 1024 * 1024
+    assert read_settings(None, {}, {"max_held": "3MiB"}, told.append).max_memory == 3 * 1024 * 1024
+    assert [text.split(" is now called max_memory")[0] for text in told] == [
+        f"max_held in {file}",
+        "EXECWIRE_MAX_HELD",
+        "--max-held",
+    ]

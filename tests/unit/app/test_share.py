@@ -4,7 +4,7 @@ import pytest
 
 from execwire.app.settings import Settings, share
 
-TOTALS = ("max_connections", "max_running", "max_queued", "max_spool", "max_held")
+TOTALS = ("max_connections", "max_running", "max_queued", "max_spool", "max_memory")
 
 
 def test_the_only_worker_gets_everything() -> None:
@@ -14,7 +14,7 @@ def test_the_only_worker_gets_everything() -> None:
 
 @pytest.mark.parametrize("workers", [2, 3, 7])
 def test_totals_are_divided_and_nothing_of_them_is_lost(workers: int) -> None:
-    settings = Settings(workers=workers, max_running=10, max_queued=100, max_spool=1000, max_held=7)
+    settings = Settings(workers=workers, max_running=10, max_queued=100, max_spool=1000, max_memory=7)
     part = share(settings)
     for name in TOTALS:
         total = getattr(settings, name)
@@ -27,8 +27,8 @@ def test_more_workers_than_there_is_to_share_leave_each_at_least_one() -> None:
 
 
 def test_nothing_divided_is_nothing() -> None:
-    part = share(Settings(workers=4, max_queued=0, max_spool=0, max_held=0))
-    assert (part.max_queued, part.max_spool, part.max_held) == (0, 0, 0)
+    part = share(Settings(workers=4, max_queued=0, max_spool=0, max_memory=0))
+    assert (part.max_queued, part.max_spool, part.max_memory) == (0, 0, 0)
 
 
 def test_what_is_of_one_task_or_one_connection_is_not_divided() -> None:

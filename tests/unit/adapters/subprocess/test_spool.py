@@ -11,7 +11,6 @@ import pytest
 from captured import read_and_close
 from proc import eventually
 
-from execwire.adapters.subprocess.budget import Budget
 from execwire.adapters.subprocess.pipe_reader import READ_BYTES, PipeReader
 from execwire.adapters.subprocess.spool import (
     THREADS,
@@ -22,12 +21,13 @@ from execwire.adapters.subprocess.spool import (
     move,
     write_all,
 )
+from execwire.domain.budget import Budget
 from execwire.domain.output import CHUNK_BYTES
 
 
 @pytest.fixture
 async def spool(tmp_path: Path) -> AsyncIterator[Spool]:
-    spool = Spool(str(tmp_path), 1000, 100)
+    spool = Spool(str(tmp_path), 1000, Budget(100))
     yield spool
     spool.close()
 
@@ -189,13 +189,13 @@ def test_a_limit_of_open_files_that_is_lowered_for_a_moment_refuses_no_file(
         return opened(dir=dir, buffering=buffering)
 
     monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
-    spool = Spool(str(tmp_path), 0, 0)
+    spool = Spool(str(tmp_path), 0, Budget(0))
     spool.open().close()
     spool.close()
 
 
 def test_what_refuses_a_file_for_good_is_raised(tmp_path: Path) -> None:
-    spool = Spool(str(tmp_path / "missing"), 0, 0)
+    spool = Spool(str(tmp_path / "missing"), 0, Budget(0))
     with pytest.raises(FileNotFoundError):
         spool.open()
     spool.close()

@@ -89,15 +89,6 @@ async def test_a_client_with_enough_in_flight_is_not_read_until_something_is_ans
         assert served.transport.is_reading()
 
 
-async def test_a_client_with_enough_bytes_in_flight_is_not_read_either() -> None:
-    size = len(ask(WAITING[0])) - 1
-    async with Served(*WAITING, limits=Limits(request_bytes=2 * size)) as served:
-        await served.send(b"".join(map(ask, WAITING)))
-        assert served.taken == WAITING[:2]
-        await served.let_go(WAITING[0])
-        assert served.taken == WAITING[:3]
-
-
 async def test_what_was_refused_makes_room_as_it_is_sent() -> None:
     async with Served(limits=Limits(requests=1)) as served:
         await served.send(b"{}\n" * 5 + ask("a"))

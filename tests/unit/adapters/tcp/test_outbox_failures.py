@@ -1,17 +1,17 @@
 """A result that cannot be written is answered all the same, or its connection is closed: nobody waits for ever."""
 
 import json
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 
 import pytest
 from fakes import FakeOutput
 from served import Served, ask
 from turns import settle
 
-from execwire.adapters.tcp import outbox
-from execwire.adapters.tcp.outbox import INTERNAL_ERROR, WRITE_BUFFER_BYTES
+from execwire.adapters.tcp import wire_result
+from execwire.adapters.tcp.outbox import WRITE_BUFFER_BYTES
 from execwire.adapters.tcp.wire import RequestId
-from execwire.adapters.tcp.wire_result import encode_result
+from execwire.adapters.tcp.wire_result import INTERNAL_ERROR, encode_result
 from execwire.domain.task import TaskRequest, TaskResult
 
 REPLACED = "\N{REPLACEMENT CHARACTER}"
@@ -46,18 +46,19 @@ def test_nothing_that_a_result_can_hold_keeps_it_from_being_encoded() -> None:
     assert (answer["command"], answer["error"], answer["id"]) == ([f"a{REPLACED}", "b"], REPLACED, REPLACED)
 
 
-def failing(times: int, failure: Exception) -> Callable[[TaskResult, bytes, RequestId | None], bytes]:
-    """`encode_result`, failing so many times."""
+def failing(times: int, failure: Exception) -> Callable[[TaskResult, str, RequestId | None], bytes]:
+    """What encodes a line, failing so many times."""
     left = times
+    encode = wire_result._line
 
-    def encode(result: TaskResult, output: bytes, request_id: RequestId | None) -> bytes:
+    def encode_or_fail(result: TaskResult, output: str, request_id: RequestId | None) -> bytes:
         nonlocal left
         left -= 1
         if left >= 0:
             raise failure
-        return encode_result(result, output, request_id)
+        return encode(result, output, request_id)
 
-    return encode
+    return encode_or_fail
 
 
 @pytest.mark.parametrize("failure", FAILURES)
@@ -66,7 +67,7 @@ async def test_any_failure_to_encode_is_answered_as_one_of_the_agent(
 ) -> None:
     output = text()
     async with Served(answer=results_with("", output, text())) as served:
-        monkeypatch.setattr(outbox, "encode_result", failing(1, failure))
+        monkeypatch.setattr(wire_result, "_line", failing(1, failure))
         first, second = await served.send(ask("a", id=1), ask("b"))
         assert (first["command"], first["exit_code"], first["output"], first["error"]) == (
             ["a"],
@@ -83,7 +84,7 @@ async def test_where_not_even_the_failure_can_be_encoded_the_connection_is_close
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with Served(answer=results_with("", text())) as served:
-        monkeypatch.setattr(outbox, "encode_result", failing(2, MemoryError()))
+        monkeypatch.setattr(wire_result, "_line", failing(2, MemoryError()))
         served.transport.deliver(ask("a"))
         await settle()
         assert served.transport.aborted
@@ -94,15 +95,9 @@ async def test_where_not_even_the_failure_can_be_encoded_the_connection_is_close
 async def test_a_large_result_that_fails_before_its_first_byte_is_answered_and_later_is_cut_short(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def fail(result: TaskResult, request_id: RequestId | None) -> AsyncGenerator[bytes, None]:
-        assert (result.command, request_id) == (("a",), None)
-        for _ in range(1):
-            raise MemoryError
-        yield b""
-
     output = text(WRITE_BUFFER_BYTES)
     with monkeypatch.context() as patch:
-        patch.setattr(outbox, "stream_result", fail)
+        patch.setattr(wire_result, "_line", failing(1, MemoryError()))
         async with Served(answer=results_with("", output, text())) as served:
             first, second = await served.send(ask("a"), ask("b"))
             assert (first["error"], second["error"]) == (INTERNAL_ERROR, "")

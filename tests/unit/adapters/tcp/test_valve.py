@@ -4,12 +4,11 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from fakes import FakeClock, FakeTaskIntake
-from served import echo
+from fakes import FakeTaskIntake
+from served import echo, surroundings
 from transport import FakeTransport
 from turns import settle
 
-from execwire.adapters.tcp.read_scheduler import ReadScheduler
 from execwire.adapters.tcp.valve import Valve
 
 
@@ -22,7 +21,7 @@ class Guarded:
         # For each call, whether one request was granted with it.
         self.taken: list[bool] = []
         self._then = then
-        self.valve = Valve(self.transport, self.intake, ReadScheduler(FakeClock()), self._take)
+        self.valve = Valve(self.transport, surroundings(self.intake), self._take)
 
     def _take(self, *, granted: bool = False) -> None:
         self.taken.append(granted)

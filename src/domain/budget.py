@@ -2,7 +2,9 @@
 
 
 class Budget:
-    """So many bytes for all tasks together; used from the event loop only."""
+    """So many bytes for all together; used from one thread."""
+
+    __slots__ = ("free",)
 
     def __init__(self, total: int) -> None:
         """Start with `total` bytes free."""

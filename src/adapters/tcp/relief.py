@@ -1,0 +1,51 @@
+"""When memory is short: the answers of a client that holds more than its share go to the spool, until it does not."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from ...domain.memory import MemoryHolder
+from .exchange import Exchange
+from .outbox import Outbox
+from .surroundings import Surroundings
+
+
+class Relief:
+    """Moves the answers of one client that wait; calls `on_done` whenever it has done what it can."""
+
+    __slots__ = ("_log", "_on_done", "_store", "_task")
+
+    def __init__(self, surroundings: Surroundings, on_done: Callable[[], None]) -> None:
+        """Do nothing yet."""
+        self._store = surroundings.store
+        self._log = surroundings.store_log
+        self._on_done = on_done
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, holder: MemoryHolder, outbox: Outbox, not_put: Iterable[Exchange]) -> None:
+        """Begin with those that are `not_put` yet and go on with the last of the outbox, unless under way."""
+        if self._task is None and self._store is not None:
+            exchanges = [*not_put, *outbox.waiting]
+            self._task = asyncio.get_running_loop().create_task(self._run(holder, outbox, exchanges))
+
+    def close(self) -> None:
+        """Stop: nobody waits for the answers any more."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _run(self, holder: MemoryHolder, outbox: Outbox, exchanges: list[Exchange]) -> None:
+        try:
+            for exchange in exchanges:
+                answer = exchange.answer
+                if not holder.must_wait or self._store is None:
+                    break
+                if answer is None or not answer.movable:
+                    continue
+                await answer.spool(self._store)
+                if exchange.answer is answer:
+                    # It was not sent meanwhile.
+                    outbox.charge(exchange)
+        except OSError as error:
+            self._log.warning(reason=error.strerror or str(error))
+        finally:
+            self._task = None
+        self._on_done()

@@ -1,0 +1,37 @@
+"""Clients that do not read what they asked for: the agent holds no more than it may, and serves everybody else."""
+
+import asyncio
+import contextlib
+import json
+
+from agent import running_agent
+from proc import eventually, memory_kib
+
+KIB = 1024
+BUDGET_KIB, SLACK_KIB = 32 * KIB, 64 * KIB
+LINE = json.dumps({"command": ["true", *["ab"] * 150_000]}, separators=(",", ":")).encode() + b"\n"
+"""It takes fifteen times as much as Python's strings."""
+
+
+async def test_answers_that_nobody_reads_take_no_more_than_the_budget_and_others_are_served() -> None:
+    async with running_agent("--max-memory", "32MiB", "--drain-seconds", "0") as agent:
+        hogs = [await asyncio.open_connection("127.0.0.1", agent.port, limit=4096) for _ in range(3)]
+
+        async def send(writer: asyncio.StreamWriter) -> None:
+            with contextlib.suppress(ConnectionError):
+                for _ in range(40):
+                    writer.write(LINE)
+                    await writer.drain()
+
+        sending = [asyncio.create_task(send(writer)) for _, writer in hogs]
+        highest = 0
+        for _ in range(30):
+            assert (await agent.run("echo", "hi"))["output"] == "hi\n"
+            highest = max(highest, memory_kib(agent.worker, "RssAnon"))
+            await asyncio.sleep(0.05)
+        await eventually(lambda: memory_kib(agent.worker, "RssAnon") < BUDGET_KIB + SLACK_KIB)
+        assert highest < BUDGET_KIB + SLACK_KIB
+        for task, (_, writer) in zip(sending, hogs, strict=True):
+            task.cancel()
+            writer.transport.abort()
+        await asyncio.gather(*sending, return_exceptions=True)

@@ -1,0 +1,33 @@
+from pathlib import Path
+
+import pytest
+
+from execwire.adapters.subprocess.overflow import keep
+from execwire.adapters.subprocess.spool import Spool
+from execwire.domain.budget import Budget
+
+
+async def test_what_is_kept_is_read_back_and_its_space_given_back(tmp_path: Path) -> None:
+    spool = Spool(str(tmp_path), 1000, Budget(0))
+    try:
+        kept = await keep(b"x" * 900, spool)
+        assert (kept.size, spool.disk.free) == (900, 100)
+        assert b"".join([chunk async for chunk in kept.chunks()]) == b"x" * 900
+        with pytest.raises(OSError, match="as large as it may be"):
+            await keep(b"x" * 101, spool)
+        assert spool.disk.free == 100
+        kept.close()
+        await spool.freed()
+        assert spool.disk.free == 1000
+    finally:
+        spool.close()
+
+
+async def test_without_a_file_nothing_is_kept_nor_counted(tmp_path: Path) -> None:
+    spool = Spool(str(tmp_path / "missing"), 1000, Budget(0))
+    try:
+        with pytest.raises(FileNotFoundError):
+            await keep(b"text", spool)
+        assert spool.disk.free == 1000
+    finally:
+        spool.close()
