@@ -13,7 +13,7 @@ from agent import Agent, running_agent
 from .crowd import Crowd
 from .faults import Fault, Scene
 from .probe import RECOVERY_SECONDS, Probe
-from .remains import at_rest
+from .remains import at_rest, see_files
 from .stage import set_up
 from .verdict import BrokenError, Order, prove, say
 
@@ -25,15 +25,20 @@ async def chaos(order: Order) -> None:
     """One fault after the other, all kinds in turn, in an order by chance."""
     chance = random.Random(order.seed)
     marker = f"chaos-{os.getpid()}-{order.seed}"
-    with tempfile.TemporaryDirectory(dir="/var/tmp") as spool_dir:
-        os.chmod(spool_dir, 0o777)  # noqa: S103, PTH101 -- for another user, and over at once
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as spool_dir, tempfile.TemporaryDirectory() as folder:
+        forbidden = Path(folder) / "forbidden"
+        forbidden.mkdir()
+        for shared in (spool_dir, folder, forbidden):
+            os.chmod(shared, 0o777)  # noqa: S103, PTH101 -- for another user, and over at once
         stage = set_up(Path(spool_dir))
         async with running_agent(
             "--spool-dir", spool_dir, "--max-held=1MiB", "--allow-user", "root", launcher=stage.launcher
         ) as agent:
             await agent.run("true")
             before = await at_rest(agent, marker)
-            scene = Scene(agent, Crowd(agent.port, marker, chance), chance, Path(spool_dir), stage.as_its_user)
+            scene = Scene(
+                agent, Crowd(agent.port, marker, chance, Path(folder)), chance, Path(spool_dir), stage.as_its_user
+            )
             probe = Probe(agent)
             knocking = asyncio.create_task(probe.run())
             try:
@@ -44,6 +49,8 @@ async def chaos(order: Order) -> None:
                 scene.crowd.kill()
                 knocking.cancel()
             after = await at_rest(agent, marker, before.descriptors)
+            # Where workers are killed, daemons die with them.
+            see_files(Path(folder), None)
             say(f"chaos: {_told(seen)}")
             say(f"chaos: the clients that were not killed saw {_told(scene.crowd.counts)}")
             say(f"chaos: knocks: {_told(probe.counts)}; served at most {probe.longest:.1f} s after a fault")

@@ -1,7 +1,7 @@
 """Clients in a process of their own, so that they can be stopped and killed.
 
-`python -m proofs.clients PORT MARKER SEED` ends when its stdin does; it prints what it has counted as JSON, or says
-what broke and exits with 1.
+`python -m proofs.clients PORT MARKER SEED FOLDER` ends when its stdin does; it prints what it has counted as JSON, or
+says what broke and exits with 1.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ import json
 import os
 import random
 import sys
+from pathlib import Path
 
 from .load import client
 from .talk import Load
@@ -17,8 +18,8 @@ from .verdict import BrokenError
 CONNECTIONS = 16
 
 
-async def _talk(port: int, marker: str, seed: int) -> Load:
-    load = Load(port, marker, random.Random(seed), tolerant=True)
+async def _talk(port: int, marker: str, seed: int, folder: Path) -> Load:
+    load = Load(port, marker, random.Random(seed), folder, tolerant=True)
     over = asyncio.create_task(asyncio.to_thread(sys.stdin.read))
     async with asyncio.TaskGroup() as clients:
         for _ in range(CONNECTIONS):
@@ -28,9 +29,9 @@ async def _talk(port: int, marker: str, seed: int) -> Load:
 
 def main() -> None:
     """Talk until told to stop."""
-    port, marker, seed = sys.argv[1:]
+    port, marker, seed, folder = sys.argv[1:]
     try:
-        load = asyncio.run(_talk(int(port), marker, int(seed)))
+        load = asyncio.run(_talk(int(port), marker, int(seed), Path(folder)))
     except* BrokenError as group:
         print(group.exceptions[0], flush=True)
         # At once: a thread waits for stdin.

@@ -5,6 +5,7 @@ import json
 import random
 import sys
 from collections import Counter
+from pathlib import Path
 
 from .verdict import BrokenError
 
@@ -14,8 +15,9 @@ STOP_SECONDS = 90.0
 class Crowd:
     """Several processes of clients; `counts` is what those have seen that ended in good order."""
 
-    def __init__(self, port: int, marker: str, chance: random.Random) -> None:
-        """Start none yet."""
+    def __init__(self, port: int, marker: str, chance: random.Random, folder: Path) -> None:
+        """Start none yet; `folder` is for files of their tasks."""
+        self._folder = folder
         self._port = port
         self._marker = marker
         self._chance = chance
@@ -29,7 +31,7 @@ class Crowd:
             self._started += 1
             marker, seed = f"{self._marker}-{self._started}", self._chance.randrange(10**6)
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "proofs.clients", str(self._port), marker, str(seed),
+                sys.executable, "-m", "proofs.clients", str(self._port), marker, str(seed), str(self._folder),
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
             )  # fmt: skip
             self._processes.append(process)

@@ -4,11 +4,13 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 
+from .bad_clients import misbehave
 from .talk import Load, Talk, line_of
 from .tasks import endless
 from .verdict import BrokenError
 
 BUFFER_BYTES = 64 * 1024 * 1024
+MISBEHAVIOUR_PART = 0.1
 INVALID = [
     b"{}",
     b"[]",
@@ -23,7 +25,10 @@ async def client(load: Load, until: Callable[[], bool]) -> None:
     """Talk on one connection after the other."""
     while not until():
         try:
-            await _connection(load, until)
+            if load.chance.random() < MISBEHAVIOUR_PART:
+                await misbehave(load)
+            else:
+                await _connection(load, until)
         except (ConnectionError, OSError) as error:
             if not load.tolerant:
                 raise BrokenError(f"a connection was lost: {error}") from error

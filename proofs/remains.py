@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from agent import Agent
 from proc import alive_with, descriptors, memory_kib, zombies
@@ -41,6 +42,15 @@ async def at_rest(agent: Agent, marker: str, most_descriptors: int | None = None
             lambda: descriptors(worker) if len(descriptors(worker)) > most_descriptors else [],
         )
     return Level(len(descriptors(worker)), await _lowest_memory(worker))
+
+
+def see_files(folder: Path, daemons: int | None) -> None:
+    """See that nothing was run that must not be, and that `daemons` of them (None: any) wrote to the end."""
+    if forbidden := list((folder / "forbidden").iterdir()):
+        raise BrokenError(f"run on a connection that began otherwise: {forbidden}")
+    done = sum(path.is_file() for path in folder.iterdir())
+    if daemons is not None and done != daemons:
+        raise BrokenError(f"of {daemons} daemons {done} could write to their end")
 
 
 async def _lowest_memory(pid: int) -> int:

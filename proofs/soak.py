@@ -6,12 +6,15 @@ import random
 import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from agent import Agent, running_agent
 
 from .load import client
-from .remains import Level, at_rest
+from .bad_clients import MISBEHAVIOUR
+from .remains import Level, at_rest, see_files
 from .talk import Load
+from .tasks import WRITING_DAEMON
 from .verdict import BrokenError, Order, prove, say
 
 CONNECTIONS = 64
@@ -23,10 +26,12 @@ ENOUGH_WARM_UP_SECONDS, COLD_SLACK_KIB = 60.0, 6 * 1024
 
 async def soak(order: Order) -> None:
     """Warm up, rest, load, rest; compare the two."""
-    with tempfile.TemporaryDirectory(dir="/var/tmp") as spool_dir:
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as spool_dir, tempfile.TemporaryDirectory() as folder:
         async with running_agent("--spool-dir", spool_dir) as agent:
             worker = agent.worker
-            load = Load(agent.port, f"soak-{os.getpid()}-{order.seed}", random.Random(order.seed))
+            marker = f"soak-{os.getpid()}-{order.seed}"
+            load = Load(agent.port, marker, random.Random(order.seed), Path(folder), as_root=os.geteuid() == 0)
+            load.forbidden.mkdir()
             warm_up = min(order.seconds * WARM_UP_PART, MOST_WARM_UP_SECONDS)
             await full_load(load, warm_up)
             before = await at_rest(agent, load.marker)
@@ -38,6 +43,7 @@ async def soak(order: Order) -> None:
             say(f"soak: {', '.join(f'{number} {kind}' for kind, number in sorted(load.counts.items()))}")
             say(f"soak: {answered(load)} tasks, {rate:.0f} tasks/s over {CONNECTIONS} connections; at rest: {after}")
             slack = 0 if warm_up >= ENOUGH_WARM_UP_SECONDS else COLD_SLACK_KIB
+            see_files(load.folder, load.counts[WRITING_DAEMON])
             _judge(agent, worker, after, before.memory_kib * MEMORY_PART + slack)
 
 
@@ -51,7 +57,7 @@ async def full_load(load: Load, seconds: float) -> None:
 
 def answered(load: Load) -> int:
     """Return how many tasks have ended."""
-    ways = ("connections", "pipelined", "under ids", "read slowly")
+    ways = ("connections", "pipelined", "under ids", "read slowly", *MISBEHAVIOUR)
     return sum(number for kind, number in load.counts.items() if kind not in ways)
 
 

@@ -9,12 +9,13 @@ import struct
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import cast
 
 from agent import ANSWER_SECONDS
 
 from .contract import Result, read_result
-from .tasks import Task, some_task
+from .tasks import SU, Task, some_task
 from .verdict import BrokenError
 
 FAULTS = (
@@ -27,18 +28,30 @@ _LINGER_NONE = struct.pack("ii", 1, 0)
 
 @dataclass
 class Load:
-    """What the clients of one run share; `tolerant` of closed connections and of the errors that faults cause."""
+    """What the clients of one run share.
+
+    `tolerant` of closed connections and of the errors that faults cause; `as_root` says that the agent is root's.
+    `folder` is for files of the run: daemons that have written all that they had to write leave one in it.
+    """
 
     port: int
     marker: str
     chance: random.Random
+    folder: Path
     tolerant: bool = False
+    as_root: bool = False
     counts: Counter[str] = field(default_factory=Counter[str])
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def task(self) -> Task:
         """Return a task under the next marker."""
-        return some_task(self.chance, self.next_marker())
+        task = some_task(self.chance, self.next_marker(), self.folder)
+        return self.task() if task.kind == SU and not self.as_root else task
+
+    @property
+    def forbidden(self) -> Path:
+        """Where a file means that a command was run which must not be."""
+        return self.folder / "forbidden"
 
     def next_marker(self) -> str:
         """Return one that no other task of this run has."""

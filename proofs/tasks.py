@@ -1,12 +1,18 @@
 """The kinds of tasks that soak and chaos ask for: each under a marker of its own, and with one right answer."""
 
 import random
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from .contract import Result, shown
 
 MEGABYTE = 1_000_000
+WRITING_DAEMON = "daemon that writes"
+SU = "su"
+"""Needs an agent of root: others would be asked for a password."""
+WRITING_DAEMONS_PART = 0.01
 
 _FAMILY = """(exec -a "$0" sleep 3600) &
 setsid -f bash -c 'exec -a "$0" sleep 3600 >/dev/null' "$0"
@@ -14,6 +20,9 @@ echo began
 exec -a "$0" sleep 3600"""
 _BACKGROUND = '(exec -a "$0" sleep 3600) & echo "$0"'
 _DAEMON = """setsid -f bash -c 'exec -a "daemon of $0" sleep 2 >/dev/null' "$0"; echo "$0\""""
+_WRITING_DAEMON = """setsid -f bash -c '
+for _ in {1..40}; do echo "$0" || exit 1; sleep 0.05; done; touch "$1/$0"' "$0" "$1"; echo "$0\""""
+_SU = """setsid -f bash -c 'exec -a "$0" sleep 3600 >/dev/null' {0}; exec -a {0} sleep 3600"""
 _LARGE = 'head -c "$1" /dev/zero | tr "\\0" x'
 
 
@@ -39,8 +48,12 @@ class Task:
         return f"{self.kind} {shown(str(self.command))}"
 
 
-def some_task(chance: random.Random, marker: str) -> Task:
-    """Return one of the kinds that are answered, most often a fast one."""
+def some_task(chance: random.Random, marker: str, folder: Path) -> Task:
+    """Return one of the kinds that are answered, most often a fast one; daemons that have written all leave a file."""
+    if chance.random() < WRITING_DAEMONS_PART:
+        command = ("bash", "-c", _WRITING_DAEMON, marker, str(folder))
+        # Its first line may be in the output.
+        return Task(WRITING_DAEMON, command, 0, 0, "", lambda output: set(output.splitlines()) == {marker})
     return chance.choices(_MAKERS, _WEIGHTS)[0](chance, marker)
 
 
@@ -92,9 +105,24 @@ def _large(chance: random.Random, marker: str) -> Task:
     return Task("large", ("sh", "-c", _LARGE, marker, str(size)), 0, 0, "", lambda output: output == "x" * size)
 
 
+def _packets(chance: random.Random, marker: str) -> Task:
+    size, count = chance.randrange(1, 6000), chance.randrange(1, 300)
+    words = ("sh", "-c", 'exec dd if=/dev/zero bs="$1" count="$2" oflag=direct', marker, str(size), str(count))
+    return Task("packets", words, 0, 0, "", lambda output: output == "\0" * (size * count))
+
+
+def _other_session(chance: random.Random, marker: str) -> Task:
+    # PAM sets the limits of a session anew.
+    command = ("su", "root", "-s", "/bin/bash", "-c", _SU.format(marker))
+    return Task(SU, command, chance.randrange(20, 500), -1, "timeout exceeded", lambda output: output == "")
+
+
 def _says(marker: str) -> Callable[[str], bool]:
     return lambda output: output == f"{marker}\n"
 
 
-_MAKERS = [_fast, _slow, _failing, _signalled, _missing, _timing_out, _background, _daemon, _large]
-_WEIGHTS = [50, 8, 15, 4, 8, 6, 2, 2, 5]
+_MAKERS = [_fast, _slow, _failing, _signalled, _missing, _timing_out, _background, _daemon, _large, _packets]
+_WEIGHTS = [50, 8, 15, 4, 8, 6, 2, 2, 5, 4]
+if shutil.which("su"):
+    _MAKERS.append(_other_session)
+    _WEIGHTS.append(3)
