@@ -31,9 +31,9 @@ async def chaos(order: Order) -> None:
         for shared in (spool_dir, folder, forbidden):
             os.chmod(shared, 0o777)  # noqa: S103, PTH101 -- for another user, and over at once
         stage = set_up(Path(spool_dir))
-        async with running_agent(
-            "--spool-dir", spool_dir, "--max-held=1MiB", "--allow-user", "root", launcher=stage.launcher
-        ) as agent:
+        # The clients are root's where the agent is another user's.
+        options = ("--spool-dir", spool_dir, "--max-held=1MiB", "--allow-user=root")
+        async with running_agent(*options, launcher=stage.launcher) as agent:
             await agent.run("true")
             before = await at_rest(agent, marker)
             scene = Scene(
