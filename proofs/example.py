@@ -1,10 +1,15 @@
 """One example of the fuzz: its connections, each held against the model of what it has sent."""
 
+import contextlib
 import itertools
+import os
+import shutil
+import socket
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from hypothesis.stateful import RuleBasedStateMachine
 from proc import alive_with, is_alive
@@ -18,6 +23,7 @@ from .programs import Programs
 from .verdict import BrokenError
 
 ANSWER_SECONDS = 30.0
+FLOOD_SECONDS = 0.2
 
 
 @dataclass
@@ -41,6 +47,8 @@ class Example(RuleBasedStateMachine):
         """Begin without a connection."""
         super().__init__()
         self.peers: list[Peer] = []
+        # Files of the daemons that were left on purpose.
+        self.daemons: list[Path] = []
         self.bench.counts["examples"] += 1
 
     def peer(self, number: int) -> Peer:
@@ -72,10 +80,22 @@ class Example(RuleBasedStateMachine):
         elif peer.at_end:
             raise BrokenError("the agent has closed by itself")
 
-    def stays(self, timeout: int | None, request_id: Id | None) -> bytes:
+    def stays(self, timeout: int | None, request_id: Id | None, *, su: bool = False) -> bytes:
         """Return a line for a family under a marker of its own."""
         marker = f"{self.bench.marker}-{next(self.bench.numbers)}"
-        return b"\n" + lines.stays(self.bench.programs, marker, timeout, request_id) + b"\n"
+        return b"\n" + lines.stays(self.bench.programs, marker, timeout, request_id, su=su) + b"\n"
+
+    def writes_on(self, request_id: Id | None) -> bytes:
+        """Return a line for a daemon that leaves a file of its own when it has written all."""
+        file = self.bench.programs.folder / f"written-{next(self.bench.numbers)}"
+        return b"\n" + lines.writes_on(self.bench.programs, str(file), request_id) + b"\n"
+
+    def flood(self, data: bytes) -> None:
+        """Send this on a connection of its own, as far as it is taken, and read nothing."""
+        self.bench.counts["floods"] += 1
+        client = socket.create_connection(("127.0.0.1", self.bench.port), timeout=FLOOD_SECONDS)
+        with client, contextlib.suppress(OSError):
+            client.sendall(data)
 
     def go(self, peer: Peer, *, reset: bool) -> None:
         """Leave without waiting for anything."""
@@ -101,6 +121,9 @@ class Example(RuleBasedStateMachine):
         if not peer.at_end:
             raise BrokenError("the agent has answered everything, and does not close")
         self.bench.counts["answers"] += len(peer.results)
+        for one, result in itertools.product(wanted, peer.results):
+            if one.command == result.command and one.command[:2] == self.bench.programs.script("writes-on"):
+                self.daemons.append(Path(one.command[2]))
         peer.close()
         self.peers.remove(peer)
 
@@ -116,12 +139,19 @@ class Example(RuleBasedStateMachine):
                 peer.close(reset=True)
         if not is_alive(self.bench.worker):
             raise BrokenError("the worker has died")
-        _see_nothing_left(self.bench.marker)
+        self.bench.counts["daemons that write"] += len(self.daemons)
+        _see("still running", lambda: alive_with(self.bench.marker))
+        _see("could not write to their end", lambda: [path for path in self.daemons if not path.exists()])
 
 
-def _see_nothing_left(marker: str) -> None:
+def can_su() -> bool:
+    """Tell whether su(1) asks for no password."""
+    return os.geteuid() == 0 and shutil.which("su") is not None
+
+
+def _see(what: str, remains: Callable[[], Sequence[object]]) -> None:
     deadline = time.monotonic() + ANSWER_SECONDS
-    while left := alive_with(marker):
+    while left := remains():
         if time.monotonic() > deadline:
-            raise BrokenError(f"still running: {left}")
+            raise BrokenError(f"{what}: {left}")
         time.sleep(0.01)

@@ -63,13 +63,18 @@ JUNK = st.one_of(
     st.integers(-1, 9).map(lambda number: b'{"id":%d,"command":["true"]}'.ljust(MAX_LINE + 2) % number),
     st.just(b"y" * (MAX_LINE * 20)),
 )  # fmt: skip
-FOREIGN = st.sampled_from(
+MADE_UP_METHODS = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~", min_size=1)
+"""Of HTTP: each token is one (RFC 9110, section 9.1)."""
+RECORDED_FOREIGN = st.sampled_from(
     [b"GET / HTTP/1.1", b"POST /x HTTP/1.1\r\nHost: h\r\n\r\n" + b'{"command":["true"]}\n',
      b"\x16\x03\x01\x02\x00\x01",
      b"FOO / HTTP/1.1\r\n\r\n" + b'{"command":["true"]}\n', b"OPTIONS " + b"/" * (2 * MAX_LINE),
      b'[{"command":["true"]}]',
      b"\0\0\0\x24", b"SSH-2.0-x\r\n", b"\xef\xbb\xbf{}\n"]
 )  # fmt: skip
+FOREIGN = RECORDED_FOREIGN | MADE_UP_METHODS.map(
+    lambda method: method.encode() + b' / HTTP/1.1\r\nHost: h\r\n\r\n{"command":["true"]}\n'
+)
 BLANKS = st.text(" \t\r\n", max_size=9).map(str.encode)
 
 
@@ -79,6 +84,9 @@ def quick_commands(programs: Programs) -> st.SearchStrategy[list[str]]:
         st.just(["true"]),
         st.lists(WORDS, max_size=4).map(lambda words: ["printf", "%s", *words]),
         st.lists(st.sampled_from(sorted(programs.files)), min_size=1, max_size=4).map(lambda paths: ["cat", *paths]),
+        st.tuples(st.integers(1, 6000), st.integers(1, 60)).map(
+            lambda size_count: programs.script("packets", *map(str, size_count))
+        ),
         st.integers(0, 255).map(lambda status: programs.script("exits", str(status))),
         st.sampled_from(sorted(SIGNALS)).map(lambda name: programs.script("dies", name)),
         WORDS.map(lambda word: ["/nonexistent/" + word]),
@@ -132,7 +140,14 @@ def _key(draw: st.DrawFn, key: str) -> str:
     return json.dumps(key)
 
 
-def stays(programs: Programs, marker: str, timeout: float | None, request_id: str | int | None) -> bytes:
-    """Return a request whose command leaves a family and a daemon until it is killed."""
-    fields = {"command": programs.script("stays", marker), "timeout": timeout, "id": request_id}
-    return json.dumps(fields).encode()
+def stays(programs: Programs, marker: str, timeout: float | None, request_id: str | int | None, *, su: bool) -> bytes:
+    """Return a request whose command leaves a family and a daemon until it is killed; with `su`, in a PAM session."""
+    command = programs.script("stays", marker)
+    if su:
+        command = ["su", "root", "-s", "/bin/sh", "-c", " ".join(command)]
+    return json.dumps({"command": command, "timeout": timeout, "id": request_id}).encode()
+
+
+def writes_on(programs: Programs, file: str, request_id: str | int | None) -> bytes:
+    """Return a request whose command leaves a daemon that writes on, and touches `file` when it has written all."""
+    return json.dumps({"command": programs.script("writes-on", file), "id": request_id}).encode()

@@ -5,7 +5,8 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from . import lines
 from .contract import Id
-from .example import Bench, Example
+from .example import Bench, Example, can_su
+from .floods import FLOODS
 from .peer import pump
 
 MAX_PEERS = 6
@@ -43,6 +44,19 @@ def machine(work: Bench) -> type[RuleBasedStateMachine]:  # noqa: C901 -- rules 
         @rule(number=which, timeout=st.integers(1, 80), request_id=st.one_of(st.none(), lines.IDS))
         def send_what_stays(self, number: int, timeout: int, request_id: Id | None) -> None:
             self.send(self.peer(number), self.stays(timeout, request_id), [])
+
+        @rule(number=which, timeout=st.integers(50, 200), request_id=st.one_of(st.none(), lines.IDS))
+        def send_what_stays_in_a_session_of_su(self, number: int, timeout: int, request_id: Id | None) -> None:
+            self.send(self.peer(number), self.stays(timeout, request_id, su=can_su()), [])
+
+        @rule(number=which, request_id=st.one_of(st.none(), lines.IDS))
+        def leave_a_daemon_that_writes(self, number: int, request_id: Id | None) -> None:
+            self.send(self.peer(number), self.writes_on(request_id), [])
+
+        @rule(kind=st.sampled_from(sorted(FLOODS)), whole=st.booleans())
+        def flood_and_read_nothing(self, kind: str, whole: bool) -> None:  # noqa: FBT001 -- named by its rule
+            data = FLOODS[kind]()
+            self.flood(data if whole else data[: len(data) // 2])
 
         @rule(number=which, count=st.integers(1, 4), reset=st.booleans())
         def go_while_it_runs(self, number: int, count: int, reset: bool) -> None:  # noqa: FBT001 -- named by its rule

@@ -15,6 +15,9 @@ _SCRIPTS = {
     "dies": 'kill -"$1" $$\n',
     "stays": '(exec -a "$1" sleep 3600) & setsid -f bash "$0-daemon" "$1"; echo began; exec -a "$1" sleep 3600\n',
     "stays-daemon": 'exec -a "$1" sleep 3600 >/dev/null\n',
+    "packets": 'exec dd if=/dev/zero bs="$1" count="$2" oflag=direct\n',
+    "writes-on": 'setsid -f bash "$0-daemon" "$1"\n',
+    "writes-on-daemon": 'for _ in {1..30}; do echo more || exit; sleep 0.02; done; exec touch "$1"\n',
 }
 _STATUSES = [str(status) for status in range(256)]
 SIGNALS = {"SEGV": 139, "KILL": 137, "TERM": 143}
@@ -57,8 +60,10 @@ class Programs:
 
     def effect(self, command: Sequence[str], timeout: float | None) -> Effect | None:
         """Say what this command does; None for one of which nothing is known."""
-        if command[:2] == self.script("stays"):
+        if command[:2] == self.script("stays") or command[:1] == ["su"]:
             return Effect(-1, "timeout exceeded", None)
+        if command[:2] == self.script("writes-on"):
+            return Effect(0, "", None)
         known = self._untimed(command)
         if known is None or not timeout or timeout >= ENOUGH_MS:
             return known
@@ -72,6 +77,8 @@ class Programs:
                 return Effect(0, "", "".join(words).encode())
             case ["cat", *paths] if all(path in self.files for path in paths):
                 return _limited(b"".join(self.files[path] for path in paths))
+            case ["bash", script, size, count] if script == str(self.folder / "packets"):
+                return _limited(bytes(int(size) * int(count)))
             case ["bash", script, number] if script == str(self.folder / "exits") and number in _STATUSES:
                 return Effect(int(number), "", b"")
             case ["bash", script, name] if script == str(self.folder / "dies") and name in SIGNALS:
