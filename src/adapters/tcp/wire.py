@@ -101,7 +101,12 @@ def _decode_again(line: bytes, reason: str) -> InvalidRequest | Incoming:
         return InvalidRequest(reason)
     except msgspec.ValidationError as error:
         return InvalidRequest(_with_path(str(error)))
-    except (msgspec.DecodeError, RecursionError):
+    except RecursionError:
+        # A JSON object that is cut off anywhere has an opening bracket more, since the first one is not closed.
+        braces = _STRING.sub(b"", line)
+        whole = braces.rstrip().endswith(b"}") and braces.count(b"{") == braces.count(b"}")
+        return InvalidRequest(NESTED_TOO_DEEPLY, is_object=whole)
+    except msgspec.DecodeError:
         return _decode_as_python_does(line, reason)
     try:
         return _judge(_decoder.decode(_encode({name: fields[name] for name in KNOWN_FIELDS & fields.keys()})), line)
@@ -118,7 +123,7 @@ def _readable_id(raw: msgspec.Raw | None) -> RequestId | None:
 
 
 def _decode_as_python_does(line: bytes, reason: str) -> InvalidRequest | Incoming:
-    """Read what msgspec reads nothing of: text with lone surrogates, and what is nested too deeply, which is JSON."""
+    """Read text with lone surrogates, which is JSON, but of which msgspec reads nothing."""
     try:
         # An integer with more digits is out of every range here.
         value: object = json.loads(
@@ -127,13 +132,8 @@ def _decode_as_python_does(line: bytes, reason: str) -> InvalidRequest | Incomin
             parse_float=_read_number,
             parse_int=lambda text: float(text) if text[MAX_DIGITS:] else int(text),
         )
-    except json.JSONDecodeError:
+    except (json.JSONDecodeError, RecursionError):
         return InvalidRequest(reason)
-    except RecursionError:
-        # A JSON object that is cut off anywhere has an opening bracket more, since the first one is not closed.
-        braces = _STRING.sub(b"", line)
-        whole = braces.rstrip().endswith(b"}") and braces.count(b"{") == braces.count(b"}")
-        return InvalidRequest(NESTED_TOO_DEEPLY, is_object=whole)
     if not isinstance(value, dict):
         return InvalidRequest(_with_path(reason))
     try:

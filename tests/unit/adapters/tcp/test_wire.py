@@ -162,7 +162,7 @@ def test_a_line_is_known_to_be_a_whole_object_or_not() -> None:
         b'{"command":["a"],"id":' + DIGITS + b"}",
         b'{"command":["a"],"timeout":' + DIGITS + b"}",
         b'{"command":["\\ud800"],"x":' + DIGITS + b"}",
-        b'{"command":["a"],"x":' + b"[" * 3000 + b"]" * 3000 + b"}",
+        b'{"command":["a"],"x":' + b"[" * NESTED + b"]" * NESTED + b"}",
         b'{"x":"}}}[[\\"{","command":["a"],"y":' + b'{"[":' * NESTED + b'"}"' + b"}" * NESTED + b"} \r",
     ],
 )
@@ -170,6 +170,13 @@ def test_what_no_library_reads_is_known_to_be_a_whole_object_and_each_part_of_it
     assert refused(line).is_object
     for end in (1, len(line) // 3, len(line) // 2, line.rindex(b"}")):
         assert not refused(line[:end]).is_object
+
+
+@pytest.mark.parametrize("depth", [500, 3000, 20_000])
+def test_however_deep_an_ignored_field_is_a_whole_object_is_run_or_refused(depth: int) -> None:
+    # How deep a library goes depends on the version of Python.
+    incoming = decode_request(b'{"command":["a"],"x":' + b"[" * depth + b"]" * depth + b"}")
+    assert isinstance(incoming, Incoming) or incoming.is_object
 
 
 def test_arguments_longer_than_the_system_takes_are_for_the_system_to_refuse() -> None:
