@@ -10,8 +10,8 @@ from pathlib import Path
 
 from agent import Agent, running_agent
 
-from .load import client
 from .bad_clients import MISBEHAVIOUR
+from .load import client
 from .remains import Level, at_rest, see_files
 from .talk import Load
 from .tasks import WRITING_DAEMON
