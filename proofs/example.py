@@ -122,7 +122,11 @@ class Example(RuleBasedStateMachine):
             raise BrokenError("the agent has answered everything, and does not close")
         self.bench.counts["answers"] += len(peer.results)
         for one, result in itertools.product(wanted, peer.results):
-            if one.command == result.command and one.command[:2] == self.bench.programs.script("writes-on"):
+            if (
+                one.command
+                and one.command == result.command
+                and one.command[:2] == self.bench.programs.script("writes-on")
+            ):
                 self.daemons.append(Path(one.command[2]))
         peer.close()
         self.peers.remove(peer)

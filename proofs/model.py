@@ -65,12 +65,13 @@ def _too_long(line: bytes) -> Expected:
     # Its first id, by the shortest beginning that is an object with one.
     start = line[:MAX_LINE]
     commas = [at for at in range(len(start)) if start[at : at + 1] == b","] if b'"id"' in start else []
-    objects = (_read(start[:at] + b"}") for at in commas)
-    given = next((found["id"] for found in objects if isinstance(found, dict) and "id" in found), None)
+    values = (_read(start[:at] + b"}") for at in commas)
+    objects = (cast("dict[str, Any]", value) for value in values if isinstance(value, dict))
+    given = next((found["id"] for found in objects if "id" in found), None)
     return Expected(given if _is_id(given) else None, None, "invalid request: ")
 
 
-def _read(line: bytes) -> Any:  # noqa: ANN401 -- whatever JSON holds
+def _read(line: bytes) -> object:
     try:
         return json.loads(line.decode(), parse_constant=_refuse, parse_float=Decimal)
     except (ValueError, RecursionError):

@@ -8,7 +8,7 @@ class Budget:
 
     def __init__(self, total: int) -> None:
         """Start with `total` bytes free."""
-        self.free = total
+        self.free: int = total
 
     def claim(self, wanted: int) -> int:
         """Take up to `wanted` bytes; return how many that were."""
