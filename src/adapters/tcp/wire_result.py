@@ -36,13 +36,13 @@ class _ResultWithId(_Result, frozen=True, gc=False):
 
 def encode_result(result: TaskResult, output: bytes, request_id: RequestId | None) -> bytes:
     """Return the whole line, newline included, for a result whose output is at hand and not large."""
-    return _line(result, output.decode("utf-8", "replace"), request_id)
+    return encode_line(result, output.decode("utf-8", "replace"), request_id)
 
 
 def encode_ends(result: TaskResult, request_id: RequestId | None) -> tuple[bytes, bytes]:
     """Return what stands before and after the output in the line of a result; newline included."""
     # In JSON a quote within a string is escaped, so the first of these is the key itself.
-    head, key, tail = _line(result, "", request_id).partition(b',"output":"')
+    head, key, tail = encode_line(result, "", request_id).partition(b',"output":"')
     return head + key, tail
 
 
@@ -63,11 +63,11 @@ def failed(result: TaskResult) -> TaskResult:
 def encode_anyway(result: TaskResult, output: bytes, request_id: RequestId | None) -> bytes:
     """Return the whole line, or, whatever fails, one that says so, or nothing where not even that can be made."""
     try:
-        return _line(result, output.decode("utf-8", "replace"), request_id)
+        return encode_line(result, output.decode("utf-8", "replace"), request_id)
     except Exception:  # noqa: BLE001 -- the last line of defence: nothing may leave a client waiting
         _log.exception("a result could not be encoded", command=result.command)
     try:
-        return _line(failed(result), "", request_id)
+        return encode_line(failed(result), "", request_id)
     except Exception:  # noqa: BLE001 -- as above
         _log.exception("nor could its failure", command=result.command)
     return b""
@@ -82,7 +82,8 @@ async def stream_result(result: TaskResult, request_id: RequestId | None) -> Asy
     yield tail
 
 
-def _line(result: TaskResult, output: str, request_id: RequestId | None) -> bytes:
+def encode_line(result: TaskResult, output: str, request_id: RequestId | None) -> bytes:
+    """Return the whole line, newline included, with this output."""
     milliseconds = round(result.duration_ms, 3)
     fields = (result.command, result.executed_at, milliseconds, result.exit_code, output, result.error)
     wire = _Result(*fields) if request_id is None else _ResultWithId(*fields, request_id)
@@ -92,7 +93,7 @@ def _line(result: TaskResult, output: str, request_id: RequestId | None) -> byte
         # What is not UTF-8 in the names of files comes as lone surrogates (PEP 383), which are not text.
         command = tuple(_as_text(argument) for argument in result.command)
         request_id = _as_text(request_id) if isinstance(request_id, str) else request_id
-        return _line(replace(result, command=command, error=_as_text(result.error)), _as_text(output), request_id)
+        return encode_line(replace(result, command=command, error=_as_text(result.error)), _as_text(output), request_id)
 
 
 def _as_text(text: str) -> str:

@@ -1,6 +1,7 @@
 """What the supervisor does where a worker cannot be started, with workers that a test plays."""
 
 import errno
+import selectors
 import signal
 from collections.abc import Iterator
 
@@ -109,15 +110,14 @@ def test_a_worker_whose_end_could_not_be_seen_is_killed_and_reaped_and_another_i
     system: FakeSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = Run(system)
-    selector = run.supervisor._selector
-    register, refusals = selector.register, [OSError(errno.ENOSPC, "No space left on device")]
+    register, refusals = selectors.DefaultSelector.register, [OSError(errno.ENOSPC, "No space left on device")]
 
-    def refusing(descriptor: int, events: int, data: object) -> object:
+    def refusing(selector: selectors.DefaultSelector, descriptor: int, events: int, data: object) -> object:
         if len(system.forked) == 2 and refusals:
             raise refusals.pop()
-        return register(descriptor, events, data)
+        return register(selector, descriptor, events, data)
 
-    monkeypatch.setattr(selector, "register", refusing)
+    monkeypatch.setattr(selectors.DefaultSelector, "register", refusing)
     system.live(dies, hangs, lives)
     with capture_logs() as logs:
         assert run.until_stopped() == 0

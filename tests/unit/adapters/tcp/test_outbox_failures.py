@@ -49,7 +49,7 @@ def test_nothing_that_a_result_can_hold_keeps_it_from_being_encoded() -> None:
 def failing(times: int, failure: Exception) -> Callable[[TaskResult, str, RequestId | None], bytes]:
     """What encodes a line, failing so many times."""
     left = times
-    encode = wire_result._line
+    encode = wire_result.encode_line
 
     def encode_or_fail(result: TaskResult, output: str, request_id: RequestId | None) -> bytes:
         nonlocal left
@@ -67,7 +67,7 @@ async def test_any_failure_to_encode_is_answered_as_one_of_the_agent(
 ) -> None:
     output = text()
     async with Served(answer=results_with("", output, text())) as served:
-        monkeypatch.setattr(wire_result, "_line", failing(1, failure))
+        monkeypatch.setattr(wire_result, "encode_line", failing(1, failure))
         first, second = await served.send(ask("a", id=1), ask("b"))
         assert (first["command"], first["exit_code"], first["output"], first["error"]) == (
             ["a"],
@@ -84,7 +84,7 @@ async def test_where_not_even_the_failure_can_be_encoded_the_connection_is_close
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with Served(answer=results_with("", text())) as served:
-        monkeypatch.setattr(wire_result, "_line", failing(2, MemoryError()))
+        monkeypatch.setattr(wire_result, "encode_line", failing(2, MemoryError()))
         served.transport.deliver(ask("a"))
         await settle()
         assert served.transport.aborted
@@ -97,7 +97,7 @@ async def test_a_large_result_that_fails_before_its_first_byte_is_answered_and_l
 ) -> None:
     output = text(WRITE_BUFFER_BYTES)
     with monkeypatch.context() as patch:
-        patch.setattr(wire_result, "_line", failing(1, MemoryError()))
+        patch.setattr(wire_result, "encode_line", failing(1, MemoryError()))
         async with Served(answer=results_with("", output, text())) as served:
             first, second = await served.send(ask("a"), ask("b"))
             assert (first["error"], second["error"]) == (INTERNAL_ERROR, "")
