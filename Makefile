@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --only-binary :all: --require-hashes --requirement
 ROUNDS ?= 5
 
-.PHONY: help run install dev test check chromium bench fuzz soak chaos fairness fuzz-short soak-short chaos-short lock clean
+.PHONY: help run install dev test check chromium bench fuzz soak chaos fairness pressure fuzz-short soak-short chaos-short lock clean
 
 help:
 	@sed -n 's/^#: //p' Makefile | sed 's:$$(VENV):$(VENV):g'
@@ -64,6 +64,10 @@ chaos: dev
 #: make fairness how long others wait while clients send without pause (MINUTES=1)
 fairness: dev
 	$(BIN)/python -m proofs.fairness --minutes $(or $(MINUTES),1)
+
+#: make pressure how much memory is taken while clients misbehave (MINUTES=0.5)
+pressure: dev
+	$(BIN)/python -m proofs.pressure --minutes $(or $(MINUTES),0.5)
 
 fuzz-short soak-short chaos-short: %-short:
 	$(MAKE) $* MINUTES=$(or $(SHORT_$*),0.5)

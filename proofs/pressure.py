@@ -1,0 +1,55 @@
+"""Clients that misbehave in every way at once, none of whom makes the agent hold more memory than it may."""
+
+import asyncio
+import statistics
+import sys
+import time
+
+from agent import Agent, running_agent
+from proc import memory_kib
+
+from .verdict import BrokenError, Order, prove, say
+
+CLIENTS = 100
+BUDGET_MIB, SLACK_MIB = 64, 64
+"""What is on top: Python itself, a share for each client, and what is being decoded."""
+PAUSE_SECONDS = 0.02
+
+
+async def pressure(order: Order) -> None:
+    """Have them misbehave, look at the worker's memory, and ask for `true` all the while."""
+    options = ("--max-memory", f"{BUDGET_MIB}MiB", "--drain-seconds", "0")
+    async with running_agent(*options) as agent:
+        await agent.run("true")
+        before = memory_kib(agent.worker, "RssAnon") / 1024
+        clients = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "proofs.misbehaviour", str(agent.port), str(CLIENTS)), stdin=asyncio.subprocess.PIPE
+        )
+        try:
+            highest, waits = await _watch(agent, order.seconds)
+        finally:
+            clients.kill()
+            await clients.wait()
+        say(f"pressure: {before:.0f} MiB before, {highest:.0f} at most, {BUDGET_MIB + SLACK_MIB} are allowed")
+        say(f"pressure: `true` was answered in {statistics.median(waits):.2f} s, {max(waits):.2f} s at most")
+        if highest > BUDGET_MIB + SLACK_MIB:
+            raise BrokenError(f"the worker took {highest:.0f} MiB")
+
+
+async def _watch(agent: Agent, seconds: float) -> tuple[float, list[float]]:
+    """Return how many MiB it took at most, and how many seconds each answer to another client took."""
+    highest, waits = 0.0, list[float]()
+    until = time.monotonic() + seconds
+    async with await agent.connect() as client:
+        while time.monotonic() < until:
+            begin = time.monotonic()
+            if (await client.ask(command=["true"]))["exit_code"] != 0:
+                raise BrokenError("true failed")
+            waits.append(time.monotonic() - begin)
+            highest = max(highest, memory_kib(agent.worker, "RssAnon") / 1024)
+            await asyncio.sleep(PAUSE_SECONDS)
+    return highest, waits
+
+
+if __name__ == "__main__":
+    prove("pressure", pressure)
