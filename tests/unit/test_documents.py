@@ -1,5 +1,6 @@
 """What the documents and the unit for systemd say of the program is so."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -61,6 +62,13 @@ def test_the_table_of_requirements_has_a_row_for_each_probe() -> None:
     for need in (*NEEDS, SOCK_DIAG):
         word = next(word for word in KEYWORDS if word in need.what)
         assert any(word in row for row in rows), need.what
+
+
+def test_the_list_of_files_in_the_architecture_is_that_of_the_folder() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"[`(/](\w+\.py)", text[text.index("## The files") : text.index("## The life")]))
+    existing = {path.name for path in (ROOT / "src").rglob("*.py")} - {"__init__.py"}
+    assert listed == existing
 
 
 KEYWORDS = (
