@@ -137,13 +137,15 @@ class SubprocessExecutor:
     async def _start(self, request: TaskRequest, control: TaskControl) -> Process | Outcome:
         if control.verdict is not None:
             return control.verdict
-        if request.command[MANY_ARGUMENTS:] and (too_long := refuse_too_long(request.command)):
+        many = request.command[MANY_ARGUMENTS:]
+        if many and (too_long := refuse_too_long(request.command)):
             return too_long
         timeout = None if request.timeout_ms is None else request.timeout_ms / 1000
         mark = self._handling.containment.new_mark()
         spawned: Spawned | Outcome | None = None
         try:
-            spawned = self._spawner.spawn(request.command, mark)
+            # Copying so many arguments takes as long as starting several programs: not on the event loop.
+            spawned = None if many else self._spawner.spawn(request.command, mark)
             if spawned is None:
                 started_from = asyncio.get_running_loop().time()
                 spawned = await self._launcher.launch(request.command, mark, timeout, control)
