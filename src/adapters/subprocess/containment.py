@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from .persistence import persist
+from .persistence import begin, persist
 from .sighting import CLEAN_WALKS, Sighting
 from .slices import Slices
 from .task_marks import TaskMarks
@@ -97,11 +97,10 @@ class Containment:
         ending = self._ending.get(mark)
         if ending is None:
             ending = self._ending[mark] = _Ending(self._loop.create_future(), self._loop.time() + ANSWER_SECONDS)
-            if self._sweeping is None or self._sweeping.done():
-                sweeping = persist(self._sweep, self._on_failed_sweep, LAST_PAUSE_SECONDS)
-                self._sweeping = self._loop.create_task(sweeping)
-            else:
-                self._wake(True)  # noqa: FBT003 -- as below
+            self._wake(True)  # noqa: FBT003 -- as below
+        if self._sweeping is None or self._sweeping.done():
+            # Also where another attempt to begin one has failed.
+            self._sweeping = begin(persist(self._sweep, self._on_failed_sweep, LAST_PAUSE_SECONDS))
         return await asyncio.shield(ending.gone)
 
     async def end_adopted(self) -> None:

@@ -167,7 +167,14 @@ class Exits:
         callback = self._callbacks.get(leader)
         if callback is not None and leader.has_ended():
             self.forget(leader)
-            callback()
+            try:
+                callback()
+            except Exception:
+                # It has not been told yet, and is looked at again.
+                self._callbacks[leader] = callback
+                self._older.append(leader)
+                self._set_timer()
+                raise
 
     def _on_pidfd(self, leader: Leader) -> None:
         self._look(leader)

@@ -2,7 +2,7 @@
 
 import asyncio
 import errno
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 
 import pytest
 from proc import eventually, open_descriptors
@@ -154,3 +154,20 @@ async def test_a_look_for_what_ended_tasks_have_left_that_fails_is_repeated(
     contained.enrol(table.start(mark=MARK + 1), MARK + 1)
     table.die(pid)
     await eventually(lambda: pid not in table.rows)
+
+
+async def test_a_sweep_that_could_not_be_begun_is_begun_by_the_next_who_asks(
+    table: BlindTable, contained: Containment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table.start(mark=MARK)
+
+    def refuse(work: Coroutine[None, None, None]) -> None:
+        work.close()
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(containment, "begin", refuse)
+        with pytest.raises(MemoryError):
+            await contained.end(MARK)
+    assert await ended(contained)
+    assert table.alive == []

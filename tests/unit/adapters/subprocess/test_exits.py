@@ -195,3 +195,20 @@ async def test_each_is_told_of_its_own_end(following: Following) -> None:
     children[3].end()
     await eventually(lambda: children[3].told == 1)
     assert [child.told for child in children] == [0, 0, 0, 1, 0]
+
+
+async def test_an_end_of_which_nobody_could_be_told_is_told_again(
+    following: Following, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = FakeLeader()
+    calls: list[str] = []
+
+    def fail_once() -> None:
+        calls.append("told")
+        if len(calls) == 1:
+            raise MemoryError
+
+    child.ended = True
+    monkeypatch.setattr(os, "pidfd_open", lambda _: pytest.fail("it has ended"))
+    following.exits.follow(child, fail_once)
+    await eventually(lambda: calls == ["told", "told"])
