@@ -49,13 +49,15 @@ class Settings:
     )
     spool_dir: str = _setting("/var/tmp", "directory for output that is too large for memory")  # noqa: S108 -- unnamed files
     lost_client: Literal["kill", "finish"] = _setting(
-        "kill", "tasks of a client that has gone: kill them, or let them finish and drop their results"
+        "kill", "tasks of a client that has closed its connection: kill them, or let them finish and drop their results"
     )
     leftovers: Literal["kill", "keep", "kill-all"] = _setting(
         "kill",
         "what becomes of what a command leaves running: kill its process group, keep all, or kill-all, daemons too",
     )
-    linger_ms: Span = _setting(200.0, "milliseconds that a background process may hold stdout after its command ended")
+    linger_ms: Span = _setting(
+        200.0, "milliseconds that the rest of a process group, or who holds stdout, gets after its command ended"
+    )
     task_oom_score_adj: Annotated[int, Meta(ge=0, le=1000)] = _setting(
         0,
         "oom_score_adj of tasks, to 1000: out of memory, the kernel kills the highest first; 0 leaves the agent's own",
