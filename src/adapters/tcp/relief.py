@@ -10,7 +10,7 @@ from .surroundings import Surroundings
 
 
 class Relief:
-    """Moves the answers of one client that wait; calls `on_done` whenever it has done what it can."""
+    """Moves the answers of one client that wait; calls `on_done` when the client holds less by that."""
 
     __slots__ = ("_log", "_on_done", "_store", "_task")
 
@@ -33,6 +33,7 @@ class Relief:
             self._task.cancel()
 
     async def _run(self, holder: MemoryHolder, outbox: Outbox, exchanges: list[Exchange]) -> None:
+        before = holder.held
         try:
             for exchange in exchanges:
                 answer = exchange.answer
@@ -44,8 +45,10 @@ class Relief:
                 if exchange.answer is answer:
                     # It was not sent meanwhile.
                     outbox.charge(exchange)
-        except OSError as error:
-            self._log.warning(reason=error.strerror or str(error))
+        except (OSError, MemoryError) as error:
+            self._log.warning(reason=getattr(error, "strerror", None) or repr(error))
         finally:
             self._task = None
-        self._on_done()
+        # Otherwise the client would only find that it has to wait, and have this begun anew, for ever.
+        if holder.held < before:
+            self._on_done()

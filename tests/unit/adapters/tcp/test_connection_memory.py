@@ -24,8 +24,10 @@ class FakeStore:
 
     full: bool = False
     kept: list[FakeOutput] = field(default_factory=list[FakeOutput])
+    asked: int = 0
 
     async def keep(self, data: bytes) -> CapturedOutput:
+        self.asked += 1
         if self.full:
             raise OSError(28, "No space left on device")
         self.kept.append(FakeOutput([data]))
@@ -91,6 +93,19 @@ async def test_where_the_store_is_full_they_stay_and_the_client_is_not_read() ->
         hog.transport.catch_up()
         await settle(400)
         assert len(hog.results) == 60
+
+
+async def test_a_store_that_is_full_is_not_asked_again_and_again_while_nothing_else_happens() -> None:
+    budget, store = MemoryBudget(BUDGET), FakeStore(full=True)
+    async with Served(limits=Limits(memory=budget, store=store), answer=answer) as hog:
+        hog.transport.client_reads = False
+        for _ in range(60):
+            await hog.send(ask("a"))
+        assert not hog.transport.is_reading()
+        await settle(100)
+        asked = store.asked
+        await settle(400)
+        assert store.asked == asked
 
 
 async def test_half_a_line_counts_and_is_given_up_in_time_where_there_is_no_memory_for_the_rest() -> None:
