@@ -18,7 +18,7 @@ class MemoryBudget(Budget):
     Past it whoever holds no more than `share` goes on; all others wait for memory, and are asked to hold less.
     """
 
-    __slots__ = ("_common", "_holders", "share", "waiting")
+    __slots__ = ("_common", "_holders", "_passing", "share", "waiting")
 
     def __init__(self, total: int) -> None:
         """Start with `total` bytes, of which nobody holds any."""
@@ -26,6 +26,8 @@ class MemoryBudget(Budget):
         super().__init__(self._common)
         self._holders: set[MemoryHolder] = set()
         self.share = max(self._common, LEAST_SHARE_BYTES)
+        # Whether the last one who was let past is through.
+        self._passing: Callable[[], bool] | None = None
         # Who waits until something is free; an ordered set.
         self.waiting: dict[Callable[[], None], None] = {}
 
@@ -57,12 +59,26 @@ class MemoryBudget(Budget):
         """Do not call it any more."""
         self.waiting.pop(callback, None)
 
+    def let_past(self, is_through: Callable[[], bool]) -> bool:
+        """Return whether somebody may go past the budget: one at a time, until `is_through`.
+
+        Otherwise those who wait could use all of it up by that with which they wait, and wait for ever.
+        """
+        if self._passing is not None and not self._passing():
+            return False
+        self._passing = is_through
+        return True
+
     def wake(self) -> None:
-        """Call those who wait, if something is free."""
+        """Call those who wait, if something is free; else the first of them, if whoever was let past is through."""
         if self.free > 0:
             waiting, self.waiting = self.waiting, {}
             for callback in waiting:
                 callback()
+        elif self.waiting and self._passing is not None and self._passing():
+            callback = next(iter(self.waiting))
+            del self.waiting[callback]
+            callback()
 
     def relieve(self) -> None:
         """Ask those who hold more than their share to hold less."""

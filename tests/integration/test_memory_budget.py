@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import json
+import os
+import signal
 
 from agent import running_agent
 from proc import eventually, memory_kib
@@ -35,3 +37,20 @@ async def test_answers_that_nobody_reads_take_no_more_than_the_budget_and_others
             task.cancel()
             writer.transport.abort()
         await asyncio.gather(*sending, return_exceptions=True)
+
+
+async def test_those_who_use_memory_up_by_that_with_which_they_wait_are_answered_all_the_same() -> None:
+    async with running_agent("--max-memory", "2MiB") as agent:
+        clients = [await asyncio.open_connection("127.0.0.1", agent.port, limit=256 * KIB) for _ in range(20)]
+        line = json.dumps({"command": ["true", *[""] * 25_000]}, separators=(",", ":")).encode() + b"\n"
+        # All of it is there before any of it is taken.
+        os.kill(agent.worker, signal.SIGSTOP)
+        for _, writer in clients:
+            writer.write(line)
+        await eventually(lambda: not any(writer.transport.get_write_buffer_size() for _, writer in clients))
+        os.kill(agent.worker, signal.SIGCONT)
+        async with asyncio.timeout(30):
+            answers = [await reader.readline() for reader, _ in clients]
+        assert [json.loads(answer)["exit_code"] for answer in answers] == [0] * len(clients)
+        for _, writer in clients:
+            writer.close()

@@ -107,7 +107,12 @@ class Batch:
         if end < 0:
             return True
         memory = estimate(end, self._pending.count(b",", 0, end) + 1)
-        return self._holder.held - end + memory <= self._holder.budget.share
+        if self._holder.held - end + memory <= self._holder.budget.share:
+            return True
+        return self._exchanges.empty and self._holder.budget.let_past(self._is_through)
+
+    def _is_through(self) -> bool:
+        return self._exchanges.empty
 
     def _count(self) -> None:
         at_hand = len(self._pending)

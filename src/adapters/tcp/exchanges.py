@@ -122,6 +122,7 @@ class Exchanges:
     def close(self) -> None:
         """Kill what runs for a client that has gone, unless it is to finish, and drop what it was to be told."""
         self._closed = True
+        self._count = 0
         self._relief.close()
         for exchange in tuple(self._running):
             if self._limits.killed_with_client:

@@ -61,3 +61,20 @@ def test_who_waits_is_called_once_when_something_is_free() -> None:
     held.holders[0].charge(-10 * MIB)
     held.holders[0].charge(-10 * MIB)
     assert called == ["first"]
+
+
+def test_one_at_a_time_is_let_past_and_when_that_one_is_through_the_first_who_waits_is_called() -> None:
+    held = Holders(100 * MIB, 2)
+    held.holders[0].charge(60 * MIB)
+    called: list[str] = []
+    through = False
+    assert held.budget.let_past(lambda: through)
+    assert not held.budget.let_past(lambda: True)
+    for name in ("first", "second"):
+        held.budget.wait(lambda name=name: called.append(name))  # type: ignore[misc]
+    held.budget.wake()
+    assert called == []
+    through = True
+    held.holders[0].charge(-MIB)
+    assert called == ["first"]
+    assert held.budget.let_past(lambda: True)
