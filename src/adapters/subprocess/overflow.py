@@ -2,6 +2,8 @@
 
 import asyncio
 import errno
+from concurrent.futures import Future
+from typing import BinaryIO
 
 from .spool import Spool, SpooledOutput, write_all
 
@@ -13,15 +15,30 @@ async def keep(data: bytes, spool: Spool) -> SpooledOutput:
         spool.disk.release(claimed)
         raise OSError(errno.EDQUOT, "it is as large as it may be")
     try:
-        file = spool.open()
-    except OSError:
+        # Not on the event loop: even the opening can hang, with the disk.
+        filing = spool.submit(_file_with, data, spool)
+        # It goes on when whoever waits for it is cancelled.
+        file = await asyncio.shield(asyncio.wrap_future(filing))
+    except asyncio.CancelledError:
         spool.disk.release(claimed)
+        filing.add_done_callback(_close)
         raise
-    writing = spool.submit(write_all, file.fileno(), data)
-    try:
-        await asyncio.wrap_future(writing)
     except BaseException:
         spool.disk.release(claimed)
-        spool.free(file, writing)
         raise
     return SpooledOutput(file, len(data), spool)
+
+
+def _file_with(data: bytes, spool: Spool) -> BinaryIO:
+    file = spool.open()
+    try:
+        write_all(file.fileno(), data)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _close(filing: Future[BinaryIO]) -> None:
+    if filing.exception() is None:
+        filing.result().close()

@@ -1,10 +1,23 @@
+import asyncio
+import threading
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
 from execwire.adapters.subprocess.overflow import keep
 from execwire.adapters.subprocess.spool import Spool
 from execwire.domain.budget import Budget
+
+
+class SlowSpool(Spool):
+    """A spool on a disk that does not answer until it is told to."""
+
+    answers = threading.Event()
+
+    def open(self) -> BinaryIO:
+        assert self.answers.wait(10)
+        return super().open()
 
 
 async def test_what_is_kept_is_read_back_and_its_space_given_back(tmp_path: Path) -> None:
@@ -30,4 +43,18 @@ async def test_without_a_file_nothing_is_kept_nor_counted(tmp_path: Path) -> Non
             await keep(b"text", spool)
         assert spool.disk.free == 1000
     finally:
+        spool.close()
+
+
+async def test_a_directory_that_hangs_holds_up_a_thread_and_not_the_event_loop(tmp_path: Path) -> None:
+    spool = SlowSpool(str(tmp_path), 1000, Budget(0))
+    try:
+        keeping = asyncio.create_task(keep(b"text", spool))
+        await asyncio.sleep(0.01)
+        assert not keeping.done()
+        keeping.cancel()
+        await asyncio.wait({keeping})
+        assert spool.disk.free == 1000
+    finally:
+        spool.answers.set()
         spool.close()
