@@ -1,5 +1,6 @@
 """What goes through the starter is what it is without, and a starter that is killed or stopped is replaced."""
 
+import asyncio
 import os
 import signal
 import tempfile
@@ -128,6 +129,14 @@ async def test_a_starter_that_is_killed_or_stopped_is_replaced(tmp_path: Path, n
         assert time.monotonic() - began < 15
         assert starter(agent) != before
         await eventually(lambda: zombies(agent.worker) == [])
+
+
+async def test_many_who_wait_for_a_stopped_starter_have_it_replaced_once(tmp_path: Path) -> None:
+    programs = [made(tmp_path / str(number), "#!/bin/sh\necho hi\n") for number in range(12)]
+    async with running_agent() as agent:
+        os.kill(starter(agent), signal.SIGSTOP)
+        results = await asyncio.gather(*(agent.run(program) for program in programs))
+        assert [(result["output"], result["error"]) for result in results] == [("hi\n", "")] * len(programs)
 
 
 async def test_a_stopped_starter_keeps_no_deadline_from_being_met(tmp_path: Path) -> None:

@@ -21,7 +21,9 @@ from .start_order import Program, StartOrder
 from .watch import Watch
 
 PROCESS_SECONDS = 2.0
-"""In which a starter that works has forked; one that has not is stopped or worse, and another takes its place."""
+"""In which a starter that works forks for one of those who wait; otherwise it is stopped or worse, and replaced."""
+BEGIN_SECONDS = 10.0
+"""In which a new one does so for the first time: on a busy machine Python itself takes long to start."""
 MAX_AT_ONCE = 16
 """Orders for which there is no process yet."""
 REAP_SECONDS = 0.05
@@ -54,6 +56,9 @@ class Starter:
         self._room = asyncio.Semaphore(MAX_AT_ONCE)
         self._pid: int | None = None
         self._orders: socket.socket | None = None
+        # How many orders wait for their process, and when it has to have forked for one of them.
+        self._waiting = 0
+        self._due_at = 0.0
         self._loop = asyncio.get_running_loop()
 
     async def start(self, order: StartOrder, stdout: int, learn: Callable[[Program], None]) -> Start:
@@ -65,18 +70,36 @@ class Starter:
             for _ in range(_ATTEMPTS):
                 start = self._order(order, stdout, learn)
                 try:
-                    async with asyncio.timeout(PROCESS_SECONDS):
-                        pid = await asyncio.shield(start.process)
-                except TimeoutError:
-                    start.close()
-                    self.close()
-                    continue
+                    pid = await self._process_of(start)
                 except BaseException:
                     start.close()
                     raise
                 if pid is not None or start.failure is not None:
                     return start
+                start.close()
         raise OSError(errno.EAGAIN, "the process that starts programs was killed")
+
+    async def _process_of(self, start: Start) -> int | None:
+        """Return the pid of an order that has just been given; None where nothing has come of it."""
+        starter = self._pid
+        if not self._waiting:
+            self._due_at = max(self._due_at, self._loop.time() + PROCESS_SECONDS)
+        self._waiting += 1
+        try:
+            # Others may be served before this order: what counts is the last sign of life.
+            while not start.process.done() and (left := self._due_at - self._loop.time()) > 0:
+                await asyncio.wait({start.process}, timeout=left)
+        finally:
+            self._waiting -= 1
+        if not start.process.done():
+            # Whoever was the first to find that has replaced it already.
+            if self._pid == starter:
+                self.close()
+            return None
+        pid = start.process.result()
+        if pid is not None:
+            self._due_at = self._loop.time() + PROCESS_SECONDS
+        return pid
 
     def open(self) -> None:
         """Have a starter from now on; where there is none to be had, an order tries again."""
@@ -137,6 +160,7 @@ class Starter:
             ours.close()
             raise
         self._pid, self._orders = pid, ours
+        self._due_at = self._loop.time() + BEGIN_SECONDS
         self._containment.enrol(pid, NO_MARK)
         # It is readable when the starter has died.
         self._watch.add(ours.fileno(), self.close)
