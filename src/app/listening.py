@@ -55,7 +55,7 @@ def _listen_tcp(settings: Settings) -> tuple[socket.socket, ...]:
         if not (settings.insecure_bind or within):
             raise ConfigurationError(
                 f"will not listen on {where}, where other hosts could send commands in the clear; listen on 127.0.0.1"
-                " and let clients in through a tunnel (ssh -L, or TLS by stunnel), or insist with --insecure-bind"
+                " and have clients use a tunnel (ssh -L, or TLS by stunnel), or override this with --insecure-bind"
             )
         opened = tuple(open_listeners(settings.host, settings.port))
     except OSError as error:

@@ -17,7 +17,7 @@ MAX_SHARE = 0.01
 
 
 async def hand_back() -> None:
-    """For ever: after work, have the allocators let go of what is free, whatever runs meanwhile.
+    """For ever: after work, have the allocators return what is free, whatever runs meanwhile.
 
     Both of them keep it otherwise: Python's until the garbage collector has been asked for, glibc's for as long as
     anything stands behind it on the heap (malloc_trim(3)). Takes some milliseconds, in a quiet moment if one comes.

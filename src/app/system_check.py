@@ -149,7 +149,7 @@ NEEDS = (
 SOCK_DIAG = Need(
     "sock_diag(7), by which the user of a TCP client is known",
     _check_sock_diag,
-    "load the kernel module tcp_diag, allow AF_NETLINK (RestrictAddressFamilies= of systemd, seccomp), or let in"
+    "load the kernel module tcp_diag, allow AF_NETLINK (RestrictAddressFamilies= of systemd, seccomp), or allow"
     " everybody who reaches the port (--allow-user '*')",
 )
-"""Needed where not everybody is let in over TCP."""
+"""Needed where not everybody is allowed over TCP."""

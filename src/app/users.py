@@ -15,14 +15,14 @@ _STANDS_FOR_ALL = "stands for every user that is not mapped into the agent's use
 
 
 def access(settings: Settings) -> Access:
-    """Return who is let in; raises ConfigurationError for users whom this machine does not know, or cannot tell."""
+    """Return who may send requests; raises ConfigurationError for users whom this machine cannot tell, or has not."""
     unmapped = unmapped_user()
     if EVERYBODY in settings.allow_user:
         return Access(None, settings.insecure_bind, unmapped)
     own = os.geteuid()
     if own == unmapped:
         message = (
-            f"the agent's own user, {own}, {_STANDS_FOR_ALL}; map the agent's user, or let in all: --allow-user '*'"
+            f"the agent's own user, {own}, {_STANDS_FOR_ALL}; map the agent's user, or allow all: --allow-user '*'"
         )
         raise ConfigurationError(message)
     return Access(_numbers(settings.allow_user, unmapped) | {own}, settings.insecure_bind, unmapped)
@@ -41,5 +41,5 @@ def _number(name: str, unmapped: int | None) -> int:
     if number > _LAST_USER:
         raise ConfigurationError(f"--allow-user {name}: the numbers of users end at {_LAST_USER}")
     if number == unmapped:
-        raise ConfigurationError(f"--allow-user {name}: {number} {_STANDS_FOR_ALL}; map the user, or let in all with *")
+        raise ConfigurationError(f"--allow-user {name}: {number} {_STANDS_FOR_ALL}; map the user, or allow all with *")
     return number

@@ -83,7 +83,7 @@ async def test_tasks_of_a_client_that_has_gone_finish_if_the_agent_is_told_so(tm
                 await until_read(agent, client)
                 depart(client)
             await gate.until_waiting(1)
-            await eventually(lambda: agent.log_text().count("client gone") == len(DEPARTURES))
+            await eventually(lambda: agent.log_text().count("client disconnected") == len(DEPARTURES))
             gate.open()
             await eventually(lambda: all(file.exists() for file in done))
             assert (await agent.run("echo", "others"))["output"] == "others\n"

@@ -1,4 +1,4 @@
-"""A user who is let in by name, where the name is gone when a worker is started again."""
+"""A user who is allowed by name, where the name does not exist any more when a worker is started again."""
 
 import json
 import os

@@ -129,7 +129,7 @@ class Capture:
             self._on_end()
 
     def _empty(self) -> None:
-        # By bytes: whoever goes on writing would never be let go, were it read until there is nothing.
+        # By bytes: whoever goes on writing would never be done, were it read until there is nothing.
         left = bytes_in(self._pipe)
         goes_on = True
         while goes_on and left >= 0:

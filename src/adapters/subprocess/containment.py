@@ -24,7 +24,7 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 ANSWER_SECONDS = 2.0
 """After which a task whose processes cannot be killed is answered all the same."""
 JUDGED_A_TURN = 16
-"""Of tasks that end at the same moment: clearing up after a thousand in one turn of the loop would hold it up."""
+"""Of tasks that end at the same moment: clearing up after a thousand in one event-loop iteration would block it."""
 FIRST_PAUSE_SECONDS = 0.0005
 LAST_PAUSE_SECONDS = 0.05
 REST = 3

@@ -1,4 +1,4 @@
-"""The time that a task is given to end: SIGTERM to its group, then looks whether the group has gone, up to a limit."""
+"""The time that a task is given to end: SIGTERM to its group, then looks whether the group has ended, up to a limit."""
 
 import asyncio
 import signal

@@ -1,6 +1,6 @@
 """What the kernel says of processes that nobody told us about: whose they are, and whether they live.
 
-There are three answers to each question, and the third, that it cannot be known, is never taken for "gone": /proc can
+There are three answers to each question, and the third, that it cannot be known, is never taken for "ended": /proc can
 be mounted so that it hides what this process may not trace (hidepid in proc(5)), though it runs as the same user.
 """
 

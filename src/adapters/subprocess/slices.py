@@ -17,7 +17,7 @@ class Slices:
         self._loop = asyncio.get_running_loop()
 
     async def run(self, walk: Iterator[None]) -> None:
-        """Walk to the end, a slice in each turn of the loop."""
+        """Walk to the end, a slice in each event-loop iteration."""
         while self.goes_on(walk):  # noqa: ASYNC110 -- waits for nothing: others get a turn
             await asyncio.sleep(0)
 

@@ -9,9 +9,9 @@ ROOT = 0
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The users that are let in, by number; None lets in everybody.
+    """The users that are allowed, by number; None allows everybody.
 
-    `remote` lets in clients of other hosts, of whom nothing can be known. `unmapped` is the number that tells nobody.
+    `remote` allows clients of other hosts, of whom nothing can be known. `unmapped` is the number that tells nobody.
     """
 
     users: frozenset[int] | None
@@ -29,14 +29,12 @@ class Access:
         if peer.user is not None and peer.user == self.unmapped:
             return (
                 "refused: your user is not mapped into the agent's user namespace, where it cannot be told from others;"
-                " map it, or start the agent with --allow-user '*' to let in all"
+                " map it, or start the agent with --allow-user '*' to allow all"
             )
         if peer.user in self.users or (peer.attested and peer.user == ROOT):
             return None
         if peer.user is None:
-            return (
-                "refused: the kernel does not say which user this connection belongs to; --allow-user '*' lets in all"
-            )
+            return "refused: the kernel does not say which user this connection belongs to; --allow-user '*' allows all"
         if peer.user == ROOT:
             return (
                 "refused: root may not send requests here over TCP, by which the kernel tells who created a socket, not"

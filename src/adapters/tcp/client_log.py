@@ -23,7 +23,7 @@ def log_gone(transport: asyncio.Transport, peer: Peer, requests: int, error: Exc
     if not requests:
         return
     _log.info(
-        "client gone before its answers",
+        "client disconnected before its answers",
         client=address_text(transport.get_extra_info("peername")),
         user=peer.user,
         requests=requests,

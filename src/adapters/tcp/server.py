@@ -27,7 +27,7 @@ ACCEPT_PAUSE_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """Who is let in: which users, how many clients at once, and how many are accepted at one wake-up.
+    """Who is accepted: which users, how many clients at once, and how many are accepted at one wake-up.
 
     Several in a burst, so that none waits behind the tasks of the first; one where several workers share the socket,
     so that none of them takes a whole burst.
@@ -85,7 +85,7 @@ class TcpServer:
         self._surroundings.peers.close()
 
     def leave(self) -> None:
-        """Turn newcomers away with a word, and close connections as they have been answered."""
+        """Tell new connections why they are not served, and close connections as they have been answered."""
         self._leaving = True
         for connection in tuple(self._connections):
             connection.leave()
@@ -96,7 +96,7 @@ class TcpServer:
         return sum(not connection.answered for connection in self._connections)
 
     async def answered(self) -> None:
-        """Wait until every client has its answers and has gone; who comes meanwhile is refused and not waited for."""
+        """Wait until every client is answered and disconnected; who comes meanwhile is refused and not waited for."""
         while self._connections or self._openings:
             self._none_left.clear()
             await self._none_left.wait()
@@ -155,7 +155,7 @@ class TcpServer:
                 self._lost(connection)
                 transport.abort()
         except OSError as error:
-            _log.debug("client gone before it was served", reason=error.strerror)
+            _log.debug("client disconnected before it was served", reason=error.strerror)
             self._drop(client, connection)
         except Exception:  # noqa: BLE001 -- whatever it was, the next client must find its place free
             _log.exception("a client could not be served")

@@ -28,7 +28,7 @@ async def test_who_goes_before_its_answers_is_logged_with_address_user_and_what_
     ((client, user, requests),) = [
         (log["client"], log["user"], log["requests"])
         for log in logs
-        if log["event"] == "client gone before its answers"
+        if log["event"] == "client disconnected before its answers"
     ]
     assert (client, user, requests) == ("127.0.0.1:50000", 1000, 3)
 
