@@ -7,6 +7,7 @@ a thousand starts in one iteration would keep every other client waiting for sec
 import asyncio
 import contextlib
 from collections import deque
+from collections.abc import Callable
 
 from ..domain.control import TaskControl
 from ..domain.ports import TaskRunner
@@ -24,8 +25,11 @@ class Admission:
     was accepted is ever dropped.
     """
 
-    def __init__(self, runner: TaskRunner, max_running: int, max_queued: int) -> None:
-        """Wrap `runner`; the limits count tasks, `max_running` at least 1."""
+    def __init__(
+        self, runner: TaskRunner, max_running: int, max_queued: int, on_full: Callable[[], object] | None = None
+    ) -> None:
+        """Wrap `runner`; the limits count tasks, `max_running` at least 1. `on_full` is called when a caller waits."""
+        self._on_full = on_full
         self._runner = runner
         self._max_queued = max_queued
         self._free = max_running
@@ -53,6 +57,8 @@ class Admission:
             return
         watcher: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._watchers.append(watcher)
+        if self._on_full is not None:
+            self._on_full()
         try:
             await watcher
         except asyncio.CancelledError:

@@ -7,6 +7,7 @@ from dependency_injector.containers import DeclarativeContainer
 from dependency_injector.providers import Callable, Dependency, Provider, Singleton
 
 from ..adapters.clock import SystemClock
+from ..adapters.rate_limited_log import RateLimitedLog
 from ..adapters.subprocess.environment import task_environment
 from ..adapters.subprocess.executor import SubprocessExecutor, SubprocessSettings
 from ..adapters.subprocess.handling import Leftovers
@@ -23,6 +24,7 @@ from .scoreboard import CLIENTS, unshared_row
 from .settings import Settings
 
 BURST = 64
+QUEUE_IS_FULL = "the queue is full: clients are not read until a task ends; see --max-running and --max-queued"
 
 
 def _subprocess_settings(
@@ -40,8 +42,10 @@ def _subprocess_settings(
     )
 
 
-def _admission(runner: TaskRunner, settings: Settings) -> Admission:
-    return Admission(runner, settings.max_running, settings.max_queued)
+def _admission(runner: TaskRunner, settings: Settings, clock: Clock) -> Admission:
+    limits = {"max_running": settings.max_running, "max_queued": settings.max_queued}
+    full = RateLimitedLog(QUEUE_IS_FULL, clock.monotonic_seconds)
+    return Admission(runner, **limits, on_full=partial(full.warning, **limits))
 
 
 def _memory(settings: Settings) -> MemoryBudget:
@@ -90,7 +94,7 @@ class Container(DeclarativeContainer):
     )
     drain: Provider[Drain] = Singleton(Drain, executor, clock, row)
     runner: Provider[TaskRunner] = Singleton(RunTask, drain, clock)
-    intake: Provider[TaskIntake] = Singleton(_admission, runner, settings)
+    intake: Provider[TaskIntake] = Singleton(_admission, runner, settings, clock)
     server: Provider[TcpServer] = Singleton(
         TcpServer,
         listeners,

@@ -3,15 +3,18 @@
 import asyncio
 import contextlib
 import fcntl
+import time
 from collections.abc import Callable
 from typing import BinaryIO
 
+from ..rate_limited_log import RateLimitedLog
 from .pipe_reader import READ_BYTES, bytes_in
 from .spool import NO_MEMORY, Spool, SpooledOutput, Stop, write_all
 from .watch import Watch
 
 STEP_BYTES = 1024 * 1024
 """Moved to a file before it is looked whether to go on; also the size of the pipe from then on, for fewer turns."""
+_spool_full = RateLimitedLog("the spool is full: tasks that write more are ended; see --max-spool", time.monotonic)
 
 
 class Spooling:
@@ -123,6 +126,8 @@ class Spooling:
         # What is claimed and not needed is missing elsewhere for as long as this waits for a thread.
         granted = self._spool.disk.claim(min(room, max(bytes_in(self._pipe), READ_BYTES)))
         if not granted:
+            if room:
+                _spool_full.warning(directory=self._spool.directory)
             return self._probe()
         moved = 0
         try:
