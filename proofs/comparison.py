@@ -15,32 +15,35 @@ def compare(expected: Sequence[Expected], results: Sequence[Result]) -> None:
 
     What has not come yet is no fault here.
     """
-    expected, results = _without_rivals(list(expected), results)
-    for name in {result.id for result in results}:
+    refusals = [result for result in results if any(_is_refusal_of(one, result) for one in expected)]
+    rest = [result for result in results if result not in refusals]
+    for name in {one.id for one in expected} | {result.id for result in rest}:
         wanted = [one for one in expected if one.id == name]
-        came = [result for result in results if result.id == name]
+        came = [result for result in rest if result.id == name]
         if name is None:
             _compare_in_order(wanted, came)
         else:
             _compare_in_any_order(name, wanted, came)
+            # Last: each of them may stand for any rival that has not been run.
+            _take_refusals(name, wanted, refusals)
 
 
-def _without_rivals(expected: list[Expected], results: Sequence[Result]) -> tuple[list[Expected], list[Result]]:
-    """Take away the errors without an id that name the one in flight, and what each of them answers."""
-    rest: list[Result] = []
-    for result in results:
-        refused = [one for one in expected if one.rival and _is_refusal_of(one, result)]
-        if refused:
-            # One that is invalid has no other answer; one that is not may have been run.
-            expected.remove(min(refused, key=lambda one: one.command is not None))
-        else:
-            rest.append(result)
-    return expected, rest
+def _take_refusals(name: Id, wanted: list[Expected], refusals: Sequence[Result]) -> None:
+    for result in refusals:
+        if _names(name, result):
+            refused = next((one for one in wanted if one.rival), None)
+            if refused is None:
+                raise BrokenError(f"refused, though nothing else has the id: {result}")
+            wanted.remove(refused)
 
 
 def _is_refusal_of(one: Expected, result: Result) -> bool:
     refused = result.error.startswith("invalid request: ") and (result.id, result.command) == (None, [])
-    return refused and f"the id {json.dumps(one.id)} " in result.error
+    return refused and one.rival and one.id is not None and _names(one.id, result)
+
+
+def _names(name: Id, result: Result) -> bool:
+    return f"the id {json.dumps(name)} " in result.error
 
 
 def _compare_in_order(wanted: Sequence[Expected], came: Sequence[Result]) -> None:
