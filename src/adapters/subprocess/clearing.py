@@ -51,7 +51,8 @@ class Clearing:
         """
         handling, leader = self._handling, self._leader
         is_last = reap_the_last(leader, handling) if not leader.reaped else handling.leftovers is Leftovers.KEEP
-        if not is_last:
+        # An order may have come before the first step of this.
+        if not is_last and not self._hurried:
             now = handling.clock.monotonic_seconds()
             left = handling.linger - (now - (now if leader.ended_at is None else leader.ended_at))
             self._group = GroupWait(leader.pid, self._mark, handling.containment, handling.watch)

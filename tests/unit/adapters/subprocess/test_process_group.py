@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from proc import eventually
 from running import LONG, Running
 from turns import past
 
@@ -66,6 +67,18 @@ async def test_those_that_may_stay_are_not_waited_for_and_those_that_all_go_are(
     running.kernel.family = False
     await ended
     assert running.kernel.calls == (REAPED[:2] if leftovers is Leftovers.KEEP else [*REAPED, "end all"])
+
+
+async def test_an_order_that_comes_in_the_moment_of_its_end_is_not_held_up_by_its_group(running: Running) -> None:
+    running.kernel.family = True
+    process = running.start()
+    running.hang_up()
+    await eventually(lambda: running.exits.hastened == [process.leader])
+    running.exit()
+    running.control.stop(Cancelled())
+    async with asyncio.timeout(LONG / 2):
+        assert (await process.ended()).outcome == Exited(0)
+    assert running.kernel.calls == [*REAPED, "end all"]
 
 
 async def test_an_order_that_comes_meanwhile_kills_all_and_changes_no_end(running: Running) -> None:
