@@ -38,6 +38,8 @@ class FakeContainment:
     zombies: bool = False
     """Whether others of its group are dead, but not reaped."""
     unkillable: bool = False
+    lost: bool = False
+    """Whether somebody else has reaped it."""
 
     WEXITED, WNOHANG, WNOWAIT, P_PID = os.WEXITED, os.WNOHANG, os.WNOWAIT, os.P_PID
     waitstatus_to_exitcode = staticmethod(os.waitstatus_to_exitcode)
@@ -63,6 +65,8 @@ class FakeContainment:
         return True
 
     def waitid(self, *_: int) -> object:
+        if self.lost:
+            raise ChildProcessError
         return object() if self.ended else None
 
     def killpg(self, _: int, number: int) -> None:

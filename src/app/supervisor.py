@@ -14,8 +14,8 @@ from typing import TypeAlias
 import structlog
 
 from ..adapters.subprocess.child_signal import block_child_signal
-from ..adapters.subprocess.leader import signal_name
 from ..adapters.subprocess.marks import bear, new_range
+from ..adapters.subprocess.signal_name import signal_name
 from ..adapters.subprocess.subreaper import become_subreaper
 from .orphans import Orphans
 from .restarts import Restarts

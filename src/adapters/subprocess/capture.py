@@ -4,8 +4,9 @@ import os
 from collections.abc import Callable
 
 from ...domain.output import NO_OUTPUT, CapturedOutput
+from .memory_output import MemoryOutput
 from .pipe_reader import bytes_in
-from .spool import NO_MEMORY, MemoryOutput, Spool
+from .spool import NO_MEMORY, Spool
 from .spooling import Spooling
 from .watch import Watch
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import time
 from collections.abc import Callable
 
@@ -29,7 +28,7 @@ class Leader:
     they may belong to anybody.
     """
 
-    __slots__ = ("_clock", "ended_at", "exit_code", "pid", "reaped")
+    __slots__ = ("_clock", "ended_at", "exit_code", "is_lost", "pid", "reaped")
 
     def __init__(self, pid: int, clock: Clock) -> None:
         """Take charge of a child that nobody else waits for."""
@@ -38,17 +37,23 @@ class Leader:
         # Monotonic seconds at which it was seen to have ended.
         self.ended_at: float | None = None
         self.reaped = False
+        # Somebody else has reaped it: how it ended is not known, and its number may be anybody's.
+        self.is_lost = False
         self.exit_code = 0
 
     def has_ended(self) -> bool:
         """Look, without reaping, whether it has ended; once true, always true."""
-        if self.ended_at is None and os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
-            self.ended_at = self._clock.monotonic_seconds()
+        if self.ended_at is None:
+            try:
+                ended = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+            except ChildProcessError:
+                ended = self.is_lost = True
+            self.ended_at = self._clock.monotonic_seconds() if ended else None
         return self.ended_at is not None
 
     def signal_group(self, number: int) -> None:
         """Send a signal to the group, unless the leader has been reaped: then the number may be another's."""
-        if not self.reaped:
+        if not (self.reaped or self.is_lost):
             try:
                 os.killpg(self.pid, number)
             except (ProcessLookupError, PermissionError):
@@ -56,7 +61,7 @@ class Leader:
 
     def reap(self) -> None:
         """Collect the zombie: `exit_code` is as subprocess gives it, -n after signal n."""
-        _, status = os.waitpid(self.pid, 0)
+        status = 0 if self.is_lost else os.waitpid(self.pid, 0)[1]
         self.reaped = True
         self.exit_code = os.waitstatus_to_exitcode(status)
 
@@ -191,11 +196,3 @@ class Exits:
         pidfd = self._pidfds.pop(leader)
         self._watch.remove(pidfd)
         os.close(pidfd)
-
-
-def signal_name(number: int) -> str:
-    """Return a signal's name as signal(7) has it; what has none of its own counts from the first real-time signal."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"SIGRTMIN{number - signal.SIGRTMIN:+d}"

@@ -9,7 +9,8 @@ from ...domain.outcome import Execution, Exited, Outcome, OutputLimitExceeded, O
 from ...domain.output import NO_OUTPUT
 from .capture import Capture
 from .handling import Handling
-from .leader import Leader, signal_name
+from .leader import Leader
+from .signal_name import signal_name
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
@@ -54,6 +55,8 @@ def _conclude(
     leader: Leader, capture: Capture, verdict: Outcome | None, failure: Exception | None, handling: Handling
 ) -> Execution:
     outcome = verdict
+    if outcome is None and leader.is_lost:
+        failure = failure or ChildProcessError(errno.ECHILD, os.strerror(errno.ECHILD))
     if outcome is None:
         outcome = (
             outcome_of_output(capture, handling.spool.directory) if failure is None else outcome_of_failure(failure)

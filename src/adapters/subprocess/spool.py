@@ -13,7 +13,7 @@ from queue import SimpleQueue
 from typing import Any, BinaryIO, TypeVar
 
 from ...domain.budget import Budget
-from ...domain.output import CHUNK_BYTES, in_chunks
+from ...domain.output import CHUNK_BYTES
 from .pipe_reader import PipeReader
 
 T = TypeVar("T")
@@ -33,31 +33,6 @@ class Stop(Enum):
     """End-of-file: nobody can write to it any more."""
     ENOUGH = auto()
     """All that was asked for was moved; there may be more."""
-
-
-class MemoryOutput:
-    """Output that stayed in memory, on the budget of it."""
-
-    __slots__ = ("_budget", "held")
-
-    def __init__(self, held: bytes, budget: Budget) -> None:
-        """Own bytes for which `budget` was asked."""
-        self.held = held
-        self._budget = budget
-
-    @property
-    def size(self) -> int:
-        """How many bytes there are."""
-        return len(self.held)
-
-    def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the bytes, 256 KiB at a time."""
-        return in_chunks(self.held)
-
-    def close(self) -> None:
-        """Give the memory back."""
-        self._budget.release(len(self.held))
-        self.held = b""
 
 
 class SpooledOutput:

@@ -131,3 +131,17 @@ async def test_a_task_whose_output_cannot_be_kept_says_that_it_ran_and_why(runni
     reason = "the command ran, but its output could not be kept in /nonexistent: No such file or directory"
     assert await ending(process) == (OutputLost(reason), b"")
     assert running.kernel.calls[:2] == ["kill group", "end all"]
+
+
+async def test_one_that_somebody_else_has_reaped_is_answered_and_nobody_is_signalled_by_its_number(
+    running: Running,
+) -> None:
+    process = running.start()
+    running.say(b"text")
+    running.kernel.lost = True
+    running.exit()
+    running.hang_up()
+    outcome, _ = await ending(process)
+    assert outcome == OutputLost("the command may have run, but the agent could not see it through: No child processes")
+    assert "release" in running.kernel.calls
+    assert not any(call.startswith(("kill group", "signal", "reap")) for call in running.kernel.calls)

@@ -11,10 +11,10 @@ import pytest
 from captured import read_and_close
 from proc import eventually
 
+from execwire.adapters.subprocess.memory_output import MemoryOutput
 from execwire.adapters.subprocess.pipe_reader import READ_BYTES, PipeReader
 from execwire.adapters.subprocess.spool import (
     THREADS,
-    MemoryOutput,
     Spool,
     SpooledOutput,
     Stop,
