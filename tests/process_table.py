@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from execwire.adapters.subprocess import adopted, descent, family, task_marks
+from execwire.adapters.subprocess import adopted, descent, family, pidfds, task_marks
 from execwire.adapters.subprocess.descent import Descent
 from execwire.adapters.subprocess.procfs import NO_MARK, STRAY, Stat
 from execwire.adapters.subprocess.sighting import Sighting
@@ -76,6 +76,7 @@ class ProcessTable:
             monkeypatch.setattr(descent, name, self)
         for name in ("os", "procfs"):
             monkeypatch.setattr(adopted, name, self)
+            monkeypatch.setattr(pidfds, name, self)
         for module in (family, task_marks, orphans):
             monkeypatch.setattr(module, "procfs", self)
 

@@ -1,6 +1,5 @@
 """Finds and kills whole trees among the agent's own descendants, whatever they did to get away."""
 
-import errno
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -8,9 +7,8 @@ from collections.abc import Callable, Iterator
 from . import procfs
 from .adopted import Adopted, any_mark
 from .family import family
+from .pidfds import is_alive, number, open_pidfd
 from .sighting import OTHER_USER, UNKNOWN, Sighting
-
-_NO_PROCESS = (errno.ESRCH, errno.EINVAL, errno.ENOENT)
 
 
 class Descent:
@@ -118,7 +116,7 @@ class Descent:
         for _ in self._family.refresh():
             pass
         for pid in self._present():
-            if pid in self._leaders or _number(os.getsid, pid) != group:
+            if pid in self._leaders or number(os.getsid, pid) != group:
                 continue
             look = self._adopted.look(pid)
             if look is not None and look[1]:
@@ -128,9 +126,9 @@ class Descent:
                 while waiting:
                     member, parent = waiting.pop()
                     waiting += [(child, member) for child in self._family.children(member)]
-                    if _number(os.getpgid, member) == group and kill:
+                    if number(os.getpgid, member) == group and kill:
                         self._kill(member, parent, sighting)
-                    elif _number(os.getpgid, member) == group and _is_alive(member):
+                    elif number(os.getpgid, member) == group and is_alive(member):
                         sighting.alive.append(member)
         return sighting
 
@@ -158,7 +156,7 @@ class Descent:
             yield
 
     def _kill(self, pid: int, parent: int, sighting: Sighting) -> None:
-        pidfd = _open(pid)
+        pidfd = open_pidfd(pid)
         if pidfd is None:
             return
         try:
@@ -182,34 +180,3 @@ class Descent:
             return False
         # It is hidden. Its parent's list shows it all the same.
         return pid in self._family.children(parent) or pid in self._family.children(self._pid)
-
-
-def _number(ask: Callable[[int], int], pid: int) -> int:
-    """Return the session or the group of a process, 0 if it is gone."""
-    try:
-        return ask(pid)
-    except ProcessLookupError:
-        return 0
-
-
-def _is_alive(pid: int) -> bool:
-    seen = procfs.stat(pid)
-    if seen is not None:
-        return seen.alive
-    pidfd = _open(pid)
-    if pidfd is None:
-        return False
-    try:
-        return not procfs.ended(pidfd)
-    finally:
-        os.close(pidfd)
-
-
-def _open(pid: int) -> int | None:
-    """Return a pidfd; None if no process has that number, which is a thread's by now, or still that of a group."""
-    try:
-        return os.pidfd_open(pid)
-    except OSError as error:
-        if error.errno in _NO_PROCESS:
-            return None
-        raise
