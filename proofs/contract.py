@@ -1,4 +1,4 @@
-"""What a line of the agent must look like, whatever was asked: PROTOCOL's TaskResult, read without the agent's code."""
+"""What a line of the agent must look like, whatever was asked: the protocol's result, read without the agent's code."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""What PROTOCOL says a stream of bytes is answered with: whole, slow and plain, and none of the agent's code."""
+"""What the protocol says a stream of bytes is answered with: whole, slow and plain, and none of the agent's code."""
 
 import json
 import math

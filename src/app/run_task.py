@@ -64,7 +64,7 @@ class RunTask:
 
 
 def verdict(outcome: Outcome) -> tuple[int, str]:
-    """Return `exit_code` and `error` for an outcome, by PROTOCOL's table."""
+    """Return `exit_code` and `error` for an outcome, by the README's table (*The contract*)."""
     match outcome:
         case Exited(status):
             return status, ""

@@ -20,7 +20,7 @@ class InvalidTaskError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class TaskRequest:
-    """A command to run, as PROTOCOL's TaskRequest has it.
+    """A command to run, as the protocol's request has it (README, *The contract*).
 
     `command` is the ARGV: not empty, its first string not empty, no NUL and no lone surrogate anywhere (execve(2)
     takes neither). `timeout_ms` is milliseconds of execution, above 0 and finite; None means no timeout.
@@ -45,7 +45,7 @@ class TaskRequest:
 
 @dataclass(frozen=True, slots=True)
 class TaskResult:
-    """What PROTOCOL's TaskResult says of one request.
+    """What the protocol's result says of one request.
 
     `executed_at` is Unix time in whole seconds, `duration_ms` milliseconds on a monotonic clock. `exit_code` is the
     command's own, or 128 + n after signal n, or -1; whenever it is not the command's own, `error` says why. Whoever

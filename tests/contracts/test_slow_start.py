@@ -1,6 +1,7 @@
 """What domain/ports.py promises of a command that takes long to start, asked of every TaskExecutor that there is."""
 
 import asyncio
+from collections import Counter
 
 import pytest
 from phrasebooks import Phrasebook
@@ -54,7 +55,8 @@ async def test_cancelling_it_leaves_nothing(book: Phrasebook, name: str, seconds
         starting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await starting
-        assert book.what_is_open() == before
+        # What belonged to the start before may have been closed meanwhile.
+        assert Counter(book.what_is_open()) <= Counter(before)
     assert not book.runs(name)
 
 

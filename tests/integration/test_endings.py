@@ -1,4 +1,4 @@
-"""PROTOCOL's table of how a task can end, each line of it from a real process."""
+"""The protocol's table of how a task can end, each line of it from a real process."""
 
 import asyncio
 import json

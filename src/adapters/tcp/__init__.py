@@ -1,1 +1,1 @@
-"""The inbound adapter: PROTOCOL.md's lines over TCP."""
+"""The inbound adapter: the protocol's lines over TCP and Unix sockets."""

@@ -1,4 +1,4 @@
-"""PROTOCOL's JSON to domain values; the wire's own types do not leave this module."""
+"""The protocol's JSON to domain values; the wire's own types do not leave this module."""
 
 import json
 import re
@@ -67,7 +67,7 @@ def decode_request(line: bytes) -> Incoming | InvalidRequest:
 def _judge(parsed: _Request, line: bytes = b"") -> Incoming | InvalidRequest:
     if parsed.id is not None and not is_id(parsed.id):
         return InvalidRequest(f"Expected 1 to {MAX_ID_CHARACTERS} characters without NUL - at `$.id`", is_object=True)
-    # A timeout of 0 is none, as in PROTOCOL.
+    # A timeout of 0 is none, as in the protocol.
     timeout = parsed.timeout
     if timeout == 0:
         timeout = (_read_number(bytes(_decode_fields(line)["timeout"]).decode()) if line else timeout) or None
@@ -94,7 +94,7 @@ def is_id(value: object) -> TypeGuard[RequestId]:
 
 def _decode_again(line: bytes, reason: str) -> InvalidRequest | Incoming:
     # msgspec stops at the first fault, even in a key that a later one of the same name replaces. A second reading, of
-    # the fields as they stand, lets the last one win, as PROTOCOL has it, and finds the id to answer under.
+    # the fields as they stand, lets the last one win, as the protocol has it, and finds the id to answer under.
     try:
         fields = _decode_fields(line.decode())
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""Results to PROTOCOL's JSON; whatever a result holds, its line can be written."""
+"""Results to the protocol's JSON; whatever a result holds, its line can be written."""
 
 import codecs
 import re

@@ -37,7 +37,7 @@ def runner(clock: FakeClock, executor: FakeTaskExecutor) -> TaskRunner:
     return Container(clock=clock, executor=executor).runner()
 
 
-# PROTOCOL's table of how a task ends; invalid requests never come this far.
+# The protocol's table of how a task ends; invalid requests never come this far.
 @pytest.mark.parametrize(
     ("outcome", "exit_code", "error"),
     [
