@@ -14,17 +14,16 @@ async def keep(data: bytes, spool: Spool) -> SpooledOutput:
     if claimed < len(data):
         spool.disk.release(claimed)
         raise OSError(errno.EDQUOT, "it is as large as it may be")
+    filing: Future[BinaryIO] | None = None
     try:
         # Not on the event loop: even the opening can hang, with the disk.
         filing = spool.submit(_file_with, data, spool)
         # It goes on when whoever waits for it is cancelled.
         file = await asyncio.shield(asyncio.wrap_future(filing))
-    except asyncio.CancelledError:
-        spool.disk.release(claimed)
-        filing.add_done_callback(_close)
-        raise
     except BaseException:
         spool.disk.release(claimed)
+        if filing is not None:
+            filing.add_done_callback(_close)
         raise
     return SpooledOutput(file, len(data), spool)
 

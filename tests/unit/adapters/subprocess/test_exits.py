@@ -3,6 +3,7 @@
 import errno
 import os
 from collections.abc import AsyncIterator
+from typing import NoReturn
 
 import pytest
 from fakes import FakeClock
@@ -208,7 +209,10 @@ async def test_an_end_of_which_nobody_could_be_told_is_told_again(
         if len(calls) == 1:
             raise MemoryError
 
+    def not_needed(_: int) -> NoReturn:
+        pytest.fail("it has ended")
+
     child.ended = True
-    monkeypatch.setattr(os, "pidfd_open", lambda _: pytest.fail("it has ended"))
+    monkeypatch.setattr(os, "pidfd_open", not_needed)
     following.exits.follow(child, fail_once)
     await eventually(lambda: calls == ["told", "told"])
