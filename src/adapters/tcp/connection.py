@@ -122,8 +122,9 @@ class Connection(asyncio.Protocol):
         return self._exchanges.empty
 
     def abort(self) -> None:
-        """Close now, answered or not."""
-        self._transport.abort()
+        """Close now, answered or not, unless that has happened by itself."""
+        if hasattr(self, "_transport"):
+            self._transport.abort()
 
     def _sent(self, exchange: Exchange) -> None:
         self._exchanges.sent(exchange)

@@ -170,3 +170,11 @@ async def test_a_client_that_is_lost_while_it_waits_for_room_starts_nothing() ->
         served.intake.make_room()
         await settle()
         assert served.taken == []
+
+
+async def test_one_that_has_ended_by_itself_can_be_aborted_all_the_same() -> None:
+    async with Served() as served:
+        await served.end_of_file()
+        await settle()
+        assert served.lost == [served.connection]
+        served.connection.abort()
