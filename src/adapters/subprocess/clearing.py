@@ -88,8 +88,8 @@ def reap_the_last(leader: Leader, handling: Handling) -> bool:
 
 
 def reap(leader: Leader, handling: Handling) -> None:
-    """Reap a leader, now or, if it could not be killed, whenever it ends, like what was adopted."""
-    if not leader.reaped and leader.has_ended():
+    """Reap a leader that has not been, now or, if it could not be killed, whenever it ends, like what was adopted."""
+    if leader.has_ended():
         reap_the_last(leader, handling)
-    elif not leader.reaped:
+    else:
         handling.containment.abandoned(leader.pid)

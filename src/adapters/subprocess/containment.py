@@ -7,7 +7,7 @@ not hostile: one that changes its marks is not found.
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -18,6 +18,7 @@ from .task_marks import TaskMarks
 from .tidying import Tidying
 from .timer_slack import TimerSlack
 from .turns import Turns
+from .wakeup import wake
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
@@ -37,9 +38,16 @@ KILLED_A_TURN = 8
 
 @dataclass(slots=True)
 class _Ending:
-    gone: asyncio.Future[bool]
     deadline: float
     clean: int = 0
+    gone: bool | None = None
+    waiting: list[asyncio.Future[bool]] = field(default_factory=list[asyncio.Future[bool]])
+
+    def answer(self, *, gone: bool) -> None:
+        while self.waiting:
+            wake(self.waiting[-1], gone)
+            self.waiting.pop()
+        self.gone = gone
 
 
 class Containment:
@@ -96,12 +104,16 @@ class Containment:
         """
         ending = self._ending.get(mark)
         if ending is None:
-            ending = self._ending[mark] = _Ending(self._loop.create_future(), self._loop.time() + ANSWER_SECONDS)
+            ending = self._ending[mark] = _Ending(self._loop.time() + ANSWER_SECONDS)
             self._wake(True)  # noqa: FBT003 -- as below
         if self._sweeping is None or self._sweeping.done():
             # Also where another attempt to begin one has failed.
             self._sweeping = begin(persist(self._sweep, self._on_failed_sweep, LAST_PAUSE_SECONDS))
-        return await asyncio.shield(ending.gone)
+        if ending.gone is not None:
+            return ending.gone
+        waiting: asyncio.Future[bool] = self._loop.create_future()
+        ending.waiting.append(waiting)
+        return await waiting
 
     async def end_adopted(self) -> None:
         """End everything that has been adopted, also what bears no mark of a task."""
@@ -134,7 +146,7 @@ class Containment:
                 # What came during the walk is not looked for yet.
                 pause = FIRST_PAUSE_SECONDS
                 continue
-            awaited = [mark for mark, ending in self._ending.items() if not ending.gone.done()]
+            awaited = [mark for mark, ending in self._ending.items() if ending.gone is None]
             if awaited and not any(mark in sightings and sightings[mark].alive for mark in awaited):
                 # Nothing has to be given time to die: the next walk is only to make sure.
                 await asyncio.sleep(0)
@@ -164,23 +176,26 @@ class Containment:
         return new
 
     def _wake(self, new: bool) -> None:  # noqa: FBT001 -- a callback takes its arguments by position
-        if self._new is not None and not self._new.done():
-            self._new.set_result(new)
+        if self._new is not None:
+            try:
+                wake(self._new, new)
+            except MemoryError:
+                wake(self._new, new)  # there may be no other timer
 
     def _judge(self, mark: int, sighting: Sighting | None) -> None:
         ending = self._ending[mark]
         if sighting is not None and not sighting.clean:
             ending.clean = 0
-            if self._loop.time() >= ending.deadline and not ending.gone.done():
+            if self._loop.time() >= ending.deadline and ending.gone is None:
                 _log.warning("a task could not be killed; sweeping on", pids=sighting.alive, reason=sighting.reason)
-                ending.gone.set_result(False)
+                ending.answer(gone=False)
             return
         ending.clean += 1
         if ending.clean >= CLEAN_WALKS:
+            if ending.gone is None:
+                ending.answer(gone=True)
             del self._ending[mark]
             self._descent.drop(mark)
-            if not ending.gone.done():
-                ending.gone.set_result(True)
 
     async def _walk(self, marks: frozenset[int], sightings: dict[int, Sighting]) -> None:
         await self._slices.run(self._descent.walk(marks, sightings))

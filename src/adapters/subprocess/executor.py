@@ -27,6 +27,7 @@ from .spool import Spool
 from .starter import Starter
 from .subreaper import become_subreaper
 from .timer_slack import timer_slack
+from .wakeup import wake
 from .watch import Watch
 
 
@@ -57,7 +58,8 @@ class SubprocessExecutor:
         self._memory = memory
         self._clock = clock
         self._running: set[TaskControl] = set()
-        self._none_left = asyncio.Event()
+        # Set while the end of all that run is waited for.
+        self._none_left: asyncio.Future[None] | None = None
 
     async def __aenter__(self) -> Self:
         """Open what tasks share."""
@@ -87,8 +89,8 @@ class SubprocessExecutor:
         for control in tuple(self._running):
             control.stop(Cancelled())
         while self._running:
-            self._none_left.clear()
-            await self._none_left.wait()
+            self._none_left = asyncio.get_running_loop().create_future()
+            await self._none_left
         if self._settings.leftovers is Leftovers.KILL_ALL:
             await self._handling.containment.end_adopted()
         self._starter.close()
@@ -112,8 +114,8 @@ class SubprocessExecutor:
         finally:
             # Also where memory has run out in the middle: a stop must not wait for it for ever.
             self._running.discard(control)
-            if not self._running:
-                self._none_left.set()
+            if self._none_left is not None and not self._running:
+                wake(self._none_left, None)
 
     async def _execute(self, request: TaskRequest, control: TaskControl) -> Execution:
         process = await self._start(request, control)
@@ -128,6 +130,9 @@ class SubprocessExecutor:
                 # Once asked, nobody is asked whether to go on: what was started has to be cleared up.
                 cancelled = True
                 control.stop(Cancelled())
+            except Exception:
+                process.disown()
+                raise
         if cancelled:
             execution.output.close()
             await _uninterrupted(self._handling.spool.freed())

@@ -9,6 +9,7 @@ import os
 
 from .containment import ANSWER_SECONDS, Containment
 from .sighting import CLEAN_WALKS
+from .wakeup import wake
 from .watch import Watch
 
 CHECK_SECONDS = 0.01
@@ -56,7 +57,7 @@ class GroupWait:
     async def _until_ended(self, pids: list[int], end: float) -> None:
         self._wakeup = self._loop.create_future()
         try:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, MemoryError):
                 for pid in pids:
                     self._follow(pid)
             if len(self._pidfds) < len(pids):
@@ -75,7 +76,7 @@ class GroupWait:
             return
         try:
             self._watch.add(pidfd, lambda: self._on_end(pidfd))
-        except OSError:
+        except (OSError, MemoryError):
             os.close(pidfd)
             raise
         self._pidfds.add(pidfd)
@@ -87,9 +88,14 @@ class GroupWait:
 
     def _close(self, pidfd: int) -> None:
         self._pidfds.discard(pidfd)
-        self._watch.remove(pidfd)
-        os.close(pidfd)
+        try:
+            self._watch.remove(pidfd)
+        finally:
+            os.close(pidfd)
 
     def _wake(self) -> None:
-        if self._wakeup is not None and not self._wakeup.done():
-            self._wakeup.set_result(None)
+        if self._wakeup is not None:
+            try:
+                wake(self._wakeup, None)
+            except MemoryError:
+                wake(self._wakeup, None)  # there may be no other timer

@@ -35,7 +35,7 @@ class Launcher:
             if starting.done() and control.verdict is None:
                 return starting.result()
             await _undo(starting)
-        except asyncio.CancelledError:
+        except BaseException:
             await _undo(starting)
             raise
         finally:
@@ -57,7 +57,12 @@ class Launcher:
                 os.close(writing)
         except OSError as error:
             return NotStarted(cannot_start(name.encode(), error.strerror or str(error)))
-        pid = start.process.result()
+        try:
+            pid = start.process.result()
+        except BaseException:
+            os.close(reading)
+            start.close()
+            raise
         if pid is None:
             os.close(reading)
             return start.failure or NotStarted(cannot_start(name.encode(), os.strerror(errno.EAGAIN)))

@@ -133,11 +133,10 @@ class Exits:
             return
         try:
             self._watch.add(pidfd, lambda: self._on_pidfd(leader))
-        except OSError:
+            self._pidfds[leader] = pidfd
+        except (OSError, MemoryError):
             os.close(pidfd)
             self._older.append(leader)
-            return
-        self._pidfds[leader] = pidfd
 
     def close(self) -> None:
         """Stop the timer."""
@@ -150,15 +149,15 @@ class Exits:
         grown, self._older, self._young = self._older, self._young, []
         for leader in grown:
             self._look_and_follow(leader)
-        self._set_timer()
+        try:
+            self._set_timer()
+        except MemoryError:
+            # Without it, nobody who is followed now might ever be looked at again.
+            self._set_timer()
 
     def _set_timer(self) -> None:
         if self._timer is None and (self._older or self._young):
-            try:
-                self._timer = self._loop.call_later(YOUNG_SECONDS / 2, self._age)
-            except MemoryError:
-                # Without it, nobody who is followed now might ever be looked at again.
-                self._timer = self._loop.call_later(YOUNG_SECONDS / 2, self._age)
+            self._timer = self._loop.call_later(YOUNG_SECONDS / 2, self._age)
 
     def _look_and_follow(self, leader: Leader) -> None:
         try:
@@ -171,8 +170,8 @@ class Exits:
     def _look(self, leader: Leader) -> None:
         callback = self._callbacks.get(leader)
         if callback is not None and leader.has_ended():
-            self.forget(leader)
             try:
+                self.forget(leader)
                 callback()
             except Exception:
                 # It has not been told yet, and is looked at again.
@@ -194,5 +193,7 @@ class Exits:
 
     def _close_pidfd(self, leader: Leader) -> None:
         pidfd = self._pidfds.pop(leader)
-        self._watch.remove(pidfd)
-        os.close(pidfd)
+        try:
+            self._watch.remove(pidfd)
+        finally:
+            os.close(pidfd)

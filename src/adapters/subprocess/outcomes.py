@@ -44,16 +44,10 @@ def outcome_of_failure(error: Exception) -> Outcome:
 def conclude(
     leader: Leader, capture: Capture, verdict: Outcome | None, failure: Exception | None, handling: Handling
 ) -> Execution:
-    """Return what has become of a task, when nothing of it is left. `verdict` is what it was stopped for."""
-    try:
-        return _conclude(leader, capture, verdict, failure, handling)
-    except Exception as error:  # noqa: BLE001 -- with less to say than there was, it needs less memory
-        return _conclude(leader, capture, verdict, failure or error, handling)
+    """Return what has become of a task, when nothing of it is left. `verdict` is what it was stopped for.
 
-
-def _conclude(
-    leader: Leader, capture: Capture, verdict: Outcome | None, failure: Exception | None, handling: Handling
-) -> Execution:
+    Where it fails, for want of memory, it may be called again.
+    """
     outcome = verdict
     if outcome is None and leader.is_lost:
         failure = failure or ChildProcessError(errno.ECHILD, os.strerror(errno.ECHILD))

@@ -1,12 +1,13 @@
 """One running command: what ends it first, and the order in which everything of it is then cleared up."""
 
 import asyncio
+import contextlib
 import signal
 from collections.abc import Awaitable, Callable
 from functools import partial
 
 from ...domain.control import TaskControl
-from ...domain.outcome import Execution, TimedOut
+from ...domain.outcome import Execution, Outcome, TimedOut
 from .capture import Capture
 from .clearing import Clearing, reap, reap_the_last
 from .graceful import GracefulStop
@@ -15,6 +16,7 @@ from .leader import Leader
 from .outcomes import conclude, outcome_of_output
 from .persistence import begin
 from .spawn import Spawned
+from .wakeup import wake
 
 MAX_TIMER_SECONDS = 30 * 365 * 24 * 3600.0
 
@@ -28,8 +30,8 @@ class Process:
     """
 
     __slots__ = (
-        "_capture", "_clearing", "_control", "_deadline", "_ended", "_ending", "_execution", "_failure", "_graceful",
-        "_handling", "_linger", "_loop", "_mark", "_over", "_start", "_stopped", "leader",
+        "_capture", "_clearing", "_control", "_deadline", "_disowned", "_ended", "_ending", "_execution", "_failure",
+        "_graceful", "_handling", "_linger", "_loop", "_mark", "_over", "_start", "_stopped", "leader",
     )  # fmt: skip
 
     def __init__(self, spawned: Spawned, timeout: float | None, control: TaskControl, handling: Handling) -> None:
@@ -51,6 +53,7 @@ class Process:
         self._clearing: Clearing | None = None
         self._ending: asyncio.Task[None] | None = None
         self._over = False
+        self._disowned = False
         self._execution: Execution | None = None
         # Something went wrong in the agent itself.
         self._failure: Exception | None = None
@@ -77,6 +80,13 @@ class Process:
         if self._execution is None:
             raise self._failure or AssertionError
         return self._execution
+
+    def disown(self) -> None:
+        """Kill it, and keep nothing of it: nobody takes what `ended` would return."""
+        self._disowned = True
+        if self._execution is not None:
+            self._execution.output.close()
+        self.guard(self._kill)
 
     def _on_output_end(self) -> None:
         try:
@@ -155,12 +165,15 @@ class Process:
             self._clear_away(Clearing.see_group_out if capture.ended else Clearing.kill_group)
 
     def _kill(self) -> None:
-        if self._clearing is None and not self._over:
+        if self._over:
+            self._tell()  # that may be what has failed
+        elif self._clearing is None:
             self._clear_away(Clearing.kill_everything)
 
     def _clear_away(self, how: Callable[[Clearing], Awaitable[None]]) -> None:
         clearing = Clearing(self.leader, self._mark, self._handling, self._start)
         self._ending = begin(self._end(clearing, how))
+        self._ending.add_done_callback(self._on_cleared)
         self._clearing = clearing
 
     async def _end(self, clearing: Clearing, how: Callable[[Clearing], Awaitable[None]]) -> None:
@@ -172,11 +185,15 @@ class Process:
         except Exception as error:  # noqa: BLE001
             self._failure = self._failure or error
             await clearing.after_failure(self._capture)
-        self.guard(self._finish)
+        self._finish()
+
+    def _on_cleared(self, _: asyncio.Task[None]) -> None:
+        self._finish()  # unless it could do that itself
 
     def _finish(self) -> None:
         """Reap, and say how it ended and what it wrote."""
         if self._over:
+            self._tell()
             return
         self._over = True
         self._control.on_stop = None
@@ -189,12 +206,25 @@ class Process:
                 if timer is not None:
                     timer.cancel()
             self._handling.exits.forget(self.leader)
-            reap(self.leader, self._handling)
+            if not self.leader.reaped:
+                reap(self.leader, self._handling)
         except Exception as error:  # noqa: BLE001
             self._failure = self._failure or error
         try:
-            self._execution = conclude(self.leader, self._capture, verdict, self._failure, self._handling)
-        except Exception as error:  # noqa: BLE001
+            self._conclude(verdict)
+        except Exception as error:  # noqa: BLE001 -- with less to say than there was, it needs less memory
             self._failure = self._failure or error
-        if not self._ended.done():
-            self._ended.set_result(None)
+            with contextlib.suppress(Exception):
+                self._conclude(verdict)
+        self._tell()
+
+    def _conclude(self, verdict: Outcome | None) -> None:
+        self._execution = conclude(self.leader, self._capture, verdict, self._failure, self._handling)
+        if self._disowned:
+            self._execution.output.close()
+
+    def _tell(self) -> None:
+        try:
+            wake(self._ended, None)
+        except MemoryError:
+            wake(self._ended, None)

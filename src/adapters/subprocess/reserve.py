@@ -25,7 +25,7 @@ class Reserve:
 
     def __exit__(self, *exc_info: object) -> None:
         """Take them back; what is not to be had now, is tried for next time."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, MemoryError):
             self._fill()
 
     def close(self) -> None:
@@ -35,4 +35,9 @@ class Reserve:
 
     def _fill(self) -> None:
         while len(self._held) < SIZE:
-            self._held.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+            descriptor = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                self._held.append(descriptor)
+            except MemoryError:
+                os.close(descriptor)
+                raise

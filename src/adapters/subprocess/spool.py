@@ -40,11 +40,11 @@ class SpooledOutput:
 
     __slots__ = ("_file", "_read", "_spool", "size")
 
-    def __init__(self, file: BinaryIO, size: int, spool: "Spool") -> None:
-        """Own `file`, of which the first `size` bytes are the output."""
+    def __init__(self, file: BinaryIO, size: int, spool: "Spool", last_use: Future[Any] | None = None) -> None:
+        """Own `file`, of which the first `size` bytes are the output; `last_use` is a thread's, if there was one."""
         self._file = file
         self._spool = spool
-        self._read: Future[bytes] | None = None
+        self._read = last_use
         self.size = size
 
     @property
@@ -56,8 +56,9 @@ class SpooledOutput:
         """Yield the bytes, 256 KiB at a time; raises OSError where the file cannot be read back."""
         offset = 0
         while offset < self.size:
-            self._read = self._spool.submit(os.pread, self._file.fileno(), min(CHUNK_BYTES, self.size - offset), offset)
-            chunk = await asyncio.wrap_future(self._read)
+            reading = self._spool.submit(os.pread, self._file.fileno(), min(CHUNK_BYTES, self.size - offset), offset)
+            self._read = reading
+            chunk = await asyncio.wrap_future(reading)
             if not chunk:
                 message = f"the spool file ends at {offset} of {self.size} bytes"
                 raise OSError(message)

@@ -5,11 +5,13 @@ import contextlib
 import fcntl
 import time
 from collections.abc import Callable
-from typing import BinaryIO
+from concurrent.futures import Future
+from typing import Any, BinaryIO
 
 from ..rate_limited_log import RateLimitedLog
 from .pipe_reader import READ_BYTES, bytes_in
 from .spool import NO_MEMORY, Spool, SpooledOutput, Stop, write_all
+from .wakeup import wake
 from .watch import Watch
 
 STEP_BYTES = 1024 * 1024
@@ -27,6 +29,7 @@ class Spooling:
     __slots__ = (
         "_file",
         "_finishing",
+        "_last_use",
         "_limit",
         "_on_end",
         "_pipe",
@@ -55,6 +58,8 @@ class Spooling:
         self._on_end = on_end
         self._size = 0
         self._file: BinaryIO | None = None
+        # Of a thread; it may go on where it could not be waited for.
+        self._last_use: Future[Any] | None = None
         # Set while there is nothing to move.
         self._stirred: asyncio.Future[None] | None = None
         self._watched = False
@@ -80,7 +85,7 @@ class Spooling:
 
     def output(self) -> SpooledOutput | None:
         """Return what was moved, once at rest; None where there was no file to be had."""
-        return None if self._file is None else SpooledOutput(self._file, self._size, self._spool)
+        return None if self._file is None else SpooledOutput(self._file, self._size, self._spool, self._last_use)
 
     async def _run(self, before: bytearray) -> None:
         try:
@@ -98,11 +103,17 @@ class Spooling:
             # Past the user's share of pipe memory (pipe(7)) it stays as it is, which is slower and nothing else.
             fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, STEP_BYTES)
         # Not on the event loop: even the opening can hang, with the disk.
-        file = await asyncio.wrap_future(self._spool.submit(self._spool.open))
+        opening = self._spool.submit(self._spool.open)
+        try:
+            file = await asyncio.wrap_future(opening)
+        except BaseException:
+            opening.add_done_callback(_close)
+            raise
         self._file = file
         self._size = self._spool.disk.claim(len(before))
         self.overflowed = self.overflowed or self._size < len(before)
-        await asyncio.wrap_future(self._spool.submit(write_all, file.fileno(), before[: self._size]))
+        self._last_use = writing = self._spool.submit(write_all, file.fileno(), before[: self._size])
+        await asyncio.wrap_future(writing)
 
     async def _move(self) -> None:
         # What is in the pipe at the end and hardly more, or who goes on writing would never be let go.
@@ -131,7 +142,8 @@ class Spooling:
             return self._probe()
         moved = 0
         try:
-            moved, stop = await asyncio.wrap_future(self._spool.move(self._pipe, file.fileno(), granted))
+            self._last_use = moving = self._spool.move(self._pipe, file.fileno(), granted)
+            moved, stop = await asyncio.wrap_future(moving)
         finally:
             self._spool.disk.release(granted - moved)
             self._size += moved
@@ -156,11 +168,18 @@ class Spooling:
         await self._stirred
 
     def _stir(self) -> None:
+        # Before it is watched no longer: where this fails, it is called again.
+        if self._stirred is not None:
+            wake(self._stirred, None)
         self._unwatch()
-        if self._stirred is not None and not self._stirred.done():
-            self._stirred.set_result(None)
 
     def _unwatch(self) -> None:
         if self._watched:
             self._watched = False
             self._watch.remove(self._pipe)
+
+
+def _close(opening: Future[BinaryIO]) -> None:
+    """Close what was opened for nobody."""
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()

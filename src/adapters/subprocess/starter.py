@@ -127,15 +127,16 @@ class Starter:
             theirs.close()
             raise
         try:
-            with theirs:
-                file = order.to_file()
-                try:
-                    self._send([theirs.fileno(), stdout, file])
-                finally:
-                    os.close(file)
+            file = order.to_file()
+            try:
+                self._send([theirs.fileno(), stdout, file])
+            finally:
+                os.close(file)
         except BaseException:
             start.close()
             raise
+        finally:
+            theirs.close()
         return start
 
     def _send(self, descriptors: list[int]) -> None:

@@ -3,6 +3,8 @@
 import asyncio
 from collections import deque
 
+from .wakeup import wake
+
 
 class Turns:
     """Lets so many callers go on before the loop looks after everything else; the rest follow in order of arrival.
@@ -29,12 +31,16 @@ class Turns:
     def _take(self) -> None:
         self._left -= 1
         if not self._left:
-            asyncio.get_running_loop().call_soon(self._turn)
+            try:
+                asyncio.get_running_loop().call_soon(self._turn)
+            except MemoryError:
+                # Rather without a turn in between than never again.
+                self._left = self._a_turn
 
     def _turn(self) -> None:
         self._left = self._a_turn
         while self._waiting and self._left:
             turn = self._waiting.popleft()
             if not turn.done():
-                turn.set_result(None)
+                wake(turn, None)
                 self._take()

@@ -1,0 +1,65 @@
+"""Memory that runs out at any step of a task costs that task its end at most: it is answered, nothing of it stays.
+
+At each call that the adapter makes for it, in turn, a MemoryError is raised instead.
+"""
+
+import asyncio
+import os
+
+import phrasebooks
+import pytest
+from injection import Injection, injected
+from phrasebooks import Phrasebook
+from proc import alive_with, descriptors, eventually
+
+from execwire.adapters import subprocess
+from execwire.domain.control import TaskControl
+from execwire.domain.task import TaskRequest
+
+FOLDER = str(next(iter(subprocess.__path__)))
+BOUND_SECONDS = 10.0
+COMMANDS = {
+    "short": (("sh", "-c", "echo text; exit 3"), None, 5),
+    "large": (("head", "-c", "400000", "/dev/zero"), None, 11),
+    "group": (("sh", "-c", "sleep 0.01 > /dev/null & exit 0"), None, 17),
+    "timeout": (("sleep", "61.5"), 20.0, 17),
+}
+"""What is run, its timeout, and of how many steps one fails: together they are to take seconds."""
+
+
+async def execute(book: Phrasebook, request: TaskRequest, injection: Injection) -> None:
+    """Run it with the failure in it; it has to end, be it by being stopped."""
+    control = TaskControl()
+    with injected(injection):
+        task = asyncio.ensure_future(book.executor.execute(request, control))
+        done, _ = await asyncio.wait({task}, timeout=BOUND_SECONDS)
+    assert done, injection.where
+    if task.exception() is None:
+        task.result().output.close()
+    else:
+        assert isinstance(task.exception(), MemoryError), injection.where
+
+
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("kind", COMMANDS)
+async def test_memory_that_runs_out_at_any_step_ends_that_task_and_nothing_of_it_stays(kind: str) -> None:
+    command, timeout, stride = COMMANDS[kind]
+    # What only the loop hears of is told to nobody here: that it ends the task, is the subject.
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+    async with phrasebooks.real() as book:
+        request = TaskRequest(command, timeout)
+        (await book.executor.execute(request)).output.close()
+        before = descriptors(os.getpid())
+        number, injection = 1, Injection(FOLDER, 1, MemoryError())
+        while number == 1 or injection.where:
+            injection = Injection(FOLDER, number, MemoryError())
+            await execute(book, request, injection)
+            await eventually(lambda: len(descriptors(os.getpid())) <= len(before))
+            number += stride
+        assert number > 50
+        # And the next one runs.
+        execution = await book.executor.execute(TaskRequest(("printf", "next")))
+        assert execution.output.held == b"next"
+        execution.output.close()
+    assert alive_with("61.5") == []

@@ -1,0 +1,67 @@
+"""Whoever waits hears of it, also where there is no memory to wake him at first."""
+
+import asyncio
+from collections.abc import Callable
+from contextvars import Context
+
+import pytest
+
+from execwire.adapters.subprocess.turns import Turns
+from execwire.adapters.subprocess.wakeup import wake
+
+
+class ShortOfMemory:
+    """A `call_soon` that fails so many times."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+        self._call_soon = asyncio.get_running_loop().call_soon
+
+    def __call__(self, callback: Callable[..., object], *arguments: object, context: Context | None = None) -> object:
+        if self.times:
+            self.times -= 1
+            raise MemoryError
+        return self._call_soon(callback, *arguments, context=context)
+
+
+async def test_who_waits_is_woken_where_the_loop_has_no_memory_for_that_at_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop = asyncio.get_running_loop()
+    waiting: asyncio.Future[str] = loop.create_future()
+    task = asyncio.create_task(asyncio.wait_for(waiting, 60))
+    direct: asyncio.Future[str] = loop.create_future()
+
+    async def wait() -> str:
+        return await direct
+
+    other = asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "call_soon", ShortOfMemory(3))
+        wake(waiting, "woken")
+        patch.setattr(loop, "call_soon", ShortOfMemory(3))
+        wake(direct, "too")
+    assert await asyncio.wait_for(task, 10) == "woken"
+    assert await asyncio.wait_for(other, 10) == "too"
+
+
+async def test_who_was_woken_or_waits_no_longer_is_not_woken_again() -> None:
+    waiting: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    wake(waiting, "first")
+    wake(waiting, "second")
+    assert await waiting == "first"
+    cancelled: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    cancelled.cancel()
+    wake(cancelled, "late")
+    assert cancelled.cancelled()
+
+
+async def test_turns_go_on_where_there_is_no_memory_to_ask_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns = Turns(2)
+    with monkeypatch.context() as patch:
+        patch.setattr(asyncio.get_running_loop(), "call_soon", ShortOfMemory(1))
+        await turns.next()
+        await turns.next()
+    for _ in range(5):
+        await asyncio.wait_for(turns.next(), 10)
