@@ -1,0 +1,72 @@
+"""Memory of a worker runs out with requests in flight: each is answered or its connection closed, nothing is left."""
+
+import asyncio
+import contextlib
+import resource
+from typing import Any
+
+from agent import Agent, Client, running_agent
+from proc import alive_with, children, descriptors, descriptors_at_rest, eventually, memory_kib
+
+MARKER = "61.625"
+COMMANDS = (
+    ["sh", "-c", "head -c 3000000 /dev/zero; exec sleep 0.3"],
+    ["sleep", MARKER],
+    ["sh", "-c", f"sleep {MARKER} & echo text"],
+)
+CLIENTS = 24
+MORE_KIB = (0, 300, 2000)
+"""What a worker may take beyond what it has: none, hardly any, enough for some."""
+STOP_SECONDS = 15.0
+
+
+def limit_memory(pid: int, size: int) -> None:
+    _, hard = resource.prlimit(pid, resource.RLIMIT_AS)
+    resource.prlimit(pid, resource.RLIMIT_AS, (size, hard))
+
+
+async def answer(client: Client) -> dict[str, Any] | None:
+    """Return the result; None where the connection was closed instead."""
+    try:
+        return await client.result()
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return None
+
+
+async def in_flight(agent: Agent, stack: contextlib.AsyncExitStack) -> list[asyncio.Task[dict[str, Any] | None]]:
+    """Have each client wait for the end of a task."""
+    clients = [await stack.enter_async_context(await agent.connect()) for _ in range(CLIENTS)]
+    for number, client in enumerate(clients):
+        await client.request(command=COMMANDS[number % len(COMMANDS)], timeout=1000)
+    return [asyncio.create_task(answer(client)) for client in clients]
+
+
+async def test_without_memory_every_request_is_answered_or_its_connection_closed_and_nothing_is_left() -> None:
+    async with running_agent("--workers", "1") as agent:
+        assert (await agent.run("sh", "-c", ":"))["exit_code"] == 0
+        for more in MORE_KIB:
+            (worker,) = agent.workers
+            before = await descriptors_at_rest(worker)
+            async with contextlib.AsyncExitStack() as stack:
+                answers = await in_flight(agent, stack)
+                limit_memory(worker, (memory_kib(worker, "VmSize") + more) * 1024)
+                await asyncio.gather(*answers)
+            with contextlib.suppress(ProcessLookupError):
+                limit_memory(worker, resource.RLIM_INFINITY)
+            await eventually(lambda: alive_with(MARKER) == [])
+            await eventually(lambda: len(agent.workers) == 1)
+            if agent.workers == [worker]:
+                await eventually(lambda: len(descriptors(worker)) <= len(before))  # noqa: B023 -- called at once
+                await eventually(lambda: children(worker) == [])  # noqa: B023
+            assert (await agent.run("echo", "well"))["output"] == "well\n"
+
+
+async def test_without_memory_an_agent_stops_in_time() -> None:
+    async with running_agent("--workers", "1") as agent, contextlib.AsyncExitStack() as stack:
+        worker = agent.worker
+        answers = await in_flight(agent, stack)
+        limit_memory(worker, memory_kib(worker, "VmSize") * 1024)
+        async with asyncio.timeout(STOP_SECONDS):
+            await agent.stop()
+        await asyncio.gather(*answers)
+        await eventually(lambda: alive_with(MARKER) == [])

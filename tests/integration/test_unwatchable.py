@@ -1,0 +1,60 @@
+"""A command that runs, but cannot be watched or signalled: it is ended and answered, and nothing of it stays."""
+
+import asyncio
+import os
+
+import phrasebooks
+import pytest
+from proc import alive_with, children, descriptors, eventually
+
+from execwire.adapters.subprocess import executor
+from execwire.adapters.subprocess.process import Process
+from execwire.domain.outcome import OutputLost, TimedOut
+from execwire.domain.task import TaskRequest
+
+SECONDS = "61.75"
+
+
+async def nothing_stays(before: list[str], children_before: list[int]) -> None:
+    await eventually(lambda: len(descriptors(os.getpid())) <= len(before))
+    await eventually(lambda: set(children(os.getpid())) <= set(children_before))
+    assert alive_with(SECONDS) == []
+
+
+async def test_nothing_stays_of_a_command_for_whose_watching_there_is_no_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Unwatchable(Process):
+        __slots__ = ()
+
+        def __init__(self, *_: object) -> None:
+            raise MemoryError
+
+    async with phrasebooks.real() as book:
+        (await book.executor.execute(TaskRequest(("sleep", "0")))).output.close()
+        before, children_before = descriptors(os.getpid()), children(os.getpid())
+        with monkeypatch.context() as patch:
+            patch.setattr(executor, "Process", Unwatchable)
+            async with asyncio.timeout(10):
+                execution = await book.executor.execute(TaskRequest(("sleep", SECONDS)))
+        assert isinstance(execution.outcome, OutputLost)
+        await nothing_stays(before, children_before)
+
+
+async def test_nothing_stays_of_a_command_whose_group_may_not_be_signalled(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def refuse(group: int, _: int) -> None:
+        asked.append(group)
+        raise PermissionError
+
+    async with phrasebooks.real() as book:
+        (await book.executor.execute(TaskRequest(("sleep", "0")))).output.close()
+        before, children_before = descriptors(os.getpid()), children(os.getpid())
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "killpg", refuse)
+            async with asyncio.timeout(10):
+                execution = await book.executor.execute(TaskRequest(("sleep", SECONDS), 100.0))
+        assert execution.outcome == TimedOut()
+        assert asked
+        await nothing_stays(before, children_before)
