@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --only-binary :all: --require-hashes --requirement
 ROUNDS ?= 5
 
-.PHONY: help run install dev test check static pytest chromium bench fuzz soak chaos fairness pressure fuzz-short soak-short chaos-short lock clean
+.PHONY: help run install dev test check static chromium bench fuzz soak chaos fairness pressure fuzz-short soak-short chaos-short lock clean
 
 help:
 	@sed -n 's/^#: //p' Makefile | sed 's:$$(VENV):$(VENV):g'
@@ -22,13 +22,17 @@ install: $(VENV)/.installed
 
 #: make test     install what tests need and run them all
 test: dev
-	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
+	$(BIN)/python -m pytest
 
-#: make check    formatting, lint, types, import contracts; coverage of the last `make test`
+# Coverage doubles what a test of a live agent takes, so it is measured by those without, and a few that do most.
+MEASURED = tests/unit tests/contracts $(patsubst %,tests/integration/test_%.py,\
+	unix_socket leftovers taken_addresses oom_score exhaustion pipe_held_open supervisor)
+
+#: make check    formatting, lint, types, import contracts, coverage of the fast tests
 check: static
-	test -n "$$(ls .coverage .coverage.* 2>/dev/null)" || $(MAKE) test
-	$(BIN)/coverage combine --quiet 2>/dev/null || test -f .coverage
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest --quiet $(MEASURED)
+	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
 static: dev
@@ -37,10 +41,6 @@ static: dev
 	$(BIN)/mypy
 	$(BIN)/basedpyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
-
-# Without the coverage: for other versions of Python, beside each other.
-pytest: dev
-	$(BIN)/python -m pytest
 
 #: make chromium install the browser that one test drives, if this is Debian and you are root; without it that is skipped
 chromium:
