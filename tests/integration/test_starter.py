@@ -15,6 +15,8 @@ from proc import children, descriptors, descriptors_at_rest, eventually, is_star
 from standing import standing_agent
 from strangers import BECOME_STRANGER, only_root, skip_unless_he_can_run_an_agent
 
+from execwire.adapters.subprocess.tidying import TIDY_SECONDS
+
 MEGABYTE = 1 << 20
 
 
@@ -145,6 +147,19 @@ async def test_a_stopped_starter_keeps_no_deadline_from_being_met(tmp_path: Path
         result = await agent.run(made(tmp_path / "script", "#!/bin/sh\necho hi\n"), timeout=300)
         assert result["error"] == "timeout exceeded"
         assert 300 <= result["duration_ms"] < 2000
+
+
+async def test_a_process_that_comes_after_its_deadline_is_reaped_also_where_nothing_else_runs(tmp_path: Path) -> None:
+    async with running_agent() as agent:
+        # Until then it looks anyway, after its own start.
+        await asyncio.sleep(2 * TIDY_SECONDS)
+        before = starter(agent)
+        os.kill(before, signal.SIGSTOP)
+        result = await agent.run(made(tmp_path / "script", "#!/bin/sh\necho hi\n"), timeout=100)
+        assert result["error"] == "timeout exceeded"
+        os.kill(before, signal.SIGCONT)
+        await eventually(lambda: zombies(agent.worker) != [])
+        await eventually(lambda: zombies(agent.worker) == [])
 
 
 async def test_a_killed_worker_takes_its_starter_along(tmp_path: Path) -> None:

@@ -77,6 +77,10 @@ class Containment:
         self._descent.release(pid)
         self._tidying.begin()
 
+    def expect_orphans(self) -> None:
+        """Tidy up within about a second what nobody has enrolled, and what comes of that."""
+        self._tidying.begin()
+
     def abandoned(self, pid: int) -> None:
         """Take over the reaping of an enrolled child."""
         self._descent.abandon(pid)

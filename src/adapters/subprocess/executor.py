@@ -153,7 +153,12 @@ class SubprocessExecutor:
             spawned = None if many else self._spawner.spawn(request.command, mark)
             if spawned is None:
                 started_from = asyncio.get_running_loop().time()
-                spawned = await self._launcher.launch(request.command, mark, timeout, control)
+                try:
+                    spawned = await self._launcher.launch(request.command, mark, timeout, control)
+                finally:
+                    if not isinstance(spawned, Spawned):
+                        # There may be a process that has not been told to go on: it ends by itself.
+                        self._handling.containment.expect_orphans()
                 if timeout is not None:
                     timeout = max(0.0, timeout - (asyncio.get_running_loop().time() - started_from))
             if not isinstance(spawned, Spawned):
