@@ -8,6 +8,7 @@ from .wire import RequestId, is_id
 _BRACE = re.compile(r"[ \t\r\n]*\{[ \t\r\n]*")
 _COLON = re.compile(r"[ \t\r\n]*:[ \t\r\n]*")
 _NEXT = re.compile(r"[ \t\r\n]*,[ \t\r\n]*")
+_END = re.compile(r"[ \t\r\n]*[,}]")
 _value = json.JSONDecoder().raw_decode
 
 
@@ -29,8 +30,9 @@ def _find(text: str, at: int) -> RequestId | None:
     while True:
         name, at = _value(text, at)
         value, at = _value(text, _past(_COLON, text, at))
-        # A number may go on where the text was cut.
-        if name == "id" and at < len(text):
+        if name == "id":
+            # What does not end here may go on where the text was cut, or is no JSON.
+            _past(_END, text, at)
             return value if is_id(value) else None
         at = _past(_NEXT, text, at)
 

@@ -28,6 +28,7 @@ def test_an_id_is_read_wherever_the_line_is_cut_behind_it_and_no_other_value_is(
     line = beginning + b',"command":["' + b"x" * 50
     cut = data.draw(st.integers(0, len(line)))
     assert read_id(line[:cut]) == (request_id if cut > len(beginning) else None)
+    assert read_id(beginning + b'x"') is None
 
 
 @pytest.mark.parametrize(
