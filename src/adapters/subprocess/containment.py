@@ -7,10 +7,10 @@ not hostile: one that changes its marks is not found.
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, field
 
 import structlog
 
+from .ending import Ending
 from .persistence import begin, persist
 from .sighting import CLEAN_WALKS, Sighting
 from .slices import Slices
@@ -36,20 +36,6 @@ KILLED_A_TURN = 8
 """Tasks; with all of a thousand in one turn, the loop stood still for a tenth of a second."""
 
 
-@dataclass(slots=True)
-class _Ending:
-    deadline: float
-    clean: int = 0
-    gone: bool | None = None
-    waiting: list[asyncio.Future[bool]] = field(default_factory=list[asyncio.Future[bool]])
-
-    def answer(self, *, gone: bool) -> None:
-        while self.waiting:
-            wake(self.waiting[-1], gone)
-            self.waiting.pop()
-        self.gone = gone
-
-
 class Containment:
     """Ends tasks by their marks, and tidies up what is adopted."""
 
@@ -61,7 +47,7 @@ class Containment:
         self._marks = TaskMarks(self._slices, slack)
         self._descent = self._marks.descent
         self.new_mark = self._marks.new
-        self._ending: dict[int, _Ending] = {}
+        self._ending: dict[int, Ending] = {}
         self._sweeping: asyncio.Task[None] | None = None
         self._tidying = Tidying(self._descent, self._slices, lambda: self._wake(False))  # noqa: FBT003 -- as below
         # Set while a sweep pauses; its result says whether something new has to end.
@@ -108,16 +94,12 @@ class Containment:
         """
         ending = self._ending.get(mark)
         if ending is None:
-            ending = self._ending[mark] = _Ending(self._loop.time() + ANSWER_SECONDS)
+            ending = self._ending[mark] = Ending(self._loop.time() + ANSWER_SECONDS)
             self._wake(True)  # noqa: FBT003 -- as below
         if self._sweeping is None or self._sweeping.done():
             # Also where another attempt to begin one has failed.
             self._sweeping = begin(persist(self._sweep, self._on_failed_sweep, LAST_PAUSE_SECONDS))
-        if ending.gone is not None:
-            return ending.gone
-        waiting: asyncio.Future[bool] = self._loop.create_future()
-        ending.waiting.append(waiting)
-        return await waiting
+        return await ending.told()
 
     async def end_adopted(self) -> None:
         """End everything that has been adopted, also what bears no mark of a task."""
@@ -192,12 +174,12 @@ class Containment:
             ending.clean = 0
             if self._loop.time() >= ending.deadline and ending.gone is None:
                 _log.warning("a task could not be killed; sweeping on", pids=sighting.alive, reason=sighting.reason)
-                ending.answer(gone=False)
+                ending.tell(gone=False)
             return
         ending.clean += 1
         if ending.clean >= CLEAN_WALKS:
             if ending.gone is None:
-                ending.answer(gone=True)
+                ending.tell(gone=True)
             del self._ending[mark]
             self._descent.drop(mark)
 

@@ -1,22 +1,21 @@
 """One running command: what ends it first, and the order in which everything of it is then cleared up."""
 
 import asyncio
-import contextlib
 import signal
 from collections.abc import Awaitable, Callable
 from functools import partial
 
 from ...domain.control import TaskControl
-from ...domain.outcome import Execution, Outcome, TimedOut
+from ...domain.outcome import TimedOut
 from .capture import Capture
 from .clearing import Clearing, reap, reap_the_last
 from .graceful import GracefulStop
 from .handling import Handling, Leftovers
 from .leader import Leader
-from .outcomes import conclude, outcome_of_output
+from .outcomes import outcome_of_output
 from .persistence import begin
+from .result import Result
 from .spawn import Spawned
-from .wakeup import wake
 
 MAX_TIMER_SECONDS = 30 * 365 * 24 * 3600.0
 
@@ -30,8 +29,8 @@ class Process:
     """
 
     __slots__ = (
-        "_capture", "_clearing", "_control", "_deadline", "_disowned", "_ended", "_ending", "_execution", "_failure",
-        "_graceful", "_handling", "_linger", "_loop", "_mark", "_over", "_start", "_stopped", "leader",
+        "_capture", "_clearing", "_control", "_deadline", "_ending", "_graceful", "_handling", "_linger", "_loop",
+        "_mark", "_result", "_start", "_stopped", "ended", "leader",
     )  # fmt: skip
 
     def __init__(self, spawned: Spawned, timeout: float | None, control: TaskControl, handling: Handling) -> None:
@@ -52,12 +51,8 @@ class Process:
         # Where clearing up takes more than a moment.
         self._clearing: Clearing | None = None
         self._ending: asyncio.Task[None] | None = None
-        self._over = False
-        self._disowned = False
-        self._execution: Execution | None = None
-        # Something went wrong in the agent itself.
-        self._failure: Exception | None = None
-        self._ended: asyncio.Future[None] = loop.create_future()
+        self._result = Result(loop)
+        self.ended = self._result.ended
         on_end, limit = self._on_output_end, handling.max_output
         self._capture = Capture(spawned.stdout, handling.watch, handling.spool, limit, on_end)
         try:
@@ -69,23 +64,9 @@ class Process:
         except Exception as error:  # noqa: BLE001 -- it runs: from here on its clearing up is our own
             self._fail(error)
 
-    async def ended(self) -> Execution:
-        """Return how it ended, once nothing of it is left. Cancelling ends the waiting and nothing else."""
-        if not self._over:
-            try:
-                await self._ended
-            except asyncio.CancelledError:
-                self._ended = self._loop.create_future()
-                raise
-        if self._execution is None:
-            raise self._failure or AssertionError
-        return self._execution
-
     def disown(self) -> None:
         """Kill it, and keep nothing of it: nobody takes what `ended` would return."""
-        self._disowned = True
-        if self._execution is not None:
-            self._execution.output.close()
+        self._result.disown()
         self.guard(self._kill)
 
     def _on_output_end(self) -> None:
@@ -103,7 +84,7 @@ class Process:
 
     def _on_exit(self) -> None:
         try:
-            if self._clearing is not None or self._over:
+            if self._clearing is not None or self._result.over:
                 return
             if self._graceful is not None:
                 self._graceful.leader_has_ended()
@@ -147,7 +128,7 @@ class Process:
 
     def _fail(self, error: Exception) -> None:
         """End the task by a failure of the agent's own: all of it goes, and whoever waits is told."""
-        self._failure = self._failure or error
+        self._result.failure = self._result.failure or error
         try:
             self._kill()
         except Exception:  # noqa: BLE001 -- not even that: what can be done in this moment is done
@@ -155,7 +136,7 @@ class Process:
             self._finish()
 
     def _end_by_itself(self) -> None:
-        if self._clearing is not None or self._over:
+        if self._clearing is not None or self._result.over:
             return
         handling, capture = self._handling, self._capture
         quick = capture.ended and capture.at_rest and handling.leftovers is not Leftovers.KILL_ALL
@@ -165,8 +146,8 @@ class Process:
             self._clear_away(Clearing.see_group_out if capture.ended else Clearing.kill_group)
 
     def _kill(self) -> None:
-        if self._over:
-            self._tell()  # that may be what has failed
+        if self._result.over:
+            self._result.tell()  # that may be what has failed
         elif self._clearing is None:
             self._clear_away(Clearing.kill_everything)
 
@@ -183,7 +164,7 @@ class Process:
             await self._capture.finish()
             clearing.hand_over_pipe(self._capture)
         except Exception as error:  # noqa: BLE001
-            self._failure = self._failure or error
+            self._result.failure = self._result.failure or error
             await clearing.after_failure(self._capture)
         self._finish()
 
@@ -192,10 +173,10 @@ class Process:
 
     def _finish(self) -> None:
         """Reap, and say how it ended and what it wrote."""
-        if self._over:
-            self._tell()
+        if self._result.over:
+            self._result.tell()
             return
-        self._over = True
+        self._result.over = True
         self._control.on_stop = None
         verdict = self._control.verdict if self._stopped else None
         try:
@@ -209,22 +190,5 @@ class Process:
             if not self.leader.reaped:
                 reap(self.leader, self._handling)
         except Exception as error:  # noqa: BLE001
-            self._failure = self._failure or error
-        try:
-            self._conclude(verdict)
-        except Exception as error:  # noqa: BLE001 -- with less to say than there was, it needs less memory
-            self._failure = self._failure or error
-            with contextlib.suppress(Exception):
-                self._conclude(verdict)
-        self._tell()
-
-    def _conclude(self, verdict: Outcome | None) -> None:
-        self._execution = conclude(self.leader, self._capture, verdict, self._failure, self._handling)
-        if self._disowned:
-            self._execution.output.close()
-
-    def _tell(self) -> None:
-        try:
-            wake(self._ended, None)
-        except MemoryError:
-            wake(self._ended, None)
+            self._result.failure = self._result.failure or error
+        self._result.conclude(self.leader, self._capture, verdict, self._handling)
