@@ -191,4 +191,7 @@ class Process:
                 reap(self.leader, self._handling)
         except Exception as error:  # noqa: BLE001
             self._result.failure = self._result.failure or error
-        self._result.conclude(self.leader, self._capture, verdict, self._handling)
+        try:
+            self._result.conclude(self.leader, self._capture, verdict, self._handling)
+        except Exception:  # noqa: BLE001 -- not even begun
+            self._result.conclude(self.leader, self._capture, verdict, self._handling)
