@@ -12,7 +12,8 @@ from execwire.adapters.subprocess.process import Process
 from execwire.domain.outcome import OutputLost, TimedOut
 from execwire.domain.task import TaskRequest
 
-SECONDS = "61.75"
+# Of this run: others may go on beside it.
+SECONDS = f"63.{os.getpid()}"
 
 
 async def nothing_stays(before: list[str], children_before: list[int]) -> None:
