@@ -80,6 +80,17 @@ class PipeDiscarder:
         self._timer = self._loop.call_later(INTERVAL_SECONDS, self._discard)
 
     def _discard(self) -> None:
+        try:
+            pause = self._empty_some()
+            if pause is None:
+                self._watch.add(self._epoll.fileno(), self._wake)
+        except (OSError, MemoryError):
+            # Whoever writes would wait for ever at a full pipe, if nobody came again.
+            pause = INTERVAL_SECONDS
+        self._timer = None if pause is None else self._loop.call_later(pause, self._discard)
+
+    def _empty_some(self) -> float | None:
+        """Empty those that are written to; return when to come again, None to wait until somebody writes."""
         # On the processor, not on the clock: what is rationed is what it takes from others.
         began = time.thread_time()
         # Those that are still readable afterwards come last the next time (epoll(7)).
@@ -91,12 +102,7 @@ class PipeDiscarder:
             with contextlib.suppress(OSError):
                 # Without a copy, and of packets too; a holder of the pipe may have read it before.
                 os.splice(pipe, self._null, DISCARD_BYTES, None, None, os.SPLICE_F_NONBLOCK)
-        if events:
-            spent = time.thread_time() - began
-            self._timer = self._loop.call_later(max(INTERVAL_SECONDS, spent / MAX_SHARE), self._discard)
-        else:
-            self._timer = None
-            self._watch.add(self._epoll.fileno(), self._wake)
+        return max(INTERVAL_SECONDS, (time.thread_time() - began) / MAX_SHARE) if events else None
 
     def _close(self, pipe: int) -> None:
         del self._pipes[pipe]

@@ -6,7 +6,7 @@ import fcntl
 import os
 import resource
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 from proc import eventually, open_descriptors
@@ -123,6 +123,25 @@ async def test_while_nobody_writes_nobody_is_woken_up(discarding: Discarding, mo
     after = polls
     await past(0.1)
     assert polls == after
+
+
+async def test_it_comes_again_where_memory_runs_out_in_the_middle(
+    discarding: Discarding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = [MemoryError(), OSError(), MemoryError()]
+    add = Watch.add
+
+    def fail_at_first(watch: Watch, descriptor: int, callback: Callable[[], None]) -> None:
+        if failures:
+            raise failures.pop()
+        add(watch, descriptor, callback)
+
+    writing = discarding.add()
+    monkeypatch.setattr(Watch, "add", fail_at_first)
+    for _ in range(2):
+        fill(writing)
+        await eventually(lambda: bytes_in(writing) == 0)
+        await eventually(lambda: not failures)
 
 
 async def test_the_more_it_takes_the_longer_it_pauses(discarding: Discarding, monkeypatch: pytest.MonkeyPatch) -> None:
