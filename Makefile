@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --only-binary :all: --require-hashes --requirement
 ROUNDS ?= 5
 
-.PHONY: help run install dev test check static chromium bench fuzz soak chaos fairness pressure fuzz-short soak-short chaos-short lock clean
+.PHONY: help run install dev test fast-test check static chromium bench fuzz soak chaos fairness pressure fuzz-short soak-short chaos-short lock clean
 
 help:
 	@sed -n 's/^#: //p' Makefile | sed 's:$$(VENV):$(VENV):g'
@@ -23,6 +23,10 @@ install: $(VENV)/.installed
 #: make test     install what tests need and run them all
 test: dev
 	$(BIN)/python -m pytest
+
+#: make fast-test  the unit tests and the contracts alone, without live agents
+fast-test: dev
+	$(BIN)/python -m pytest tests/unit tests/contracts
 
 # Coverage doubles what a test of a live agent takes, so it is measured by those without, and a few that do most.
 MEASURED = tests/unit tests/contracts $(patsubst %,tests/integration/test_%.py,\
