@@ -29,6 +29,10 @@ COMMANDS = {
 """What is run, its timeout, and of how many steps one fails: together they are to take seconds."""
 
 
+def hear_nothing(_loop: asyncio.AbstractEventLoop, _context: dict[str, object]) -> None:
+    """Be told of what only the loop hears."""
+
+
 async def execute(book: Phrasebook, request: TaskRequest, injection: Injection) -> None:
     """Run it with the failure in it; it has to end, be it by being stopped."""
     control = TaskControl()
@@ -48,7 +52,7 @@ async def execute(book: Phrasebook, request: TaskRequest, injection: Injection) 
 async def test_memory_that_runs_out_at_any_step_ends_that_task_and_nothing_of_it_stays(kind: str) -> None:
     command, timeout, stride = COMMANDS[kind]
     # What only the loop hears of is told to nobody here: that it ends the task, is the subject.
-    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+    asyncio.get_running_loop().set_exception_handler(hear_nothing)
     async with phrasebooks.real() as book:
         request = TaskRequest(command, timeout)
         (await book.executor.execute(request)).output.close()
