@@ -153,10 +153,11 @@ class SubprocessExecutor:
             spawned = None if many else self._spawner.spawn(request.command, mark)
             if spawned is None:
                 started_from = asyncio.get_running_loop().time()
+                launched: Spawned | Outcome | None = None
                 try:
-                    spawned = await self._launcher.launch(request.command, mark, timeout, control)
+                    spawned = launched = await self._launcher.launch(request.command, mark, timeout, control)
                 finally:
-                    if not isinstance(spawned, Spawned):
+                    if not isinstance(launched, Spawned):
                         # There may be a process that has not been told to go on: it ends by itself.
                         self._handling.containment.expect_orphans()
                 if timeout is not None:
