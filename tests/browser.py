@@ -86,7 +86,7 @@ async def browsing(rebinding: Rebinding) -> AsyncGenerator[None]:
             chromium() or "chromium", *SWITCHES, f"--user-data-dir={folder}",
             f"--host-resolver-rules=MAP {HOST} 127.0.0.1", f"http://{HOST}:{port}/",
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-            env={**os.environ, "HOME": folder}, start_new_session=True,
+            env={**os.environ, "HOME": folder, "TMPDIR": folder}, start_new_session=True,
         )  # fmt: skip
         try:
             yield

@@ -31,11 +31,6 @@ class MemoryBudget(Budget):
         # Who waits until something is free; an ordered set.
         self.waiting: dict[Callable[[], None], None] = {}
 
-    @property
-    def used_up(self) -> bool:
-        """Whether nothing is left of the common half."""
-        return self.free <= 0
-
     def claim(self, wanted: int) -> int:
         """Take up to `wanted` bytes of what is free; return how many that were."""
         granted = max(min(wanted, self.free), 0)

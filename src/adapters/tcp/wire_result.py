@@ -73,15 +73,6 @@ def encode_anyway(result: TaskResult, output: bytes, request_id: RequestId | Non
     return b""
 
 
-async def stream_result(result: TaskResult, request_id: RequestId | None) -> AsyncGenerator[bytes, None]:
-    """Yield the whole line in such pieces."""
-    head, tail = encode_ends(result, request_id)
-    yield head
-    async for piece in escape(result.output):
-        yield piece
-    yield tail
-
-
 def encode_line(result: TaskResult, output: str, request_id: RequestId | None) -> bytes:
     """Return the whole line, newline included, with this output."""
     milliseconds = round(result.duration_ms, 3)

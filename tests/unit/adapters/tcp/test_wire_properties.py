@@ -5,8 +5,9 @@ from fakes import FakeOutput
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from execwire.adapters.tcp.answer import encode_answer
 from execwire.adapters.tcp.wire import Incoming, InvalidRequest, decode_request
-from execwire.adapters.tcp.wire_result import encode_result, stream_result
+from execwire.adapters.tcp.wire_result import encode_result
 from execwire.domain.output import NO_OUTPUT
 from execwire.domain.task import TaskRequest, TaskResult
 
@@ -87,6 +88,6 @@ def test_output_in_any_pieces_arrives_as_if_in_one(output: bytes, data: st.DataO
     result = TaskResult(("a",), 0, 0.0, 0, FakeOutput(pieces), "")
 
     async def line() -> bytes:
-        return b"".join([piece async for piece in stream_result(result, None)])
+        return b"".join([piece async for piece in encode_answer(result, None).pieces()])
 
     assert asyncio.run(line()) == encode_result(result, output, None)

@@ -5,8 +5,9 @@ from itertools import pairwise
 import pytest
 from fakes import FakeOutput
 
+from execwire.adapters.tcp.answer import Answer
 from execwire.adapters.tcp.wire import RequestId
-from execwire.adapters.tcp.wire_result import ESCAPE_BYTES, encode_result, stream_result
+from execwire.adapters.tcp.wire_result import ESCAPE_BYTES, encode_ends, encode_result
 from execwire.domain.output import CHUNK_BYTES, NO_OUTPUT, CapturedOutput, HeldOutput
 from execwire.domain.task import TaskResult
 
@@ -18,8 +19,14 @@ def result_with(output: CapturedOutput) -> TaskResult:
     return TaskResult(("a",), 1_700_000_000, 1.5, 0, output, "")
 
 
+def in_pieces(result: TaskResult, request_id: RequestId | None = None) -> Answer:
+    """As a result whose output is too large for memory is sent."""
+    head, tail = encode_ends(result, request_id)
+    return Answer(head, result.output, tail)
+
+
 async def streamed(output: CapturedOutput, request_id: RequestId | None = None) -> list[bytes]:
-    return [piece async for piece in stream_result(result_with(output), request_id)]
+    return [piece async for piece in in_pieces(result_with(output), request_id).pieces()]
 
 
 def text_of(line: bytes) -> str:
@@ -99,7 +106,7 @@ async def test_a_stream_is_the_same_line_as_at_once() -> None:
 
 async def test_a_command_that_looks_like_the_output_key_does_not_mislead_a_stream() -> None:
     result = TaskResult(('","output":"', ',"output":"'), 0, 0.0, 0, HeldOutput(b"hi"), "")
-    line = b"".join([piece async for piece in stream_result(result, None)])
+    line = b"".join([piece async for piece in in_pieces(result).pieces()])
     assert json.loads(line)["command"] == list(result.command)
     assert text_of(line) == "hi"
 
