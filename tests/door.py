@@ -10,7 +10,8 @@ from contextlib import asynccontextmanager
 from typing import cast
 
 import pytest
-from fakes import FakeClock, FakePeers, FakeTaskIntake
+from fake_peers import FakePeers
+from fakes import FakeClock, FakeTaskIntake
 from served import MAX_LINE, echo
 from transport import ADDRESSES, FakeTransport
 from turns import settle, soon

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from phrasebooks import Phrasebook
+from phrasebook import Phrasebook
 
 from execwire.domain.control import TaskControl
 from execwire.domain.outcome import Execution

@@ -2,12 +2,10 @@
 
 import asyncio
 import math
-import socket
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
-from execwire.adapters.tcp.peers import Peers, Presence
 from execwire.domain.control import TaskControl
 from execwire.domain.outcome import Execution, Exited, NotStarted, Outcome, Refused, Signalled, TimedOut
 from execwire.domain.output import HeldOutput
@@ -187,30 +185,3 @@ class FakeOutput:
 
     def close(self) -> None:
         self.closed += 1
-
-
-@dataclass
-class FakePeer:
-    """A Peer of whom a test says whether it is there, and whose it is; by default a TCP client of this host."""
-
-    answer: Presence = Presence.PRESENT
-    user: int | None = None
-    attested: bool = False
-    is_local: bool = True
-    asked: int = 0
-
-    def presence(self) -> Presence:
-        self.asked += 1
-        return self.answer
-
-
-class FakePeers(Peers):
-    """Peers that are all the same one."""
-
-    def __init__(self, peer: FakePeer | None = None) -> None:
-        super().__init__()
-        self.peer = peer or FakePeer()
-
-    def identify(self, client: socket.socket) -> FakePeer:
-        client.getpeername()
-        return self.peer

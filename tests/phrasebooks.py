@@ -4,14 +4,14 @@ import os
 import resource
 import shutil
 import tempfile
-import time
 from collections.abc import AsyncGenerator, Generator
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Protocol
 
+from fake_phrases import FakePhrases
 from fakes import FakeTaskExecutor
 from leases import leased, skip_unless_leases_hold
+from phrasebook import Command, Phrasebook, ShiftedClock
 from proc import alive_with, command_line, descriptors
 
 from execwire.adapters.subprocess.executor import SubprocessExecutor
@@ -19,46 +19,8 @@ from execwire.app.container import Container
 from execwire.app.settings import Settings
 from execwire.domain.ports import TaskExecutor
 
-Command = tuple[str, ...]
-
 FAMILY = 40
 """Descendants of what `is_a_large_family`."""
-
-
-class ShiftedClock:
-    """A Clock whose scale nobody else has: a reading from it can come from nowhere else."""
-
-    def unix_seconds(self) -> float:
-        return time.time()
-
-    def monotonic_seconds(self) -> float:
-        return time.monotonic() + 1_000_000.0
-
-
-class Phrasebook(Protocol):
-    """An executor, its clock, and its words; `name` tells apart what runs at the same time.
-
-    What `is_settled` has done all that it does before it runs for ever.
-    """
-
-    executor: TaskExecutor
-    clock: ShiftedClock
-
-    def exits_with(self, status: int) -> Command: ...
-    def is_ended_by_sigterm(self) -> Command: ...
-    def writes(self, text: str) -> Command: ...
-    def writes_much(self, count: int) -> Command: ...
-    def does_not_exist(self) -> Command: ...
-    def runs_for_ever(self, name: str) -> Command: ...
-    def writes_and_runs_for_ever(self, text: str, name: str) -> Command: ...
-    def writes_much_and_runs_for_ever(self, count: int, name: str) -> Command: ...
-    def is_a_large_family(self, name: str) -> Command: ...
-    def ignores_sigterm(self, name: str) -> Command: ...
-    def has_a_child_that_says_goodbye(self, text: str, name: str) -> Command: ...
-    def takes_long_to_start(self, name: str) -> AbstractContextManager[Command]: ...
-    def runs(self, name: str) -> bool: ...
-    def is_settled(self, name: str) -> bool: ...
-    def what_is_open(self) -> list[str]: ...
 
 
 class SubprocessPhrases:
@@ -128,61 +90,6 @@ def _leads_a_session(pid: int) -> bool:
         return os.getsid(pid) == pid
     except ProcessLookupError:
         return False
-
-
-class FakePhrases:
-    """The fake's own words."""
-
-    def __init__(self, executor: TaskExecutor, fake: FakeTaskExecutor, clock: ShiftedClock) -> None:
-        self.executor = executor
-        self.clock = clock
-        self._fake = fake
-
-    def exits_with(self, status: int) -> Command:
-        return ("exit", str(status))
-
-    def is_ended_by_sigterm(self) -> Command:
-        return ("die", "15", "SIGTERM")
-
-    def writes(self, text: str) -> Command:
-        return ("say", text)
-
-    def writes_much(self, count: int) -> Command:
-        return ("say-much", str(count))
-
-    def does_not_exist(self) -> Command:
-        return ("missing",)
-
-    def runs_for_ever(self, name: str) -> Command:
-        return ("wait", name)
-
-    def writes_and_runs_for_ever(self, text: str, name: str) -> Command:
-        return ("say-and-wait", text, name)
-
-    def is_a_large_family(self, name: str) -> Command:
-        return self.runs_for_ever(name)
-
-    @contextmanager
-    def takes_long_to_start(self, name: str) -> Generator[Command]:
-        yield self.runs_for_ever(name)
-
-    def ignores_sigterm(self, name: str) -> Command:
-        return ("ignore-stop", name)
-
-    def has_a_child_that_says_goodbye(self, text: str, name: str) -> Command:
-        return ("say-goodbye", text, name)
-
-    def writes_much_and_runs_for_ever(self, count: int, name: str) -> Command:
-        return ("say-and-wait", "0" * count, name)
-
-    def is_settled(self, name: str) -> bool:
-        return self.runs(name)
-
-    def runs(self, name: str) -> bool:
-        return any(name in running for running in self._fake.running)
-
-    def what_is_open(self) -> list[str]:
-        return sorted(self._fake.running)
 
 
 @asynccontextmanager

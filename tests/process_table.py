@@ -11,9 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from execwire.adapters.subprocess import adopted, descent, family, pidfds, task_marks
-from execwire.adapters.subprocess.descent import Descent
 from execwire.adapters.subprocess.procfs import NO_MARK, STRAY, Stat
-from execwire.adapters.subprocess.sighting import Sighting
 from execwire.app import orphans
 
 MAX_OPEN = 1
@@ -197,19 +195,3 @@ class ProcessTable:
         happening = self.before.pop((what, pid), None)
         if happening is not None:
             happening()
-
-
-def enrolled(table: ProcessTable, descent: Descent, mark: int) -> int:
-    """Start a leader that is known; return its pid."""
-    pid = table.start(mark=mark)
-    descent.enrol(pid, mark)
-    return pid
-
-
-def walk(descent: Descent, table: ProcessTable, *marks: int) -> dict[int, Sighting]:
-    """Walk once to the end."""
-    sightings: dict[int, Sighting] = {}
-    for _ in descent.walk(frozenset(marks), sightings):
-        pass
-    assert table.pidfds == {}
-    return sightings

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
-from fakes import FakeClock, FakePeer, FakePeers, FakeTaskIntake
+from fake_peers import FakePeer, FakePeers
+from fakes import FakeClock, FakeTaskIntake
 from transport import FakeTransport
 from turns import settle
 

@@ -10,10 +10,7 @@ from process_table import ProcessTable
 
 from execwire.app import orphans, restarts, stop_signals, supervisor
 from execwire.app import worker as worker_module
-from execwire.app.supervisor import Supervisor
 from execwire.app.worker import READY
-
-LONG = 60.0
 
 
 def first_range(_: object) -> int:
@@ -184,54 +181,3 @@ class FakeSystem:
     def _worker(self, pid: int) -> FakeWorker:
         [worker] = [worker for worker in self.workers if worker.pid == pid]
         return worker
-
-
-def no_work(orders: int, ready: int) -> int:
-    raise AssertionError((orders, ready))
-
-
-def lives(_: FakeSystem, worker: FakeWorker) -> None:
-    assert worker.pid
-
-
-def dies(system: FakeSystem, worker: FakeWorker) -> None:
-    """Crash right after having accepted."""
-    if worker.accepts:
-        system.accept(worker)
-    system.end(worker, signal.SIGSEGV)
-
-
-def is_killed(system: FakeSystem, worker: FakeWorker) -> None:
-    """Be killed from outside right after having accepted."""
-    system.accept(worker)
-    system.end(worker, signal.SIGKILL)
-
-
-def fails(system: FakeSystem, worker: FakeWorker) -> None:
-    """Say why it cannot start, and end."""
-    os.write(worker.ready, b"no more of it")
-    system.end(worker, 1 << 8)
-
-
-class Run:
-    """A run of a supervisor to its end; when it is ready, it gets signals."""
-
-    def __init__(self, system: FakeSystem, workers: int = 1, stop_seconds: float = LONG) -> None:
-        self.system = system
-        self.supervisor = Supervisor(workers, no_work, stop_seconds)
-        self.ready = 0
-
-    def until_stopped(self, *numbers: int) -> int:
-        """Run; once it is ready and one of the workers lives, it gets these signals, by default SIGTERM."""
-
-        def stop() -> None:
-            self.system.send(*(numbers or (signal.SIGTERM,)))
-
-        def ready() -> None:
-            self.ready += 1
-            if self.system.table.alive:
-                stop()
-            else:
-                self.system.on_accept = stop
-
-        return self.supervisor.run(ready)

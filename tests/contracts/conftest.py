@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import phrasebooks
 import pytest
-from phrasebooks import Phrasebook
+from phrasebook import Phrasebook
 
 Opener = Callable[[], AbstractAsyncContextManager[Phrasebook]]
 

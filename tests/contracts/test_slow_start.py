@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 
 import pytest
-from phrasebooks import Phrasebook
+from phrasebook import Phrasebook
 from proc import eventually
 
 from execwire.domain.control import TaskControl

@@ -5,7 +5,7 @@ import functools
 
 import pytest
 from executing import cancelled, executing, text_of
-from phrasebooks import Phrasebook
+from phrasebook import Phrasebook
 from proc import eventually
 from turns import settle
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from executing import cancelled, executing, text_of
-from phrasebooks import Phrasebook
+from phrasebook import Phrasebook
 from proc import eventually
 from turns import past, settle
 

@@ -5,7 +5,8 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from fakes import FakeClock, FakePeer, FakePeers, FakeTaskIntake
+from fake_peers import FakePeer, FakePeers
+from fakes import FakeClock, FakeTaskIntake
 
 from execwire.adapters.tcp import closing
 from execwire.adapters.tcp.access import Access

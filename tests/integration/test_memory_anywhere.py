@@ -9,7 +9,7 @@ import os
 import phrasebooks
 import pytest
 from injection import Injection, injected
-from phrasebooks import Phrasebook
+from phrasebook import Phrasebook
 from proc import alive_with, descriptors, eventually
 
 from execwire.adapters import subprocess

@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 import uvloop
-from fakes import FakeClock, FakePeer, FakePeers, FakeTaskIntake
+from fake_peers import FakePeer, FakePeers
+from fakes import FakeClock, FakeTaskIntake
 from proc import eventually, open_descriptors
 from structlog.testing import capture_logs
 

@@ -1,46 +1,18 @@
 """What a dead worker left behind, over a table of processes: killed in slices, until none has been seen."""
 
 import errno
-import time
 
 import pytest
 from process_table import ProcessTable
 from structlog.testing import capture_logs
+from sweeping import Sweeping
 
 from execwire.adapters.subprocess.marks import RANGE
 from execwire.adapters.subprocess.sighting import CLEAN_WALKS
 from execwire.adapters.subprocess.timer_slack import TimerSlack
 from execwire.app import orphans
-from execwire.app.orphans import Orphans
 
 MARK, OTHER_RANGE = 5, RANGE + 5
-DEAD_WORKER = 999
-BOUND_SECONDS = 10.0
-
-
-class Sweeping:
-    """Orphans of one process, swept until nothing is awaited."""
-
-    def __init__(self, table: ProcessTable) -> None:
-        self.table = table
-        self.orphans = Orphans()
-
-    def begin(self) -> None:
-        """A worker has died whose marks began at 0; it is reaped."""
-        self.orphans.begin(DEAD_WORKER, 0)
-
-    def to_the_end(self) -> list[dict[str, object]]:
-        """Return what was logged."""
-        with capture_logs() as logs:
-            self.begin()
-            self.on()
-        return [dict(log) for log in logs]
-
-    def on(self) -> None:
-        end = time.monotonic() + BOUND_SECONDS
-        while self.orphans.awaited:
-            assert time.monotonic() < end
-            self.orphans.sweep()
 
 
 @pytest.fixture

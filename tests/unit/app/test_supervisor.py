@@ -6,7 +6,9 @@ from collections.abc import Iterator
 import pytest
 from proc import open_descriptors
 from structlog.testing import capture_logs
-from workers import FakeSystem, FakeWorker, Run, dies, is_killed, lives
+from supervised_run import Run
+from worker_fates import dies, is_killed, lives
+from workers import FakeSystem, FakeWorker
 
 from execwire.adapters.subprocess.sighting import CLEAN_WALKS
 from execwire.app import orphans, restarts

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 import pytest
 from proc import open_descriptors
 from structlog.testing import capture_logs
-from workers import FakeSystem, FakeWorker, Run, dies, fails, lives
+from supervised_run import Run
+from worker_fates import dies, fails, lives
+from workers import FakeSystem, FakeWorker
 
 from execwire.app import supervisor
 from execwire.app.restarts import MAX_YOUNG_DEATHS

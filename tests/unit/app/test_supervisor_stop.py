@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import pytest
 from proc import open_descriptors
 from structlog.testing import capture_logs
-from workers import LONG, FakeSystem, FakeWorker, Run, dies, lives
+from supervised_run import LONG, Run
+from worker_fates import dies, lives
+from workers import FakeSystem, FakeWorker
 
 from execwire.app import restarts, stop_plan
 from execwire.app.stop_signals import UNUSED_SIGNALS

@@ -1,7 +1,8 @@
 """Walks over a family, whatever it did to get away."""
 
 import pytest
-from process_table import ProcessTable, enrolled, walk
+from process_table import ProcessTable
+from walks import enrolled, walk
 
 from execwire.adapters.subprocess.descent import Descent
 

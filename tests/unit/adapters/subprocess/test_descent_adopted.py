@@ -1,7 +1,8 @@
 """Walks over what has lost its parent: whose it is taken for, and what its death means."""
 
 import pytest
-from process_table import FakeProcess, ProcessTable, enrolled, walk
+from process_table import FakeProcess, ProcessTable
+from walks import enrolled, walk
 
 from execwire.adapters.subprocess.descent import Descent
 from execwire.adapters.subprocess.procfs import STRAY

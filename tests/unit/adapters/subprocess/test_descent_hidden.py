@@ -1,7 +1,8 @@
 """Walks over processes that /proc does not show (hidepid): what cannot be looked at is not gone."""
 
 import pytest
-from process_table import FakeProcess, ProcessTable, enrolled, walk
+from process_table import FakeProcess, ProcessTable
+from walks import enrolled, walk
 
 from execwire.adapters.subprocess.descent import Descent
 from execwire.adapters.subprocess.sighting import UNKNOWN

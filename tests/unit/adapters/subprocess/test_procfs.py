@@ -129,50 +129,6 @@ def test_what_the_kernel_says_of_this_process_is_read_as_it_is() -> None:
     assert (procfs.mark(os.getpid()) == procfs.NO_MARK) == ("file locks            unlimited" in limits)
 
 
-class Opened:
-    """Stands in for os.open and os.read: a descriptor there is, and what reading it comes to is a test's."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:
-        self.descriptor = -1
-        self._open, self._error = os.open, error
-        monkeypatch.setattr(os, "open", self.open)
-        monkeypatch.setattr(os, "read", self.read)
-
-    def open(self, path: str, flags: int) -> int:
-        assert path == f"/proc/{GONE}/stat"
-        self.descriptor = self._open(os.devnull, flags)
-        return self.descriptor
-
-    def read(self, descriptor: int, _: int) -> bytes:
-        assert descriptor == self.descriptor
-        raise self._error
-
-    @property
-    def closed(self) -> bool:
-        try:
-            os.fstat(self.descriptor)
-        except OSError:
-            return True
-        return False
-
-
-@pytest.mark.parametrize("error", [ProcessLookupError(), PermissionError(), FileNotFoundError()])
-def test_a_process_that_goes_or_hides_between_opening_and_reading_is_gone(
-    monkeypatch: pytest.MonkeyPatch, error: OSError
-) -> None:
-    opened = Opened(monkeypatch, error)
-    assert procfs.stat(GONE) is None
-    assert opened.closed
-
-
-# Hazard 15.
-def test_a_failure_to_read_is_not_taken_for_absence(monkeypatch: pytest.MonkeyPatch) -> None:
-    opened = Opened(monkeypatch, OSError(errno.ENOMEM, "Cannot allocate memory"))
-    with pytest.raises(OSError, match="Cannot allocate memory"):
-        procfs.stat(GONE)
-    assert opened.closed
-
-
 # Hazard 15.
 @pytest.mark.parametrize(("look", "unknown"), [(procfs.children, []), (procfs.stat, None)])
 def test_what_cannot_be_opened_is_hidden_only_if_the_system_says_so(

@@ -56,16 +56,6 @@ def kept(spool: Spool, data: bytes) -> tuple[SpooledOutput, BinaryIO]:
     return SpooledOutput(file, len(data), spool), file
 
 
-# Hazard 20.
-@pytest.mark.parametrize(("wanted", "granted"), [(9, 9), (10, 10), (11, 10), (0, 0)])
-def test_a_budget_grants_what_is_left_of_it(wanted: int, granted: int) -> None:
-    budget = Budget(10)
-    assert budget.claim(wanted) == granted
-    assert budget.free == 10 - granted
-    budget.release(granted)
-    assert budget.free == 10
-
-
 async def test_output_in_memory_is_there_in_pieces_until_it_is_closed() -> None:
     budget = Budget(2 * CHUNK_BYTES)
     data = os.urandom(CHUNK_BYTES + 1)

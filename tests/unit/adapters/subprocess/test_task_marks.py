@@ -4,8 +4,9 @@ import errno
 
 import pytest
 from proc import eventually
-from process_table import ProcessTable, enrolled
+from process_table import ProcessTable
 from structlog.testing import capture_logs
+from walks import enrolled
 
 from execwire.adapters.subprocess.procfs import STRAY
 from execwire.adapters.subprocess.sighting import CLEAN_WALKS

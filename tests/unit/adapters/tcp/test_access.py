@@ -1,7 +1,7 @@
 """Hazard 33: who is let in, for every kind of client, with what the kernel says of it."""
 
 import pytest
-from fakes import FakePeer
+from fake_peers import FakePeer
 
 from execwire.adapters.tcp.access import Access
 

@@ -1,7 +1,7 @@
 import asyncio
 
 import pytest
-from fakes import FakePeer
+from fake_peers import FakePeer
 from proc import eventually
 from transport import FakeTransport
 from turns import past

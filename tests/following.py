@@ -1,0 +1,76 @@
+"""Exits over leaders whose ends a test decides."""
+
+import os
+
+import pytest
+from fakes import FakeClock
+
+from execwire.adapters.subprocess import leader
+from execwire.adapters.subprocess.leader import Exits, Leader
+from execwire.adapters.subprocess.watch import Watch
+
+LONG = 60.0
+
+
+class FakeLeader(Leader):
+    """Ends when a test says so; its pidfd is a pipe that then hangs up."""
+
+    def __init__(self, pid: int = 4711) -> None:
+        super().__init__(pid, FakeClock())
+        self.ended = False
+        self.writing = -1
+        self.told = 0
+        self.looks = 0
+
+    def has_ended(self) -> bool:
+        self.looks += 1
+        return self.ended
+
+    def tell(self) -> None:
+        self.told += 1
+
+    def open(self) -> int:
+        reading, self.writing = os.pipe()
+        return reading
+
+    def end(self) -> None:
+        self.ended = True
+        if self.writing >= 0:
+            os.close(self.writing)
+            self.writing = -1
+
+
+class Following:
+    """Exits, with what it does to descriptors."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(leader, "YOUNG_SECONDS", 0.002)
+        monkeypatch.setattr(leader, "TRACED_PAUSE_SECONDS", 0.002)
+        monkeypatch.setattr(os, "pidfd_open", self._pidfd_open)
+        self.watch = Watch()
+        self.exits = Exits(self.watch)
+        self.refusal: OSError | None = None
+        self.opened: list[int] = []
+        self._leaders: dict[int, FakeLeader] = {}
+
+    def follow(self) -> FakeLeader:
+        child = FakeLeader(4711 + len(self._leaders))
+        self._leaders[child.pid] = child
+        self.exits.follow(child, child.tell)
+        return child
+
+    def _pidfd_open(self, pid: int) -> int:
+        if self.refusal is not None:
+            raise self.refusal
+        self.opened.append(self._leaders[pid].open())
+        return self.opened[-1]
+
+    def close(self) -> None:
+        for child in self._leaders.values():
+            child.end()
+            self.exits.forget(child)
+        self.exits.close()
+        self.watch.close()
+        for descriptor in self.opened:
+            with pytest.raises(OSError, match="Bad file descriptor"):
+                os.fstat(descriptor)

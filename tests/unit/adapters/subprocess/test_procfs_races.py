@@ -1,0 +1,52 @@
+import errno
+import os
+
+import pytest
+
+from execwire.adapters.subprocess import procfs
+
+GONE = 2**22 + 1
+
+
+class Opened:
+    """Stands in for os.open and os.read: a descriptor there is, and what reading it comes to is a test's."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:
+        self.descriptor = -1
+        self._open, self._error = os.open, error
+        monkeypatch.setattr(os, "open", self.open)
+        monkeypatch.setattr(os, "read", self.read)
+
+    def open(self, path: str, flags: int) -> int:
+        assert path == f"/proc/{GONE}/stat"
+        self.descriptor = self._open(os.devnull, flags)
+        return self.descriptor
+
+    def read(self, descriptor: int, _: int) -> bytes:
+        assert descriptor == self.descriptor
+        raise self._error
+
+    @property
+    def closed(self) -> bool:
+        try:
+            os.fstat(self.descriptor)
+        except OSError:
+            return True
+        return False
+
+
+@pytest.mark.parametrize("error", [ProcessLookupError(), PermissionError(), FileNotFoundError()])
+def test_a_process_that_goes_or_hides_between_opening_and_reading_is_gone(
+    monkeypatch: pytest.MonkeyPatch, error: OSError
+) -> None:
+    opened = Opened(monkeypatch, error)
+    assert procfs.stat(GONE) is None
+    assert opened.closed
+
+
+# Hazard 15.
+def test_a_failure_to_read_is_not_taken_for_absence(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = Opened(monkeypatch, OSError(errno.ENOMEM, "Cannot allocate memory"))
+    with pytest.raises(OSError, match="Cannot allocate memory"):
+        procfs.stat(GONE)
+    assert opened.closed
