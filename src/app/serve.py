@@ -24,16 +24,35 @@ DELIVERY_SECONDS = 5.0
 """How long clients may take, after the last task has ended, to read what they are owed."""
 HURRIED_SECONDS = 0.5
 """The same, from the order to hurry."""
+_ONE_OWN = {"protocol", "transport", "task", "future"}
+"""What the context of an exception names (loop.call_exception_handler) where it costs one connection or task alone."""
 
 
-def run(container: Container, orders: int, on_accepting: Callable[[], object]) -> None:
-    """Serve until a stop has been ordered and obeyed; `orders` is as Supervisor's `work` takes it."""
+def run(container: Container, orders: int, on_accepting: Callable[[], object], on_broken: Callable[[], object]) -> None:
+    """Serve until a stop has been ordered and obeyed; `orders` is as Supervisor's `work` takes it.
+
+    `on_broken` ends the process at once: the event loop has lost something, nobody knows what.
+    """
     # What is alive now stays alive: no collection has to look at it again. Per task nearly everything goes by itself.
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.get_loop().set_exception_handler(lambda _, context: on_unhandled(context, on_broken))
         runner.run(serve(container, Orders(orders), on_accepting))
+
+
+def on_unhandled(context: dict[str, Any], on_broken: Callable[[], object]) -> None:
+    """Log what nothing else has handled; a callback that found no memory is the end: nobody knows what was lost.
+
+    What a connection or a task could not do costs itself alone.
+    """
+    exception = context.get("exception")
+    try:
+        _log.error("unhandled", exc_info=exception, what=context.get("message", ""))
+    finally:
+        if isinstance(exception, MemoryError) and not _ONE_OWN.intersection(context):
+            on_broken()
 
 
 class Orders:
@@ -69,7 +88,6 @@ class Orders:
 async def serve(container: Container, orders: Orders, on_accepting: Callable[[], object]) -> None:
     """Serve on the container's listener until ordered to stop."""
     loop = asyncio.get_running_loop()
-    loop.set_exception_handler(lambda _, context: _log.error("unhandled", **_printable(context)))
     executor, drain, server = container.executor(), container.drain(), container.server()
     async with AsyncExitStack() as stack:
         stack.enter_context(orders)
@@ -116,8 +134,3 @@ def _when(event: asyncio.Event, then: Callable[[], object]) -> Generator[None, N
 
 def _report_unused(number: int) -> None:
     _log.info("signal ignored: it means nothing to the agent", signal=signal_name(number))
-
-
-def _printable(context: dict[str, Any]) -> dict[str, Any]:
-    exception = context.get("exception")
-    return {"exc_info": exception, "what": context.get("message", "")}

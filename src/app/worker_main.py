@@ -42,7 +42,7 @@ def worker_main(
             writer = StderrWriter()
             stack.callback(writer.close)
             configure_logging(log_level, writer, terminal=terminal)
-            run(build(), orders, accept)
+            run(build(), orders, accept, lambda: _leave(writer))
         except Exception as error:  # noqa: BLE001 -- a log cannot block, a traceback can
             shortage = shortage_of(error)
             if accepting or shortage is None:
@@ -51,6 +51,14 @@ def worker_main(
                 os.write(ready, (shortage or repr(error)).encode("utf-8", "replace")[: select.PIPE_BUF])
             return FAILED
     return 0
+
+
+def _leave(writer: StderrWriter) -> None:
+    """End now, whatever still runs: the supervisor kills that, and starts another worker."""
+    try:
+        writer.close()
+    finally:
+        os._exit(FAILED)
 
 
 def shortage_of(error: Exception) -> str | None:

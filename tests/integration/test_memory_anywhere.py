@@ -10,7 +10,7 @@ import phrasebooks
 import pytest
 from injection import Injection, injected
 from phrasebook import Phrasebook
-from proc import alive_with, descriptors, eventually
+from proc import alive_with, children, descriptors, eventually
 
 from execwire.adapters import subprocess
 from execwire.domain.control import TaskControl
@@ -56,12 +56,13 @@ async def test_memory_that_runs_out_at_any_step_ends_that_task_and_nothing_of_it
     async with phrasebooks.real() as book:
         request = TaskRequest(command, timeout)
         (await book.executor.execute(request)).output.close()
-        before = descriptors(os.getpid())
+        before, others = descriptors(os.getpid()), set(children(os.getpid()))
         number, injection = 1, Injection(FOLDER, 1, MemoryError())
         while number == 1 or injection.where:
             injection = Injection(FOLDER, number, MemoryError())
             await execute(book, request, injection)
             await eventually(lambda: len(descriptors(os.getpid())) <= len(before))
+            await eventually(lambda: set(children(os.getpid())) <= others)
             number += stride
         assert number > 50
         # And the next one runs.

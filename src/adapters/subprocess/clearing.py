@@ -89,7 +89,11 @@ def reap_the_last(leader: Leader, handling: Handling) -> bool:
 
 def reap(leader: Leader, handling: Handling) -> None:
     """Reap a leader that has not been, now or, if it could not be killed, whenever it ends, like what was adopted."""
-    if leader.has_ended():
-        reap_the_last(leader, handling)
-    else:
-        handling.containment.abandoned(leader.pid)
+    try:
+        if leader.has_ended():
+            reap_the_last(leader, handling)
+            return
+    except MemoryError:
+        if leader.reaped:
+            raise
+    handling.containment.abandoned(leader.pid)

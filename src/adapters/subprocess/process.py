@@ -180,15 +180,17 @@ class Process:
         self._control.on_stop = None
         verdict = self._control.verdict if self._stopped else None
         try:
-            if self._start is not None:
-                not_started = self._start.finish()
-                verdict = verdict or not_started
-            for timer in (self._linger, self._deadline, self._graceful):
-                if timer is not None:
-                    timer.cancel()
-            self._handling.exits.forget(self.leader)
-            if not self.leader.reaped:
-                reap(self.leader, self._handling)
+            try:
+                if self._start is not None:
+                    not_started = self._start.finish()
+                    verdict = verdict or not_started
+                for timer in (self._linger, self._deadline, self._graceful):
+                    if timer is not None:
+                        timer.cancel()
+                self._handling.exits.forget(self.leader)
+            finally:
+                if not self.leader.reaped:
+                    reap(self.leader, self._handling)
         except Exception as error:  # noqa: BLE001
             self._result.failure = self._result.failure or error
         try:

@@ -13,7 +13,7 @@ from turns import settle
 
 from execwire.adapters.tcp.access import Access
 from execwire.app.container import Container
-from execwire.app.serve import Orders, serve
+from execwire.app.serve import Orders, on_unhandled, serve
 from execwire.app.settings import Settings
 from execwire.app.worker import HURRY, STOP
 from execwire.domain.task import TaskRequest, TaskResult
@@ -151,11 +151,10 @@ async def test_the_supervisors_death_after_a_stop_is_a_hurry(worker: Worker) -> 
     assert "killed" in (await task).error
 
 
-@pytest.mark.usefixtures("worker")
-async def test_what_nobody_has_caught_is_logged() -> None:
+def test_what_nobody_has_caught_is_logged() -> None:
     with capture_logs() as logs:
-        asyncio.get_running_loop().call_exception_handler({"message": "lost", "exception": LookupError("it")})
-        asyncio.get_running_loop().call_exception_handler({"message": "lost too"})
+        on_unhandled({"message": "lost", "exception": LookupError("it")}, pytest.fail)
+        on_unhandled({"message": "lost too"}, pytest.fail)
     assert [(log["event"], log["what"], log["log_level"]) for log in logs] == [
         ("unhandled", "lost", "error"),
         ("unhandled", "lost too", "error"),
@@ -173,3 +172,22 @@ async def test_an_executor_that_needs_no_opening_is_taken_as_it_is() -> None:
     assert not orders.hurry.is_set()
     os.close(reading)
     os.close(writing)
+
+
+@pytest.mark.parametrize(
+    ("context", "ends"),
+    [
+        ({"exception": MemoryError(), "handle": object()}, True),
+        ({"exception": MemoryError()}, True),
+        ({"exception": MemoryError(), "transport": object(), "protocol": object()}, False),
+        ({"exception": MemoryError(), "future": object()}, False),
+        ({"exception": ValueError(), "handle": object()}, False),
+        ({"message": "what has no exception"}, False),
+    ],
+)
+def test_a_callback_that_found_no_memory_ends_the_worker(context: dict[str, object], *, ends: bool) -> None:
+    broken: list[bool] = []
+    with capture_logs() as logs:
+        on_unhandled(context, lambda: broken.append(True))
+    assert broken == [True] * ends
+    assert [line["event"] for line in logs] == ["unhandled"]
