@@ -24,8 +24,8 @@ DELIVERY_SECONDS = 5.0
 """How long clients may take, after the last task has ended, to read what they are owed."""
 HURRIED_SECONDS = 0.5
 """The same, from the order to hurry."""
-_ONE_OWN = {"protocol", "transport", "task", "future"}
-"""What the context of an exception names (loop.call_exception_handler) where it costs one connection or task alone."""
+_CONNECTION = {"protocol", "transport"}
+"""What the context of an exception names (loop.call_exception_handler) where it closes a connection."""
 
 
 def run(container: Container, orders: int, on_accepting: Callable[[], object], on_broken: Callable[[], object]) -> None:
@@ -43,15 +43,15 @@ def run(container: Container, orders: int, on_accepting: Callable[[], object], o
 
 
 def on_unhandled(context: dict[str, Any], on_broken: Callable[[], object]) -> None:
-    """Log what nothing else has handled; a callback that found no memory is the end: nobody knows what was lost.
+    """Log what nothing else has handled; a callback or a task that found no memory is the end of the process.
 
-    What a connection or a task could not do costs itself alone.
+    What was lost with it nobody knows, and somebody may wait for it. A connection is closed by the event loop instead.
     """
     exception = context.get("exception")
     try:
         _log.error("unhandled", exc_info=exception, what=context.get("message", ""))
     finally:
-        if isinstance(exception, MemoryError) and not _ONE_OWN.intersection(context):
+        if isinstance(exception, MemoryError) and not _CONNECTION.intersection(context):
             on_broken()
 
 

@@ -1,6 +1,7 @@
 """What one client has in flight: which requests, under which ids, and in which order their results leave."""
 
 import asyncio
+import contextlib
 import itertools
 import json
 from collections import deque
@@ -168,9 +169,10 @@ class Exchanges:
     async def _serve(self, exchange: Exchange, request: TaskRequest) -> None:
         try:
             result = await self._intake.run(request, exchange.control)
-        except Exception:  # noqa: BLE001 -- the last line of defence: a defect must not leave its client waiting
-            _log.exception("a task failed inside the agent", command=request.command)
+        except Exception as error:  # noqa: BLE001 -- the last line of defence: a defect must not leave its client waiting
             result = self._result_without_a_run(request.command, INTERNAL_ERROR)
+            with contextlib.suppress(MemoryError):
+                _log.error("a task failed inside the agent", command=request.command, exc_info=error)
         finally:
             self._running.discard(exchange)
             exchange.task = None

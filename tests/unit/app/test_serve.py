@@ -180,12 +180,12 @@ async def test_an_executor_that_needs_no_opening_is_taken_as_it_is() -> None:
         ({"exception": MemoryError(), "handle": object()}, True),
         ({"exception": MemoryError()}, True),
         ({"exception": MemoryError(), "transport": object(), "protocol": object()}, False),
-        ({"exception": MemoryError(), "future": object()}, False),
+        ({"exception": MemoryError(), "future": object()}, True),
         ({"exception": ValueError(), "handle": object()}, False),
         ({"message": "what has no exception"}, False),
     ],
 )
-def test_a_callback_that_found_no_memory_ends_the_worker(context: dict[str, object], *, ends: bool) -> None:
+def test_a_callback_or_a_task_that_found_no_memory_ends_the_worker(context: dict[str, object], *, ends: bool) -> None:
     broken: list[bool] = []
     with capture_logs() as logs:
         on_unhandled(context, lambda: broken.append(True))
