@@ -15,6 +15,8 @@ from ..domain.task import TaskRequest, TaskResult
 from .fair_queue import FairQueue, Place
 
 STARTS_PER_ITERATION = 4
+STARTS_IN_A_FLOOD = 1
+"""The same while somebody has several tasks waiting: whatever starts together makes others wait in proportion."""
 
 
 class Admission:
@@ -74,8 +76,8 @@ class Admission:
         has_slot = False
         try:
             if self._starts and self._free > 0 and not self._queue.size:
-                self._take_slot()
                 has_slot = True
+                self._take_slot()
             else:
                 has_slot = await self._wait(control or TaskControl())
             return await self._runner.run(request, control)
@@ -121,7 +123,10 @@ class Admission:
 
     def _start_more(self) -> None:
         self._starts = STARTS_PER_ITERATION
-        self._pass_on()
+        if self._queue.size:
+            if self._queue.size > self._queue.clients:
+                self._starts = STARTS_IN_A_FLOOD
+            self._pass_on()
 
     def _pass_on(self) -> None:
         while self._free > 0 and self._starts and self._queue.size:

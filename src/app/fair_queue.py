@@ -20,6 +20,11 @@ class FairQueue:
         self._clients: OrderedDict[object, OrderedDict[Place, None]] = OrderedDict()
         self.size = 0
 
+    @property
+    def clients(self) -> int:
+        """How many clients wait."""
+        return len(self._clients)
+
     def append(self, client: object, place: Place) -> None:
         """Wait behind this client's other ones; a client that had none is the last to have its turn."""
         self._clients.setdefault(client, OrderedDict())[place] = None

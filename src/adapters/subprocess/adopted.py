@@ -20,8 +20,8 @@ class Adopted:
         """
         self._leaders = leaders
         self._identify = identify
-        # None where the mark cannot be known.
-        self._marks: dict[int, int | None] = {}
+        # None where the mark cannot be known. Only read from outside.
+        self.marks_by_pid: dict[int, int | None] = {}
         # The marks of the tasks that lived when such a child was first seen: it may be of any of them.
         self._candidates: dict[int, frozenset[int]] = {}
         # By mark: the processes that stood below a leader when it was killed, and when they were started.
@@ -45,25 +45,25 @@ class Adopted:
 
     def __len__(self) -> int:
         """Return how many there are."""
-        return len(self._marks)
+        return len(self.marks_by_pid)
 
     @property
     def marks(self) -> set[int]:
         """The marks of the tasks to which they belong, as far as that is known."""
-        return {mark for mark in self._marks.values() if mark}
+        return {mark for mark in self.marks_by_pid.values() if mark}
 
     def take(self, pid: int, mark: int | None) -> None:
         """Add a child whose reaping is up to us from now on."""
-        self._marks[pid] = mark
+        self.marks_by_pid[pid] = mark
 
     def forget(self, pid: int) -> None:
         """Drop one that is somebody else's to reap, or gone."""
-        self._marks.pop(pid, None)
+        self.marks_by_pid.pop(pid, None)
         self._candidates.pop(pid, None)
 
     def keep_only(self, present: Collection[int]) -> None:
         """Drop those that are gone; `present` are all children that there are."""
-        for gone in self._marks.keys() - set(present):
+        for gone in self.marks_by_pid.keys() - set(present):
             self.forget(gone)
 
     def look(self, pid: int) -> tuple[int | None, bool] | None:
@@ -75,10 +75,10 @@ class Adopted:
             ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
         except ChildProcessError:
             return None
-        if self._marks.get(pid) in (None, procfs.STRAY):
+        if self.marks_by_pid.get(pid) in (None, procfs.STRAY):
             # A zombie still has its limits.
-            self._marks[pid] = self._mark(pid)
-        mark = self._marks[pid]
+            self.marks_by_pid[pid] = self._mark(pid)
+        mark = self.marks_by_pid[pid]
         if ended:
             self.forget(pid)
             _reap(pid)

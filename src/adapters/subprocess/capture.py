@@ -70,6 +70,11 @@ class Capture:
         return self._failure if self._spooling is None else self._spooling.failure
 
     @property
+    def is_whole(self) -> bool:
+        """Whether all that was read is in memory; if not, `overflowed` and `failure` say more."""
+        return self._spooling is None and not self._overflowed and self._failure is None
+
+    @property
     def at_rest(self) -> bool:
         """Whether `finish` would wait for nothing."""
         return self._spooling is None or self._spooling.at_rest
@@ -104,7 +109,8 @@ class Capture:
 
         Where it fails, for want of memory, it may be called again.
         """
-        self._unwatch()
+        if self._watched:
+            self._unwatch()
         pipe, self._pipe = self._pipe, -1
         if pipe >= 0:
             os.close(pipe)

@@ -56,12 +56,14 @@ class Containment:
     def enrol(self, pid: int, mark: int) -> None:
         """Take note of a child of that mark that its owner will reap, and say so by `released`."""
         self._descent.enrol(pid, mark)
-        self._tidying.begin()
+        if self._tidying.look is None:
+            self._tidying.begin()
 
     def released(self, pid: int) -> None:
         """Forget a child that was reaped; whatever it left behind is tidied up within about a second of its end."""
         self._descent.release(pid)
-        self._tidying.begin()
+        if self._tidying.look is None:
+            self._tidying.begin()
 
     def expect_orphans(self) -> None:
         """Tidy up within about a second what nobody has enrolled, and what comes of that."""

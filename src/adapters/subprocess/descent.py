@@ -28,7 +28,8 @@ class Descent:
     def enrol(self, pid: int, mark: int) -> None:
         """Take note of a child whose end somebody else waits for."""
         self._leaders[pid] = mark
-        self._adopted.forget(pid)
+        if pid in self._adopted.marks_by_pid:
+            self._adopted.forget(pid)
 
     def expect(self, pid: int, mark: int) -> None:
         """Remember until `drop` who stands below a leader that is about to be killed: it may bear no mark any more."""

@@ -5,7 +5,16 @@ import os
 
 import structlog
 
-from ...domain.outcome import Execution, Exited, Outcome, OutputLimitExceeded, OutputLost, Refused, Signalled
+from ...domain.outcome import (
+    MAX_EXIT_STATUS,
+    Execution,
+    Exited,
+    Outcome,
+    OutputLimitExceeded,
+    OutputLost,
+    Refused,
+    Signalled,
+)
 from ...domain.output import NO_OUTPUT
 from .capture import Capture
 from .handling import Handling
@@ -15,13 +24,18 @@ from .signal_name import signal_name
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 
+_EXITED = tuple(Exited(status) for status in range(MAX_EXIT_STATUS + 1))
+
+
 def outcome_of(exit_code: int) -> Outcome:
     """Return the outcome of a command that ended by itself; -n is signal n, as subprocess has it."""
-    return Exited(exit_code) if exit_code >= 0 else Signalled(-exit_code, signal_name(-exit_code))
+    return _EXITED[exit_code] if exit_code >= 0 else Signalled(-exit_code, signal_name(-exit_code))
 
 
 def outcome_of_output(capture: Capture, directory: str) -> Outcome | None:
     """Return the outcome that the output decides, if it was too much or could not be kept in `directory`."""
+    if capture.is_whole:
+        return None
     failure = capture.failure
     if failure is not None:
         return OutputLost(f"the command ran, but its output could not be kept in {directory}: {failure.strerror}")

@@ -41,6 +41,10 @@ _SHORTAGES = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 """What another way to start would meet too."""
 
 
+TRIED_SECONDS = 0.005
+"""How long a file that could be opened is not tried again: at many starts a second, trying each time costs 1 to 2 %."""
+
+
 def raise_descriptor_limit() -> tuple[int, int]:
     """Raise the soft limit of open files to the hard one; return what it was, for tasks (getrlimit(2))."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -97,19 +101,22 @@ class Spawner:
         program = self._known.get(command[0])
         if program is None:
             return None
+        now = monotonic()
         try:
             for place in program.absent:
                 if os.access(place, os.F_OK, follow_symlinks=False):
                     self._known.forget(command[0])
                     return None
-            for file in program.files:
-                os.close(os.open(file, PROBE_FLAGS))
+            if now - program.tried_at > TRIED_SECONDS:
+                for file in program.files:
+                    os.close(os.open(file, PROBE_FLAGS))
+                program.tried_at = now
         except OSError:
             # Under a lease, gone, or something is short: off the event loop it is found out what.
             self._known.forget(command[0])
             return None
         try:
-            return self._spawn(program.path, command, mark)
+            return self._spawn(program.path, command, mark, now)
         except OSError as error:
             if error.errno in _SHORTAGES:
                 return NotStarted(cannot_start(command[0].encode(), error.strerror or str(error)))
@@ -139,12 +146,11 @@ class Spawner:
         self._limits.close()
         os.close(self._null)
 
-    def _spawn(self, path: bytes, command: tuple[str, ...], mark: int) -> Spawned:
+    def _spawn(self, path: bytes, command: tuple[str, ...], mark: int, began: float) -> Spawned:
         reading, writing = os.pipe2(os.O_CLOEXEC)
         try:
             os.set_blocking(reading, False)
             arguments = [argument.encode() for argument in command]
-            began = monotonic()
             try:
                 self._limits.set(mark)
                 pid = os.posix_spawn(

@@ -69,16 +69,17 @@ class Program:
     """A program that lies on local file systems: what to execute, and what must hold for that to be right once more.
 
     `absent` are the places of the PATH before it, where there was nothing; `files` are what the kernel opens for it:
-    the program, and the interpreters of a script.
+    the program, and the interpreters of a script. `tried_at` is when these could last be opened, monotonic seconds.
     """
 
-    __slots__ = ("absent", "files", "path")
+    __slots__ = ("absent", "files", "path", "tried_at")
 
     def __init__(self, path: bytes, absent: tuple[bytes, ...], files: tuple[bytes, ...]) -> None:
         """Say what was found."""
         self.path = path
         self.absent = absent
         self.files = files
+        self.tried_at = 0.0
 
     def encoded(self) -> bytes:
         """Return it as the body of a PROGRAM report."""

@@ -27,13 +27,14 @@ class Tidying:
         self._on_child_end = on_child_end
         self._loop = asyncio.get_running_loop()
         self._signal = ChildSignal(self._on_signal)
-        self._look: asyncio.TimerHandle | None = None
+        # When to look; None while there is nothing to look for.
+        self.look: asyncio.TimerHandle | None = None
         self._hint: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
         """Look from now on, until no child is left."""
-        if self._look is None:
-            self._look = self._loop.call_later(TIDY_SECONDS, self._tidy, None)
+        if self.look is None:
+            self.look = self._loop.call_later(TIDY_SECONDS, self._tidy, None)
             if self._hint is None:
                 self.expect_end()
 
@@ -43,7 +44,7 @@ class Tidying:
 
     def close(self) -> None:
         """Look no more."""
-        for timer in (self._look, self._hint):
+        for timer in (self.look, self._hint):
             if timer is not None:
                 timer.cancel()
         self._signal.close()
@@ -56,24 +57,24 @@ class Tidying:
 
     def _hint_again(self) -> None:
         self._hint = None
-        if self._look is not None:
+        if self.look is not None:
             self.expect_end()
             # What has ended since the last hint has given none.
             self._tidy_if_dead()
 
     def _tidy_if_dead(self) -> None:
-        if self._look is not None and self._descent.has_dead_orphan():
-            self._look.cancel()
+        if self.look is not None and self._descent.has_dead_orphan():
+            self.look.cancel()
             self._tidy(None)
 
     def _tidy(self, walk: Iterator[None] | None) -> None:
         walk = walk or self._descent.walk(frozenset(), {})
         try:
             if self._slices.goes_on(walk):
-                self._look = self._loop.call_later(0, self._tidy, walk)
+                self.look = self._loop.call_later(0, self._tidy, walk)
                 return
         except Exception as error:  # noqa: BLE001 -- whatever it is, there is another look in a second
             _log.warning("cannot look for what ended tasks have left", reason=repr(error))
-        self._look = None
+        self.look = None
         if self._descent.has_children:
             self.begin()

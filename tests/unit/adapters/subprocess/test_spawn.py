@@ -11,6 +11,7 @@ import pytest
 from files import made
 from proc import open_descriptors
 
+from execwire.adapters.subprocess import spawn as spawn_module
 from execwire.adapters.subprocess.limits import RLIMIT_LOCKS
 from execwire.adapters.subprocess.marks import MARKS
 from execwire.adapters.subprocess.spawn import Spawned, Spawner, mark_limit, raise_descriptor_limit
@@ -135,6 +136,22 @@ async def test_without_a_descriptor_for_a_pipe_it_is_not_started_and_says_so(
     monkeypatch.setattr(os, "pipe2", refuse)
     assert spawner.spawn(("tool",), MARK) == NotStarted("cannot start tool: Too many open files")
     assert spawn.paths == []
+
+
+@pytest.mark.parametrize(("seconds", "starts"), [(0.0, 1), (60.0, 2)])
+async def test_what_is_to_be_opened_is_tried_again_after_a_moment(
+    spawner: Spawner, spawn: FakeSpawn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, starts: int
+) -> None:
+    monkeypatch.setattr(spawn_module, "TRIED_SECONDS", seconds)
+    interpreter = tmp_path / "interpreter"
+    interpreter.touch()
+    spawner.learner("tool")(Program(b"/bin/sh", (), (bytes(interpreter),)))
+    for _ in range(2):
+        spawned = spawner.spawn(("tool",), MARK)
+        if isinstance(spawned, Spawned):
+            os.close(spawned.stdout)
+        interpreter.unlink(missing_ok=True)
+    assert len(spawn.paths) == starts
 
 
 async def test_what_is_found_earlier_in_the_path_by_now_is_not_passed_over(
