@@ -128,7 +128,7 @@ class Spawner:
         """Return what the starter has to know to start `command` in the same way."""
         return StartOrder(
             name=command[0].encode(),
-            arguments=[argument.encode() for argument in command],
+            arguments="\0".join(command).encode(),
             environment=self._environment,
             search_path=self._search_path,
             mark=mark,

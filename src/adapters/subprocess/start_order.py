@@ -18,6 +18,7 @@ MAX_REPORT_BYTES = 64 * 1024
 class StartOrder:
     """What is to be executed: `environment` is all of it, `limits` are RLIMIT_NOFILE as tasks get it, soft and hard.
 
+    `arguments` are separated by NUL: a list of 100,000 would hold everybody else up for milliseconds.
     `slack` is the timer slack in nanoseconds, the second mark; 0: none.
     """
 
@@ -26,7 +27,7 @@ class StartOrder:
     def __init__(
         self,
         name: bytes,
-        arguments: list[bytes],
+        arguments: bytes,
         environment: dict[bytes, bytes],
         search_path: bytes,
         *,

@@ -72,14 +72,15 @@ def become_task(reporter: Reporter, stdout: int, order_file: int, worker: int) -
 
 
 def _execute(path: bytes, order: StartOrder) -> None:
+    arguments = order.arguments.split(b"\0")
     for seconds in BUSY_RETRY_SECONDS:
         try:
-            os.execve(path, order.arguments, order.environment)  # noqa: S606 -- what an agent that executes is for
+            os.execve(path, arguments, order.environment)  # noqa: S606 -- what an agent that executes is for
         except OSError as error:
             if error.errno != errno.ETXTBSY:
                 raise
         time.sleep(seconds)
-    os.execve(path, order.arguments, order.environment)  # noqa: S606 -- as above
+    os.execve(path, arguments, order.environment)  # noqa: S606 -- as above
 
 
 def _take_limits_of(worker: int) -> None:

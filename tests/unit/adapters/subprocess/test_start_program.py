@@ -14,7 +14,7 @@ from execwire.adapters.subprocess import start_program
 from execwire.adapters.subprocess.start_order import FAILED, StartOrder
 from execwire.adapters.subprocess.start_task import Reporter
 
-ORDER = StartOrder(b"/bin/sh", [b"sh"], {}, b"/bin", mark=7, limits=(50, 100))
+ORDER = StartOrder(b"/bin/sh", b"sh", {}, b"/bin", mark=7, limits=(50, 100))
 
 
 class Ended(BaseException):

@@ -73,7 +73,7 @@ class Played:
         return path, reason
 
     def start(self, name: str, search_path: str = "/nonexistent") -> None:
-        order = StartOrder(name.encode(), [b"argument"], ENVIRONMENT, search_path.encode(), mark=MARK, limits=(50, 100))
+        order = StartOrder(name.encode(), b"argument", ENVIRONMENT, search_path.encode(), mark=MARK, limits=(50, 100))
         become_task(self.reporter, STDOUT, order.to_file(), os.getpid())
 
 
