@@ -56,28 +56,28 @@ chromium:
 bench: install
 	$(BIN)/python benchmarks/bench.py --rounds $(ROUNDS)
 
-# How long, and from which seed, a proof is to go on; nothing leaves it to the proof.
+# How long, and from which seed, a stress test is to go on; nothing leaves it to the test.
 SPAN = $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
 
-#: make fuzz     bytes of every kind against a live agent (MINUTES=5 or EXAMPLES=n, SEED=n to repeat); see proofs/
+#: make fuzz     bytes of every kind against a live agent (MINUTES=5 or EXAMPLES=n, SEED=n to repeat); see stress/
 fuzz: dev
-	$(BIN)/python -m proofs.fuzz $(SPAN) $(if $(EXAMPLES),--examples $(EXAMPLES))
+	$(BIN)/python -m stress.fuzz $(SPAN) $(if $(EXAMPLES),--examples $(EXAMPLES))
 
 #: make soak     full load of every kind, then nothing may be left (MINUTES=5)
 soak: dev
-	$(BIN)/python -m proofs.soak $(SPAN)
+	$(BIN)/python -m stress.soak $(SPAN)
 
 #: make chaos    the same while workers, clients, limits and disks fail (MINUTES=5)
 chaos: dev
-	$(BIN)/python -m proofs.chaos $(SPAN)
+	$(BIN)/python -m stress.chaos $(SPAN)
 
 #: make fairness how long others wait while clients send without pause (MINUTES=1)
 fairness: dev
-	$(BIN)/python -m proofs.fairness --minutes $(or $(MINUTES),1)
+	$(BIN)/python -m stress.fairness --minutes $(or $(MINUTES),1)
 
 #: make pressure how much memory is taken while clients misbehave (MINUTES=0.5)
 pressure: dev
-	$(BIN)/python -m proofs.pressure --minutes $(or $(MINUTES),0.5)
+	$(BIN)/python -m stress.pressure --minutes $(or $(MINUTES),0.5)
 
 fuzz-short soak-short chaos-short: %-short:
 	$(MAKE) $* MINUTES=$(or $(SHORT_$*),0.5)
@@ -97,7 +97,7 @@ lock:
 clean:
 	rm -rf .venv .venv-* build dist .coverage .coverage.* .hypothesis .pytest_cache .mypy_cache .ruff_cache \
 		.import_linter_cache
-	find src tests benchmarks proofs -name __pycache__ -prune -exec rm -rf {} +
+	find src tests benchmarks stress -name __pycache__ -prune -exec rm -rf {} +
 
 dev: $(VENV)/.dev
 

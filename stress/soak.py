@@ -15,7 +15,7 @@ from .load import client
 from .remains import Level, at_rest, see_files
 from .talk import Load
 from .tasks import WRITING_DAEMON
-from .verdict import BrokenError, Order, prove, say
+from .verdict import BrokenError, Order, run_check, say
 
 CONNECTIONS = 64
 WARM_UP_PART, MOST_WARM_UP_SECONDS = 0.4, 120.0
@@ -76,4 +76,4 @@ def _judge(agent: Agent, worker: int, after: Level, most_kib: float) -> None:
 
 
 if __name__ == "__main__":
-    prove("soak", soak)
+    run_check("soak", soak)

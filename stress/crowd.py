@@ -31,7 +31,7 @@ class Crowd:
             self._started += 1
             marker, seed = f"{self._marker}-{self._started}", self._chance.randrange(10**6)
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "proofs.clients", str(self._port), marker, str(seed), str(self._folder),
+                sys.executable, "-m", "stress.clients", str(self._port), marker, str(seed), str(self._folder),
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
             )  # fmt: skip
             self._processes.append(process)

@@ -8,7 +8,7 @@ import time
 from agent import Agent, running_agent
 from proc import memory_kib
 
-from .verdict import BrokenError, Order, prove, say
+from .verdict import BrokenError, Order, run_check, say
 
 CLIENTS = 100
 BUDGET_MIB, SLACK_MIB = 64, 64
@@ -23,7 +23,7 @@ async def pressure(order: Order) -> None:
         await agent.run("true")
         before = memory_kib(agent.worker, "RssAnon") / 1024
         clients = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "proofs.misbehaviour", str(agent.port), str(CLIENTS)), stdin=asyncio.subprocess.PIPE
+            *(sys.executable, "-m", "stress.misbehaviour", str(agent.port), str(CLIENTS)), stdin=asyncio.subprocess.PIPE
         )
         try:
             highest, waits = await _watch(agent, order.seconds)
@@ -52,4 +52,4 @@ async def _watch(agent: Agent, seconds: float) -> tuple[float, list[float]]:
 
 
 if __name__ == "__main__":
-    prove("pressure", pressure)
+    run_check("pressure", pressure)

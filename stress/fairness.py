@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator
 from agent import Agent, running_agent
 
 from .floods import FLOODS
-from .verdict import BrokenError, Order, prove, say
+from .verdict import BrokenError, Order, run_check, say
 
 MOST_MS = {1: 20.0, 10: 100.0}
 """What the median of another client's `true` may take, by the number of clients that flood."""
@@ -45,7 +45,7 @@ async def fairness(order: Order) -> None:
 @contextlib.asynccontextmanager
 async def _flooding(kind: str, agent: Agent, clients: int) -> AsyncGenerator[None]:
     flood = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "proofs.floods", kind, str(agent.port), str(clients), stdin=asyncio.subprocess.PIPE
+        sys.executable, "-m", "stress.floods", kind, str(agent.port), str(clients), stdin=asyncio.subprocess.PIPE
     )
     try:
         yield
@@ -69,4 +69,4 @@ async def _waits(agent: Agent, seconds: float) -> list[float]:
 
 
 if __name__ == "__main__":
-    prove("fairness", fairness)
+    run_check("fairness", fairness)

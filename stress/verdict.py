@@ -1,4 +1,4 @@
-"""How a proof is asked for and how it ends: figures and exit status 0, or what broke, how to repeat it, and 1."""
+"""How a stress test is asked for and how it ends: figures and exit status 0, or what broke, how to repeat it, and 1."""
 
 import argparse
 import asyncio
@@ -26,9 +26,9 @@ class Order:
     examples: int | None = None
 
 
-def prove(name: str, proof: Callable[[Order], Awaitable[None]], *, countable: bool = False) -> NoReturn:
-    """Read the command line, run the proof, exit with its status."""
-    parser = argparse.ArgumentParser(prog=f"python -m proofs.{name}")
+def run_check(name: str, check: Callable[[Order], Awaitable[None]], *, countable: bool = False) -> NoReturn:
+    """Read the command line, run it, exit with its status."""
+    parser = argparse.ArgumentParser(prog=f"python -m stress.{name}")
     parser.add_argument("--minutes", type=float, default=FEW_MINUTES, help=f"how long (default {FEW_MINUTES:g})")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), help="repeat the choices of a run")
     if countable:
@@ -38,7 +38,7 @@ def prove(name: str, proof: Callable[[Order], Awaitable[None]], *, countable: bo
     say(f"{name}: seed {order.seed}")
     begin = time.monotonic()
     try:
-        asyncio.run(_run(proof, order))
+        asyncio.run(_run(check, order))
     except BrokenError as error:
         say(f"{name}: BROKEN after {time.monotonic() - begin:.0f} s: {error}")
         for line in "\n".join(getattr(error, "__notes__", [])).splitlines():
@@ -50,10 +50,10 @@ def prove(name: str, proof: Callable[[Order], Awaitable[None]], *, countable: bo
     sys.exit(0)
 
 
-async def _run(proof: Callable[[Order], Awaitable[None]], order: Order) -> None:
+async def _run(check: Callable[[Order], Awaitable[None]], order: Order) -> None:
     broken: BrokenError | None = None
     try:
-        await proof(order)
+        await check(order)
     except* BrokenError as group:
         # The first of those that clients in a task group have seen at once.
         broken = next(error for error in group.exceptions if isinstance(error, BrokenError))

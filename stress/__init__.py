@@ -1,4 +1,4 @@
-"""Proofs that take as long as they are given: fuzz, soak and chaos, each against a live agent."""
+"""Stress tests that take as long as they are given: fuzz, soak and chaos, each against a live agent."""
 
 import sys
 from pathlib import Path

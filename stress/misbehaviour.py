@@ -1,4 +1,4 @@
-"""Clients that misbehave, each in its way, and a process of them: `python -m proofs.misbehaviour PORT CLIENTS`.
+"""Clients that misbehave, each in its way, and a process of them: `python -m stress.misbehaviour PORT CLIENTS`.
 
 It ends when its stdin does. Nothing of a line is kept here: what is sent is one object, over and over.
 """

@@ -17,7 +17,7 @@ from .example import Bench
 from .machine import machine
 from .model import MAX_LINE
 from .programs import MAX_OUTPUT, Programs
-from .verdict import BrokenError, Order, prove, say
+from .verdict import BrokenError, Order, run_check, say
 
 ROUND_EXAMPLES = 20
 STEPS = 30
@@ -85,4 +85,4 @@ async def _see_it_rest(agent: Agent, before: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    prove("fuzz", fuzz, countable=True)
+    run_check("fuzz", fuzz, countable=True)

@@ -15,7 +15,7 @@ from .faults import Fault, Scene
 from .probe import RECOVERY_SECONDS, Probe
 from .remains import at_rest, see_files
 from .stage import set_up
-from .verdict import BrokenError, Order, prove, say
+from .verdict import BrokenError, Order, run_check, say
 
 PROCESSES = 3
 CALM_SECONDS = 1.0
@@ -90,4 +90,4 @@ def _told(counts: Counter[str]) -> str:
 
 
 if __name__ == "__main__":
-    prove("chaos", chaos)
+    run_check("chaos", chaos)

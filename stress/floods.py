@@ -1,4 +1,4 @@
-"""What a client can send without pause, and a process that does: `python -m proofs.floods KIND PORT CLIENTS`.
+"""What a client can send without pause, and a process that does: `python -m stress.floods KIND PORT CLIENTS`.
 
 It reads and discards what it is answered, and ends when its stdin does.
 """

@@ -1,6 +1,6 @@
 """Clients in a process of their own, so that they can be stopped and killed.
 
-`python -m proofs.clients PORT MARKER SEED FOLDER` ends when its stdin does; it prints what it has counted as JSON, or
+`python -m stress.clients PORT MARKER SEED FOLDER` ends when its stdin does; it prints what it has counted as JSON, or
 says what broke and exits with 1.
 """
 
