@@ -13,13 +13,13 @@ from execwire.adapters.subprocess.process import Process
 from execwire.adapters.tcp.access import Access
 from execwire.adapters.tcp.connection import Connection
 from execwire.adapters.tcp.exchanges import Exchanges
-from execwire.adapters.tcp.framing import LineFramer
 from execwire.adapters.tcp.listener import open_listeners
 from execwire.adapters.tcp.liveness import Liveness
 from execwire.adapters.tcp.outbox import Outbox
 from execwire.adapters.tcp.valve import Valve
 from execwire.app.container import Container
 from execwire.domain.task import TaskRequest
+from execwire.protocol.framing import LineFramer
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import structlog
 from ...domain.output import CapturedOutput
 from ...domain.ports import OverflowStore
 from ...domain.task import TaskResult
-from .wire import RequestId
-from .wire_result import ESCAPE_BYTES, encode_anyway, encode_ends, escape, failed
+from ...protocol.requests import RequestId
+from ...protocol.results import ESCAPE_BYTES, encode_anyway, encode_ends, escape, failed
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 

@@ -2,12 +2,12 @@
 
 from enum import Enum, auto
 
+from ...protocol.framing import LineFramer, Oddity
+from ...protocol.requests import Incoming, InvalidRequest, decode_request
+from ...protocol.truncated import read_id
 from .exchanges import Exchanges, estimate
-from .framing import LineFramer, Oddity
 from .liveness import Countdown
 from .surroundings import Surroundings
-from .truncated import read_id
-from .wire import Incoming, InvalidRequest, decode_request
 
 LINES_AT_ONCE = 16
 """Taken from one client as they arrive."""

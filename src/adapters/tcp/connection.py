@@ -5,12 +5,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import cast
 
+from ...protocol.framing import FOREIGN, LineFramer
 from .batch import LINES_A_TURN, LINES_AT_ONCE, Batch, End
 from .client_log import log_gone
 from .closing import Closing
 from .exchange import Exchange
 from .exchanges import Exchanges
-from .framing import FOREIGN, LineFramer
 from .liveness import Countdown, Liveness
 from .outbox import Outbox
 from .peers import Peer

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from ...domain.control import TaskControl
 from ...domain.task import TaskResult
+from ...protocol.requests import RequestId
 from .answer import Answer
-from .wire import RequestId
 
 
 @dataclass(slots=True, eq=False)

@@ -14,12 +14,12 @@ from ...domain.memory import MemoryHolder
 from ...domain.outcome import Cancelled
 from ...domain.output import NO_OUTPUT
 from ...domain.task import NO_EXIT_CODE, TaskRequest, TaskResult
+from ...protocol.requests import Incoming, InvalidRequest, RequestId
+from ...protocol.results import INTERNAL_ERROR
 from .exchange import Exchange
 from .outbox import ANSWER_BYTES, Outbox
 from .relief import Relief
 from .surroundings import Surroundings
-from .wire import Incoming, InvalidRequest, RequestId
-from .wire_result import INTERNAL_ERROR
 
 _numbers = itertools.count(1)
 """Of clients, in the order in which they connected to this process."""

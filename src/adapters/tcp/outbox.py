@@ -9,9 +9,9 @@ import structlog
 
 from ...domain.memory import MemoryHolder
 from ...domain.output import CHUNK_BYTES
+from ...protocol.results import ESCAPE_BYTES, encode_anyway
 from .answer import Answer, encode_answer
 from .exchange import Exchange
-from .wire_result import ESCAPE_BYTES, encode_anyway
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 

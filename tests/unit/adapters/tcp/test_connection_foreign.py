@@ -5,7 +5,7 @@ from served import MAX_LINE, Limits, Served, ask
 from turns import past
 
 from execwire.adapters.tcp.batch import BULK_BYTES
-from execwire.adapters.tcp.framing import FOREIGN
+from execwire.protocol.framing import FOREIGN
 
 POST = b"POST /%s HTTP/1.1\r\nHost: localhost:3000\r\nContent-Type: text/plain\r\n\r\n"
 

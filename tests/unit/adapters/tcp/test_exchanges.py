@@ -10,8 +10,8 @@ from turns import settle
 
 from execwire.adapters.tcp.exchanges import Exchanges
 from execwire.adapters.tcp.outbox import Outbox
-from execwire.adapters.tcp.wire import Incoming
 from execwire.domain.task import TaskRequest, TaskResult
+from execwire.protocol.requests import Incoming
 
 ABC = ["a", "b", "c"]
 

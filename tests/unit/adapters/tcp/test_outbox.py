@@ -12,9 +12,9 @@ from turns import settle
 
 from execwire.adapters.tcp.exchange import Exchange
 from execwire.adapters.tcp.outbox import WRITE_BUFFER_BYTES, Outbox
-from execwire.adapters.tcp.wire_result import ESCAPE_BYTES
 from execwire.domain.memory import MemoryBudget, MemoryHolder
 from execwire.domain.task import TaskResult
+from execwire.protocol.results import ESCAPE_BYTES
 
 
 class Client(asyncio.Protocol):

@@ -8,11 +8,11 @@ from fakes import FakeOutput
 from served import Served, ask
 from turns import settle
 
-from execwire.adapters.tcp import wire_result
 from execwire.adapters.tcp.outbox import WRITE_BUFFER_BYTES
-from execwire.adapters.tcp.wire import RequestId
-from execwire.adapters.tcp.wire_result import INTERNAL_ERROR, encode_result
 from execwire.domain.task import TaskRequest, TaskResult
+from execwire.protocol import results as wire_result
+from execwire.protocol.requests import RequestId
+from execwire.protocol.results import INTERNAL_ERROR, encode_result
 
 REPLACED = "\N{REPLACEMENT CHARACTER}"
 FAILURES = [MemoryError(), RecursionError(), ValueError("anything"), UnicodeEncodeError("utf-8", "?", 0, 1, "anything")]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execwire.adapters.tcp.framing import LineFramer
+from execwire.protocol.framing import LineFramer
 
 MAX_LINE = 64
 MIB = 1024 * 1024

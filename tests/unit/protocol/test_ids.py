@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execwire.adapters.tcp.wire import Incoming, InvalidRequest, RequestId, decode_request
-from execwire.adapters.tcp.wire_result import encode_result
 from execwire.domain.output import NO_OUTPUT
 from execwire.domain.task import TaskResult
+from execwire.protocol.requests import Incoming, InvalidRequest, RequestId, decode_request
+from execwire.protocol.results import encode_result
 
 RESULT = TaskResult(("a",), 0, 0.0, 0, NO_OUTPUT, "")
 

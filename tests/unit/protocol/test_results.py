@@ -6,10 +6,10 @@ import pytest
 from fakes import FakeOutput
 
 from execwire.adapters.tcp.answer import Answer
-from execwire.adapters.tcp.wire import RequestId
-from execwire.adapters.tcp.wire_result import ESCAPE_BYTES, encode_ends, encode_result
 from execwire.domain.output import CHUNK_BYTES, NO_OUTPUT, CapturedOutput, HeldOutput
 from execwire.domain.task import TaskResult
+from execwire.protocol.requests import RequestId
+from execwire.protocol.results import ESCAPE_BYTES, encode_ends, encode_result
 
 EVERY_BYTE = bytes(range(256))
 TEXTS = ["a", "ä", "€", "😀", "\x00", "\x1f", '"', "\\", "\u2028", "\x7f", "\ufffd"]

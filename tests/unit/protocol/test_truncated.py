@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execwire.adapters.tcp.truncated import read_id
+from execwire.protocol.truncated import read_id
 
 IDS = st.integers() | st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=128

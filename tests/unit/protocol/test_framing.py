@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execwire.adapters.tcp.framing import LineFramer, Oddity
+from execwire.protocol.framing import LineFramer, Oddity
 
 MAX_LINE = 64
 MIB = 1024 * 1024

@@ -8,7 +8,7 @@ from typing import Final, TypeGuard
 
 import msgspec
 
-from ...domain.task import InvalidTaskError, TaskRequest
+from ..domain.task import InvalidTaskError, TaskRequest
 
 RequestId = str | int
 

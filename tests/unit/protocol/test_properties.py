@@ -6,10 +6,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from execwire.adapters.tcp.answer import encode_answer
-from execwire.adapters.tcp.wire import Incoming, InvalidRequest, decode_request
-from execwire.adapters.tcp.wire_result import encode_result
 from execwire.domain.output import NO_OUTPUT
 from execwire.domain.task import TaskRequest, TaskResult
+from execwire.protocol.requests import Incoming, InvalidRequest, decode_request
+from execwire.protocol.results import encode_result
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 ARGUMENT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))

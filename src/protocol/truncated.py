@@ -3,7 +3,7 @@
 import json
 import re
 
-from .wire import RequestId, is_id
+from .requests import RequestId, is_id
 
 _BRACE = re.compile(r"[ \t\r\n]*\{[ \t\r\n]*")
 _COLON = re.compile(r"[ \t\r\n]*:[ \t\r\n]*")

@@ -3,8 +3,8 @@ import math
 
 import pytest
 
-from execwire.adapters.tcp.wire import Incoming, InvalidRequest, decode_request
 from execwire.domain.task import TaskRequest
+from execwire.protocol.requests import Incoming, InvalidRequest, decode_request
 
 NESTED = 100_000
 DIGITS = b"9" * 5000

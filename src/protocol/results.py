@@ -8,9 +8,9 @@ from dataclasses import replace
 import msgspec
 import structlog
 
-from ...domain.output import NO_OUTPUT, CapturedOutput
-from ...domain.task import NO_EXIT_CODE, TaskResult
-from .wire import RequestId
+from ..domain.output import NO_OUTPUT, CapturedOutput
+from ..domain.task import NO_EXIT_CODE, TaskResult
+from .requests import RequestId
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
