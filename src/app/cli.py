@@ -10,9 +10,9 @@ from typing import NoReturn
 import structlog
 
 from .. import __version__
+from ..adapters.linux import procfs
+from ..adapters.linux.dumps import forbid_dumps
 from ..adapters.stderr import StderrNow
-from ..adapters.subprocess import procfs
-from ..adapters.subprocess.dumps import forbid_dumps
 from ..adapters.subprocess.environment import task_environment
 from ..adapters.subprocess.spawn import raise_descriptor_limit, shield_descriptors
 from ..adapters.tcp.access import Access

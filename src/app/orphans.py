@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 import structlog
 
-from ..adapters.subprocess import procfs
-from ..adapters.subprocess.descent import Descent
-from ..adapters.subprocess.marks import range_of
-from ..adapters.subprocess.sighting import CLEAN_WALKS, Sighting
-from ..adapters.subprocess.timer_slack import TimerSlack, timer_slack
+from ..adapters.linux import procfs
+from ..adapters.linux.marks import range_of
+from ..adapters.linux.process_tree import Descent
+from ..adapters.linux.survivors import CLEAN_WALKS, Sighting
+from ..adapters.linux.timer_slack import TimerSlack, timer_slack
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 

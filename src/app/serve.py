@@ -11,7 +11,7 @@ from typing import Any, Self
 import structlog
 import uvloop
 
-from ..adapters.subprocess.signal_name import signal_name
+from ..adapters.linux.signal_name import signal_name
 from .container import Container
 from .memory import hand_back
 from .stop_signals import unused_signals_reported

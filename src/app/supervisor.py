@@ -13,10 +13,10 @@ from typing import TypeAlias
 
 import structlog
 
-from ..adapters.subprocess.child_signal import block_child_signal
-from ..adapters.subprocess.marks import bear, new_range
-from ..adapters.subprocess.signal_name import signal_name
-from ..adapters.subprocess.subreaper import become_subreaper
+from ..adapters.linux.child_signal import block_child_signal
+from ..adapters.linux.marks import bear, new_range
+from ..adapters.linux.signal_name import signal_name
+from ..adapters.linux.subreaper import become_subreaper
 from .orphans import Orphans
 from .restarts import Restarts
 from .scoreboard import Scoreboard

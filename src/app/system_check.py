@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..adapters.subprocess.family import unknowable
+from ..adapters.linux import sock_diag
+from ..adapters.linux.family import unknowable
+from ..adapters.linux.procfs import RLIMIT_LOCKS
+from ..adapters.linux.subreaper import become_subreaper
 from ..adapters.subprocess.pipe_reader import PipeReader
-from ..adapters.subprocess.procfs import RLIMIT_LOCKS
 from ..adapters.subprocess.spawn import mark_limit
-from ..adapters.subprocess.subreaper import become_subreaper
-from ..adapters.tcp import sock_diag
 from .descriptors import MIN_DESCRIPTORS, max_descriptors
 
 _NULL_DEVICE = (1, 3)

@@ -4,8 +4,8 @@ import os
 import pwd
 from collections.abc import Iterable
 
+from ..adapters.linux.user_namespace import unmapped_user
 from ..adapters.tcp.access import Access
-from ..adapters.tcp.user_namespace import unmapped_user
 from .configuration import ConfigurationError
 from .settings import Settings
 

@@ -10,7 +10,7 @@ from agent import running_agent
 from proc import alive_with, children, eventually
 from strangers import only_root
 
-from execwire.adapters.subprocess.timer_slack import timer_slack
+from execwire.adapters.linux.timer_slack import timer_slack
 
 pytestmark = only_root
 with_second_mark = pytest.mark.skipif(

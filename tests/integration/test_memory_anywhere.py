@@ -12,11 +12,11 @@ from injection import Injection, injected
 from phrasebook import Phrasebook
 from proc import alive_with, children, descriptors, eventually
 
-from execwire.adapters import subprocess
+from execwire import adapters
 from execwire.domain.control import TaskControl
 from execwire.domain.task import TaskRequest
 
-FOLDER = str(next(iter(subprocess.__path__)))
+FOLDER = str(next(iter(adapters.__path__)))
 BOUND_SECONDS = 10.0
 # Of this run: others may go on beside it.
 MARKER = f"61.{os.getpid()}"

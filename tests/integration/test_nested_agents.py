@@ -11,7 +11,7 @@ import pytest
 from agent import Client, running_agent
 from proc import alive_with, children, eventually
 
-from execwire.adapters.subprocess.timer_slack import timer_slack
+from execwire.adapters.linux.timer_slack import timer_slack
 
 
 @pytest.mark.skipif(

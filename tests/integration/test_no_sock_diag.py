@@ -10,8 +10,8 @@ import pytest
 from agent import running_agent
 
 ASK_FOR_NO_PROTOCOL = """
-import execwire.adapters.tcp.sock_diag
-execwire.adapters.tcp.sock_diag.PROTOCOL = 254
+import execwire.adapters.linux.sock_diag
+execwire.adapters.linux.sock_diag.PROTOCOL = 254
 """
 """An unassigned one, of which the kernel knows as little as of TCP where it has no tcp_diag."""
 

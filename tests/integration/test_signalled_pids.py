@@ -17,8 +17,8 @@ import pytest
 from proc import is_alive
 
 from execwire.adapters.clock import SystemClock
+from execwire.adapters.linux.procfs import stat
 from execwire.adapters.subprocess.leader import Leader
-from execwire.adapters.subprocess.procfs import stat
 from execwire.domain.task import TaskRequest
 
 Signalled = list[tuple[int, bool]]

@@ -11,10 +11,10 @@ import pytest
 from adopting import MARK, adopt, reap
 from proc import eventually, is_alive
 
-from execwire.adapters.subprocess import procfs
+from execwire.adapters.linux import procfs
+from execwire.adapters.linux.process_tree import Descent
+from execwire.adapters.linux.survivors import Sighting
 from execwire.adapters.subprocess.containment import ANSWER_SECONDS, Containment
-from execwire.adapters.subprocess.descent import Descent
-from execwire.adapters.subprocess.sighting import Sighting
 
 
 def walk(descent: Descent) -> Sighting:

@@ -3,7 +3,7 @@
 import os
 import resource
 
-from execwire.adapters.subprocess.procfs import RLIMIT_LOCKS
+from execwire.adapters.linux.procfs import RLIMIT_LOCKS
 
 MARK = 4711
 

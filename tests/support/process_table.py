@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from execwire.adapters.subprocess import adopted, descent, family, pidfds, task_marks
-from execwire.adapters.subprocess.procfs import NO_MARK, STRAY, Stat
+from execwire.adapters.linux import adopted, family, pidfds
+from execwire.adapters.linux import process_tree as descent
+from execwire.adapters.linux.procfs import NO_MARK, STRAY, Stat
+from execwire.adapters.subprocess import task_marks
 from execwire.app import orphans
 
 MAX_OPEN = 1

@@ -8,12 +8,12 @@ from typing import cast
 
 from fakes import FakeClock
 
+from execwire.adapters.linux.survivors import Sighting
 from execwire.adapters.subprocess.containment import Containment
 from execwire.adapters.subprocess.handling import Handling, Leftovers
 from execwire.adapters.subprocess.leader import Exits, Leader
 from execwire.adapters.subprocess.pipe_discarder import PipeDiscarder
 from execwire.adapters.subprocess.process import Process
-from execwire.adapters.subprocess.sighting import Sighting
 from execwire.adapters.subprocess.spawn import Spawned
 from execwire.adapters.subprocess.spool import Spool
 from execwire.adapters.subprocess.watch import Watch

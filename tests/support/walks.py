@@ -2,8 +2,8 @@
 
 from process_table import ProcessTable
 
-from execwire.adapters.subprocess.descent import Descent
-from execwire.adapters.subprocess.sighting import Sighting
+from execwire.adapters.linux.process_tree import Descent
+from execwire.adapters.linux.survivors import Sighting
 
 
 def enrolled(table: ProcessTable, descent: Descent, mark: int) -> int:

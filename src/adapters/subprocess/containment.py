@@ -10,13 +10,13 @@ import contextlib
 
 import structlog
 
+from ..linux.survivors import CLEAN_WALKS, Sighting
+from ..linux.timer_slack import TimerSlack
 from .ending import Ending
 from .persistence import begin, persist
-from .sighting import CLEAN_WALKS, Sighting
 from .slices import Slices
 from .task_marks import TaskMarks
 from .tidying import Tidying
-from .timer_slack import TimerSlack
 from .turns import Turns
 from .wakeup import wake
 

@@ -12,6 +12,8 @@ from ...domain.outcome import Cancelled, Execution, Outcome
 from ...domain.output import NO_OUTPUT, CapturedOutput
 from ...domain.ports import Clock
 from ...domain.task import TaskRequest
+from ..linux.subreaper import become_subreaper
+from ..linux.timer_slack import timer_slack
 from .arguments import MANY_ARGUMENTS, refuse_too_long
 from .containment import Containment
 from .handling import Handling, Leftovers
@@ -25,8 +27,6 @@ from .process import Process
 from .spawn import Spawned, Spawner
 from .spool import Spool
 from .starter import Starter
-from .subreaper import become_subreaper
-from .timer_slack import timer_slack
 from .wakeup import wake
 from .watch import Watch
 

@@ -7,8 +7,8 @@ import asyncio
 import contextlib
 import os
 
+from ..linux.survivors import CLEAN_WALKS
 from .containment import ANSWER_SECONDS, Containment
-from .sighting import CLEAN_WALKS
 from .wakeup import wake
 from .watch import Watch
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import structlog
 
-from . import procfs
+from ..linux import procfs
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 

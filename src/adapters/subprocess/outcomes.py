@@ -16,10 +16,10 @@ from ...domain.outcome import (
     Signalled,
 )
 from ...domain.output import NO_OUTPUT
+from ..linux.signal_name import signal_name
 from .capture import Capture
 from .handling import Handling
 from .leader import Leader
-from .signal_name import signal_name
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 

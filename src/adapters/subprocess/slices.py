@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 
-from .reserve import Reserve
+from ..linux.spare_descriptors import Reserve
 
 SLICE_SECONDS = 0.005
 

@@ -10,14 +10,14 @@ from pathlib import Path
 from time import monotonic
 
 from ...domain.outcome import NotStarted
+from ..linux.marks import MARKS
+from ..linux.timer_slack import TimerSlack
 from .known import KnownPrograms
 from .limits import RLIMIT_LOCKS, Limits, TaskLimits
-from .marks import MARKS
 from .start import QUICK_SECONDS, Start
 from .start_failure import cannot_start
 from .start_order import Program, StartOrder
 from .start_task import PROBE_FLAGS
-from .timer_slack import TimerSlack
 
 RESETTABLE_SIGNALS = tuple(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 """All of them: Python and nohup(1) leave some ignored. Naming those alone is slower, by a tenth of the spawn: what is

@@ -13,8 +13,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from ..linux.procfs import NO_MARK
 from .containment import Containment
-from .procfs import NO_MARK
 from .spawn import RESETTABLE_SIGNALS
 from .start import Start
 from .start_order import Program, StartOrder

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import structlog
 
-from . import procfs
-from .descent import Descent
-from .marks import Marks, own_range, range_of
-from .sighting import CLEAN_WALKS
+from ..linux import procfs
+from ..linux.marks import Marks, own_range, range_of
+from ..linux.process_tree import Descent
+from ..linux.survivors import CLEAN_WALKS
+from ..linux.timer_slack import NUMBERS, TimerSlack
 from .slices import Slices
-from .timer_slack import NUMBERS, TimerSlack
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 

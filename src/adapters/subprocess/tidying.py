@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 
 import structlog
 
-from .child_signal import ChildSignal
-from .descent import Descent
+from ..linux.child_signal import ChildSignal
+from ..linux.process_tree import Descent
 from .slices import Slices
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from ipaddress import ip_address
 from typing import TypeAlias, cast
 
-from .endpoint import Name
+from ..linux.endpoint import Name
 from .keepalive import probe_clients
 
 BACKLOG = 1024

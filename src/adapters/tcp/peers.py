@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol, cast
 
-from .endpoint import Endpoint, Name, endpoint
-from .routes import Routes
-from .sock_diag import LOOPBACK, Found, Missing, SockDiag
+from ..linux.endpoint import Endpoint, Name, endpoint
+from ..linux.routes import Routes
+from ..linux.sock_diag import LOOPBACK, Found, Missing, SockDiag
 
 _CREDENTIALS = struct.Struct("=iII")
 """struct ucred: process, user, group."""

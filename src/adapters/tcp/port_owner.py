@@ -4,8 +4,8 @@ import contextlib
 import re
 from pathlib import Path
 
-from .endpoint import Name, endpoint
-from .sock_diag import Found, SockDiag
+from ..linux.endpoint import Name, endpoint
+from ..linux.sock_diag import Found, SockDiag
 
 _WILDCARDS = {bytes(4): ("127.0.0.1",), bytes(16): ("::1", "127.0.0.1")}
 """By an address that means all: ones on which whoever stands in its way may listen."""

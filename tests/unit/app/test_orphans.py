@@ -7,9 +7,9 @@ from process_table import ProcessTable
 from structlog.testing import capture_logs
 from sweeping import Sweeping
 
-from execwire.adapters.subprocess.marks import RANGE
-from execwire.adapters.subprocess.sighting import CLEAN_WALKS
-from execwire.adapters.subprocess.timer_slack import TimerSlack
+from execwire.adapters.linux.marks import RANGE
+from execwire.adapters.linux.survivors import CLEAN_WALKS
+from execwire.adapters.linux.timer_slack import TimerSlack
 from execwire.app import orphans
 
 MARK, OTHER_RANGE = 5, RANGE + 5

@@ -10,7 +10,7 @@ from supervised_run import Run
 from worker_fates import dies, is_killed, lives
 from workers import FakeSystem, FakeWorker
 
-from execwire.adapters.subprocess.sighting import CLEAN_WALKS
+from execwire.adapters.linux.survivors import CLEAN_WALKS
 from execwire.app import orphans, restarts
 from execwire.app.restarts import MAX_YOUNG_DEATHS
 from execwire.app.worker import FAILED

@@ -8,9 +8,9 @@ from proc import eventually
 from process_table import ProcessTable
 from structlog.testing import capture_logs
 
+from execwire.adapters.linux.survivors import CLEAN_WALKS
 from execwire.adapters.subprocess import containment, slices
 from execwire.adapters.subprocess.containment import Containment
-from execwire.adapters.subprocess.sighting import CLEAN_WALKS
 
 BOUND_SECONDS = 10.0
 

@@ -9,10 +9,10 @@ from proc import eventually, open_descriptors
 from process_table import ProcessTable
 from structlog.testing import capture_logs
 
+from execwire.adapters.linux.spare_descriptors import SIZE
+from execwire.adapters.linux.survivors import CLEAN_WALKS
 from execwire.adapters.subprocess import containment, tidying
 from execwire.adapters.subprocess.containment import Containment
-from execwire.adapters.subprocess.reserve import SIZE
-from execwire.adapters.subprocess.sighting import CLEAN_WALKS
 
 MARK = 5
 BOUND_SECONDS = 10.0

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from execwire.adapters.linux.timer_slack import NUMBERS, TimerSlack
 from execwire.adapters.subprocess.limits import RLIMIT_LOCKS, TaskLimits, at_most
-from execwire.adapters.subprocess.timer_slack import NUMBERS, TimerSlack
 
 NOFILE = resource.RLIMIT_NOFILE
 FREE = resource.RLIM_INFINITY

@@ -11,9 +11,9 @@ import pytest
 from files import made
 from proc import open_descriptors
 
+from execwire.adapters.linux.marks import MARKS
 from execwire.adapters.subprocess import spawn as spawn_module
 from execwire.adapters.subprocess.limits import RLIMIT_LOCKS
-from execwire.adapters.subprocess.marks import MARKS
 from execwire.adapters.subprocess.spawn import Spawned, Spawner, mark_limit, raise_descriptor_limit
 from execwire.adapters.subprocess.start_order import Program
 from execwire.domain.outcome import NotStarted

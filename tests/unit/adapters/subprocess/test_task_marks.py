@@ -8,11 +8,11 @@ from process_table import ProcessTable
 from structlog.testing import capture_logs
 from walks import enrolled
 
-from execwire.adapters.subprocess.procfs import STRAY
-from execwire.adapters.subprocess.sighting import CLEAN_WALKS
+from execwire.adapters.linux.procfs import STRAY
+from execwire.adapters.linux.survivors import CLEAN_WALKS
+from execwire.adapters.linux.timer_slack import NUMBERS, TimerSlack
 from execwire.adapters.subprocess.slices import Slices
 from execwire.adapters.subprocess.task_marks import TaskMarks
-from execwire.adapters.subprocess.timer_slack import NUMBERS, TimerSlack
 
 
 class Slack(TimerSlack):

@@ -21,7 +21,7 @@ from netlink import (
     route,
 )
 
-from execwire.adapters.tcp.endpoint import Name
+from execwire.adapters.linux.endpoint import Name
 from execwire.adapters.tcp.peers import Peer, Peers, Presence
 
 INTERFACES = [(1, "lo"), (7, "eth0")]

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from execwire.adapters.tcp import user_namespace
-from execwire.adapters.tcp.user_namespace import unmapped_user
+from execwire.adapters.linux import user_namespace
+from execwire.adapters.linux.user_namespace import unmapped_user
 
 
 def unmapped(

@@ -4,8 +4,8 @@ import pytest
 from process_table import FakeProcess, ProcessTable
 from walks import enrolled, walk
 
-from execwire.adapters.subprocess.descent import Descent
-from execwire.adapters.subprocess.procfs import STRAY
+from execwire.adapters.linux.process_tree import Descent
+from execwire.adapters.linux.procfs import STRAY
 
 ENDING, OTHER = 7, 8
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from proc import open_descriptors
 
-from execwire.adapters.subprocess.reserve import SIZE, Reserve
+from execwire.adapters.linux.spare_descriptors import SIZE, Reserve
 
 
 @pytest.fixture

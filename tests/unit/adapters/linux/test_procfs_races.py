@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from execwire.adapters.subprocess import procfs
+from execwire.adapters.linux import procfs
 
 GONE = 2**22 + 1
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from execwire.adapters.subprocess import procfs
+from execwire.adapters.linux import procfs
 
 GONE = 2**22 + 1
 """No process has this number (proc(5), pid_max)."""

@@ -4,8 +4,8 @@ import pytest
 from process_table import FakeProcess, ProcessTable
 from walks import enrolled, walk
 
-from execwire.adapters.subprocess.descent import Descent
-from execwire.adapters.subprocess.sighting import UNKNOWN
+from execwire.adapters.linux.process_tree import Descent
+from execwire.adapters.linux.survivors import UNKNOWN
 
 ENDING, OTHER = 7, 8
 

@@ -2,7 +2,7 @@ import signal
 
 import pytest
 
-from execwire.adapters.subprocess.signal_name import signal_name
+from execwire.adapters.linux.signal_name import signal_name
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 from process_table import FakeProcess, ProcessTable
 
-from execwire.adapters.subprocess.descent import Descent
-from execwire.adapters.subprocess.sighting import Sighting
+from execwire.adapters.linux.process_tree import Descent
+from execwire.adapters.linux.survivors import Sighting
 
 MARK = 7
 STRANGER = 1

@@ -5,9 +5,9 @@ import secrets
 
 import pytest
 
-from execwire.adapters.subprocess.marks import MARKS, RANGE, Marks, bear, new_range, own_range, range_of
-from execwire.adapters.subprocess.procfs import RLIMIT_LOCKS
-from execwire.adapters.subprocess.timer_slack import NUMBERS
+from execwire.adapters.linux.marks import MARKS, RANGE, Marks, bear, new_range, own_range, range_of
+from execwire.adapters.linux.procfs import RLIMIT_LOCKS
+from execwire.adapters.linux.timer_slack import NUMBERS
 
 START = 3 * RANGE
 

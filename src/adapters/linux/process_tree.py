@@ -8,7 +8,7 @@ from . import procfs
 from .adopted import Adopted, any_mark
 from .family import family
 from .pidfds import is_alive, number, open_pidfd
-from .sighting import OTHER_USER, UNKNOWN, Sighting
+from .survivors import OTHER_USER, UNKNOWN, Sighting
 
 
 class Descent:

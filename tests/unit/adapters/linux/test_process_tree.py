@@ -4,7 +4,7 @@ import pytest
 from process_table import ProcessTable
 from walks import enrolled, walk
 
-from execwire.adapters.subprocess.descent import Descent
+from execwire.adapters.linux.process_tree import Descent
 
 ENDING, OTHER = 7, 8
 

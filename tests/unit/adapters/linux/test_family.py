@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from process_table import ProcessTable
 
-from execwire.adapters.subprocess import procfs
-from execwire.adapters.subprocess.family import Family, ListedFamily, ScannedFamily, family, unknowable
+from execwire.adapters.linux import procfs
+from execwire.adapters.linux.family import Family, ListedFamily, ScannedFamily, family, unknowable
 
 
 @pytest.fixture

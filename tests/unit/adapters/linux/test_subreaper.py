@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from execwire.adapters.subprocess.subreaper import become_subreaper
+from execwire.adapters.linux.subreaper import become_subreaper
 
 
 @pytest.mark.parametrize("answer", [0, -1])

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from execwire.adapters.subprocess import timer_slack as module
-from execwire.adapters.subprocess.timer_slack import DEFAULT_NANOSECONDS, NUMBERS, TimerSlack, timer_slack
+from execwire.adapters.linux import timer_slack as module
+from execwire.adapters.linux.timer_slack import DEFAULT_NANOSECONDS, NUMBERS, TimerSlack, timer_slack
 
 GONE = 2**22 + 1
 

@@ -6,8 +6,8 @@ import os
 import pytest
 from netlink import FakeNetlink, done, error, refuse_sockets
 
-from execwire.adapters.tcp import sock_diag
-from execwire.adapters.tcp.sock_diag import probe
+from execwire.adapters.linux import sock_diag
+from execwire.adapters.linux.sock_diag import probe
 
 NO_SUCH_PROTOCOL = 254
 """Unassigned, so that the kernel answers as it does for TCP where it has no tcp_diag."""

@@ -5,7 +5,7 @@ import errno
 import pytest
 from netlink import FakeNetlink, done, error, refuse_sockets
 
-from execwire.adapters.tcp.netlink import Message, Netlink, Refusal
+from execwire.adapters.linux.netlink import Message, Netlink, Refusal
 
 KIND = 20
 

@@ -1,0 +1,1 @@
+"""What several adapters need of the Linux kernel: processes, their marks, sockets and users."""
