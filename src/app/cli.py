@@ -13,8 +13,8 @@ from .. import __version__
 from ..adapters.linux import procfs
 from ..adapters.linux.dumps import forbid_dumps
 from ..adapters.stderr import StderrNow
-from ..adapters.subprocess.environment import task_environment
-from ..adapters.subprocess.spawn import raise_descriptor_limit, shield_descriptors
+from ..adapters.subprocess.spawn.environment import task_environment
+from ..adapters.subprocess.spawn.posix import raise_descriptor_limit, shield_descriptors
 from ..adapters.tcp.access import Access
 from .configuration import ConfigurationError, read_settings
 from .container import Container

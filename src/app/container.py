@@ -8,9 +8,9 @@ from dependency_injector.providers import Callable, Dependency, Provider, Single
 
 from ..adapters.clock import SystemClock
 from ..adapters.rate_limited_log import RateLimitedLog
-from ..adapters.subprocess.environment import task_environment
 from ..adapters.subprocess.executor import SubprocessExecutor, SubprocessSettings
 from ..adapters.subprocess.handling import Leftovers
+from ..adapters.subprocess.spawn.environment import task_environment
 from ..adapters.tcp.access import Access
 from ..adapters.tcp.peers import Peers
 from ..adapters.tcp.server import Door, TcpServer

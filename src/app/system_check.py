@@ -17,8 +17,8 @@ from ..adapters.linux import sock_diag
 from ..adapters.linux.family import unknowable
 from ..adapters.linux.procfs import RLIMIT_LOCKS
 from ..adapters.linux.subreaper import become_subreaper
-from ..adapters.subprocess.pipe_reader import PipeReader
-from ..adapters.subprocess.spawn import mark_limit
+from ..adapters.subprocess.output.pipe_reader import PipeReader
+from ..adapters.subprocess.spawn.posix import mark_limit
 from .descriptors import MIN_DESCRIPTORS, max_descriptors
 
 _NULL_DEVICE = (1, 3)

@@ -7,8 +7,8 @@ import pytest
 from phrasebooks import real
 from proc import eventually
 
-from execwire.adapters.subprocess.capture import Capture
 from execwire.adapters.subprocess.executor import SubprocessExecutor
+from execwire.adapters.subprocess.output.capture import Capture
 from execwire.adapters.subprocess.process import Process
 from execwire.adapters.tcp.access import Access
 from execwire.adapters.tcp.connection import Connection

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from proc import eventually
 
-from execwire.adapters.subprocess.capture import Capture
-from execwire.adapters.subprocess.spool import Spool
+from execwire.adapters.subprocess.output.capture import Capture
+from execwire.adapters.subprocess.output.spool import Spool
 from execwire.adapters.subprocess.watch import Watch
 from execwire.domain.budget import Budget
 from execwire.domain.output import CapturedOutput

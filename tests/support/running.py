@@ -12,10 +12,10 @@ from execwire.adapters.linux.survivors import Sighting
 from execwire.adapters.subprocess.containment import Containment
 from execwire.adapters.subprocess.handling import Handling, Leftovers
 from execwire.adapters.subprocess.leader import Exits, Leader
-from execwire.adapters.subprocess.pipe_discarder import PipeDiscarder
+from execwire.adapters.subprocess.output.pipe_discarder import PipeDiscarder
+from execwire.adapters.subprocess.output.spool import Spool
 from execwire.adapters.subprocess.process import Process
-from execwire.adapters.subprocess.spawn import Spawned
-from execwire.adapters.subprocess.spool import Spool
+from execwire.adapters.subprocess.spawn.posix import Spawned
 from execwire.adapters.subprocess.watch import Watch
 from execwire.domain.budget import Budget
 from execwire.domain.control import TaskControl

@@ -3,11 +3,11 @@
 import contextlib
 import signal
 
-from .capture import Capture
 from .group import GroupWait
 from .handling import Handling, Leftovers
 from .leader import Leader
-from .start import Start
+from .output.capture import Capture
+from .spawn.start import Start
 
 
 class Clearing:

@@ -14,19 +14,19 @@ from ...domain.ports import Clock
 from ...domain.task import TaskRequest
 from ..linux.subreaper import become_subreaper
 from ..linux.timer_slack import timer_slack
-from .arguments import MANY_ARGUMENTS, refuse_too_long
 from .containment import Containment
 from .handling import Handling, Leftovers
-from .launcher import Launcher
 from .leader import Exits
 from .oom_score import raise_oom_score, score_for_tasks
 from .outcomes import outcome_of_failure
-from .overflow import keep
-from .pipe_discarder import PipeDiscarder
+from .output.overflow import keep
+from .output.pipe_discarder import PipeDiscarder
+from .output.spool import Spool
 from .process import Process
-from .spawn import Spawned, Spawner
-from .spool import Spool
-from .starter import Starter
+from .spawn.arguments import MANY_ARGUMENTS, refuse_too_long
+from .spawn.launcher import Launcher
+from .spawn.posix import Spawned, Spawner
+from .spawn.starter import Starter
 from .wakeup import wake
 from .watch import Watch
 

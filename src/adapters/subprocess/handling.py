@@ -6,8 +6,8 @@ from enum import Enum
 from ...domain.ports import Clock
 from .containment import Containment
 from .leader import Exits
-from .pipe_discarder import PipeDiscarder
-from .spool import Spool
+from .output.pipe_discarder import PipeDiscarder
+from .output.spool import Spool
 from .watch import Watch
 
 

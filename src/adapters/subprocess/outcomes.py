@@ -17,9 +17,9 @@ from ...domain.outcome import (
 )
 from ...domain.output import NO_OUTPUT
 from ..linux.signal_name import signal_name
-from .capture import Capture
 from .handling import Handling
 from .leader import Leader
+from .output.capture import Capture
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 

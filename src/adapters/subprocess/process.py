@@ -7,15 +7,15 @@ from functools import partial
 
 from ...domain.control import TaskControl
 from ...domain.outcome import TimedOut
-from .capture import Capture
 from .clearing import Clearing, reap, reap_the_last
 from .graceful import GracefulStop
 from .handling import Handling, Leftovers
 from .leader import Leader
 from .outcomes import outcome_of_output
+from .output.capture import Capture
 from .persistence import begin
 from .result import Result
-from .spawn import Spawned
+from .spawn.posix import Spawned
 
 MAX_TIMER_SECONDS = 30 * 365 * 24 * 3600.0
 

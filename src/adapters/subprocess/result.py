@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 
 from ...domain.outcome import Execution, Outcome
-from .capture import Capture
 from .handling import Handling
 from .leader import Leader
 from .outcomes import conclude
+from .output.capture import Capture
 from .wakeup import wake
 
 

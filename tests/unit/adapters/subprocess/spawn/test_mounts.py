@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from execwire.adapters.subprocess.mounts import MountTable
+from execwire.adapters.subprocess.spawn.mounts import MountTable
 
 ROOT = b"27 1 254:0 / / rw,relatime - ext4 /dev/vda rw"
 

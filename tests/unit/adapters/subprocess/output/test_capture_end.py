@@ -12,7 +12,7 @@ from captured import PLENTY, Captured, capturing, read_and_close
 from proc import eventually
 from turns import settle
 
-from execwire.adapters.subprocess.capture import HELD_BYTES
+from execwire.adapters.subprocess.output.capture import HELD_BYTES
 
 MUCH = 1_000_000
 

@@ -2,8 +2,8 @@
 
 from collections.abc import AsyncIterator
 
-from ...domain.budget import Budget
-from ...domain.output import in_chunks
+from ....domain.budget import Budget
+from ....domain.output import in_chunks
 
 
 class MemoryOutput:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from files import made
 
-from execwire.adapters.subprocess.start_failure import cannot_start, describe_failure
+from execwire.adapters.subprocess.spawn.start_failure import cannot_start, describe_failure
 
 NOT_FOUND = os.strerror(errno.ENOENT)
 

@@ -11,9 +11,9 @@ import pytest
 from captured import read_and_close
 from proc import eventually
 
-from execwire.adapters.subprocess.memory_output import MemoryOutput
-from execwire.adapters.subprocess.pipe_reader import READ_BYTES, PipeReader
-from execwire.adapters.subprocess.spool import THREADS, Spool, SpooledOutput, Stop, move, write_all
+from execwire.adapters.subprocess.output.memory_output import MemoryOutput
+from execwire.adapters.subprocess.output.pipe_reader import READ_BYTES, PipeReader
+from execwire.adapters.subprocess.output.spool import THREADS, Spool, SpooledOutput, Stop, move, write_all
 from execwire.domain.budget import Budget
 from execwire.domain.output import CHUNK_BYTES
 

@@ -5,10 +5,10 @@ import marshal
 import socket
 from collections.abc import Callable
 
-from ...domain.outcome import NotStarted
+from ....domain.outcome import NotStarted
+from ..watch import Watch
 from .start_failure import cannot_start
 from .start_order import FAILED, GO, MAX_REPORT_BYTES, PROCESS, PROGRAM, Program
-from .watch import Watch
 
 QUICK_SECONDS = 0.1
 """What takes longer to execute is not started on the event loop the next time."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from execwire.adapters.linux.timer_slack import NUMBERS, TimerSlack
-from execwire.adapters.subprocess.limits import RLIMIT_LOCKS, TaskLimits, at_most
+from execwire.adapters.subprocess.spawn.limits import RLIMIT_LOCKS, TaskLimits, at_most
 
 NOFILE = resource.RLIMIT_NOFILE
 FREE = resource.RLIM_INFINITY

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-from ...domain.outcome import NotStarted
-from ..linux.marks import MARKS
-from ..linux.timer_slack import TimerSlack
+from ....domain.outcome import NotStarted
+from ...linux.marks import MARKS
+from ...linux.timer_slack import TimerSlack
 from .known import KnownPrograms
 from .limits import RLIMIT_LOCKS, Limits, TaskLimits
 from .start import QUICK_SECONDS, Start

@@ -4,7 +4,7 @@ import errno
 import os
 import resource
 
-from ...domain.outcome import NotStarted
+from ....domain.outcome import NotStarted
 from .start_failure import cannot_start, describe_failure
 
 MANY_ARGUMENTS = 4096

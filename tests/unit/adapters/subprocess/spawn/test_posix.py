@@ -12,10 +12,10 @@ from files import made
 from proc import open_descriptors
 
 from execwire.adapters.linux.marks import MARKS
-from execwire.adapters.subprocess import spawn as spawn_module
-from execwire.adapters.subprocess.limits import RLIMIT_LOCKS
-from execwire.adapters.subprocess.spawn import Spawned, Spawner, mark_limit, raise_descriptor_limit
-from execwire.adapters.subprocess.start_order import Program
+from execwire.adapters.subprocess.spawn import posix as spawn_module
+from execwire.adapters.subprocess.spawn.limits import RLIMIT_LOCKS
+from execwire.adapters.subprocess.spawn.posix import Spawned, Spawner, mark_limit, raise_descriptor_limit
+from execwire.adapters.subprocess.spawn.start_order import Program
 from execwire.domain.outcome import NotStarted
 
 MARK, PID = 77, 4711
@@ -180,7 +180,7 @@ async def test_what_was_slow_is_not_started_on_the_event_loop_again(
     spawner: Spawner, spawn: FakeSpawn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moments = iter([100.0, 100.2])
-    monkeypatch.setattr("execwire.adapters.subprocess.spawn.monotonic", lambda: next(moments))
+    monkeypatch.setattr("execwire.adapters.subprocess.spawn.posix.monotonic", lambda: next(moments))
     spawned = spawner.spawn(("tool",), MARK)
     assert isinstance(spawned, Spawned)
     os.close(spawned.stdout)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from execwire.adapters.subprocess.pipe_reader import READ_BYTES, PipeReader, bytes_in
+from execwire.adapters.subprocess.output.pipe_reader import READ_BYTES, PipeReader, bytes_in
 
 CAPACITY = 1024 * 1024
 

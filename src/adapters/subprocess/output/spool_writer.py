@@ -8,11 +8,11 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, BinaryIO
 
-from ..rate_limited_log import RateLimitedLog
+from ...rate_limited_log import RateLimitedLog
+from ..wakeup import wake
+from ..watch import Watch
 from .pipe_reader import READ_BYTES, bytes_in
 from .spool import NO_MEMORY, Spool, SpooledOutput, Stop, write_all
-from .wakeup import wake
-from .watch import Watch
 
 STEP_BYTES = 1024 * 1024
 """Moved to a file before it is looked whether to go on; also the size of the pipe from then on, for fewer turns."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from execwire.adapters.subprocess.arguments import MANY_ARGUMENTS, refuse_too_long
+from execwire.adapters.subprocess.spawn.arguments import MANY_ARGUMENTS, refuse_too_long
 
 MIB = 1024 * 1024
 STACK = 8 * MIB

@@ -12,8 +12,8 @@ from enum import Enum, auto
 from queue import SimpleQueue
 from typing import Any, BinaryIO, TypeVar
 
-from ...domain.budget import Budget
-from ...domain.output import CHUNK_BYTES
+from ....domain.budget import Budget
+from ....domain.output import CHUNK_BYTES
 from .pipe_reader import PipeReader
 
 T = TypeVar("T")

@@ -13,9 +13,9 @@ from typing import cast
 import pytest
 from files import made
 
-from execwire.adapters.subprocess.limits import RLIMIT_LOCKS
-from execwire.adapters.subprocess.start_order import FAILED, GO, PROCESS, PROGRAM, Program, StartOrder
-from execwire.adapters.subprocess.start_task import BUSY_RETRY_SECONDS, Reporter, become_task
+from execwire.adapters.subprocess.spawn.limits import RLIMIT_LOCKS
+from execwire.adapters.subprocess.spawn.start_order import FAILED, GO, PROCESS, PROGRAM, Program, StartOrder
+from execwire.adapters.subprocess.spawn.start_task import BUSY_RETRY_SECONDS, Reporter, become_task
 
 MARK = 7
 STDOUT = 9999

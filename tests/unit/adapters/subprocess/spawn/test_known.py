@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from execwire.adapters.subprocess import known as known_module
-from execwire.adapters.subprocess.known import KnownPrograms
-from execwire.adapters.subprocess.start_order import Program
+from execwire.adapters.subprocess.spawn import known as known_module
+from execwire.adapters.subprocess.spawn.known import KnownPrograms
+from execwire.adapters.subprocess.spawn.start_order import Program
 
 PROGRAM = Program(b"/bin/true", (), (b"/bin/true",))
 
@@ -45,8 +45,8 @@ async def test_all_are_forgotten_when_something_is_mounted_where_this_process_se
     # In a mount namespace of its own, so that nobody else sees it.
     program = (
         "import asyncio, subprocess\n"
-        "from execwire.adapters.subprocess.known import KnownPrograms\n"
-        "from execwire.adapters.subprocess.start_order import Program\n"
+        "from execwire.adapters.subprocess.spawn.known import KnownPrograms\n"
+        "from execwire.adapters.subprocess.spawn.start_order import Program\n"
         "async def main():\n"
         "    known = KnownPrograms()\n"
         "    known.learn('true', Program(b'/bin/true', (), ()))\n"

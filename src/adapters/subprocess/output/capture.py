@@ -3,12 +3,12 @@
 import os
 from collections.abc import Callable
 
-from ...domain.output import NO_OUTPUT, CapturedOutput
+from ....domain.output import NO_OUTPUT, CapturedOutput
+from ..watch import Watch
 from .memory_output import MemoryOutput
 from .pipe_reader import bytes_in
 from .spool import NO_MEMORY, Spool
-from .spooling import Spooling
-from .watch import Watch
+from .spool_writer import Spooling
 
 HELD_BYTES = 256 * 1024
 """Kept in memory for one task before its output goes to a file."""

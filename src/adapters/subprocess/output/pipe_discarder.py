@@ -11,8 +11,8 @@ import resource
 import select
 import time
 
-from ..rate_limited_log import RateLimitedLog
-from .watch import Watch
+from ...rate_limited_log import RateLimitedLog
+from ..watch import Watch
 
 DISCARD_BYTES = 64 * 1024
 """Read at a time of one pipe; who has filled it waits until the next time."""

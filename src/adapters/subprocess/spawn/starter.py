@@ -13,12 +13,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from ..linux.procfs import NO_MARK
-from .containment import Containment
-from .spawn import RESETTABLE_SIGNALS
+from ...linux.procfs import NO_MARK
+from ..containment import Containment
+from ..watch import Watch
+from .posix import RESETTABLE_SIGNALS
 from .start import Start
 from .start_order import Program, StartOrder
-from .watch import Watch
 
 PROCESS_SECONDS = 2.0
 """In which a starter that works forks for one of those who wait; otherwise it is stopped or worse, and replaced."""
@@ -32,7 +32,7 @@ _ORDERS = 3
 """The starter's descriptor for orders."""
 _OWN_PROGRAM = "/proc/self/exe"
 """Not its path, at which another version may lie by now, or at which this user may not look."""
-_PACKAGES = str(Path(__file__).absolute().parents[3])
+_PACKAGES = str(Path(__file__).absolute().parents[4])
 _PROGRAM = (
     # What Python has changed for itself is put back: a signal that is ignored stays so in what is executed. Not by the
     # module `signal`, whose enumerations would double the time that the starter takes to start.

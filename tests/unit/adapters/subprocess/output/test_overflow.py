@@ -5,8 +5,8 @@ from typing import BinaryIO
 
 import pytest
 
-from execwire.adapters.subprocess.overflow import keep
-from execwire.adapters.subprocess.spool import Spool
+from execwire.adapters.subprocess.output.overflow import keep
+from execwire.adapters.subprocess.output.spool import Spool
 from execwire.domain.budget import Budget
 
 

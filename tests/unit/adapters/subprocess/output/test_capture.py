@@ -10,8 +10,8 @@ import pytest
 from captured import capturing
 from turns import settle
 
-from execwire.adapters.subprocess.capture import HELD_BYTES
-from execwire.adapters.subprocess.spooling import STEP_BYTES
+from execwire.adapters.subprocess.output.capture import HELD_BYTES
+from execwire.adapters.subprocess.output.spool_writer import STEP_BYTES
 from execwire.domain.output import NO_OUTPUT
 
 AROUND_LIMIT = [-1, 0, 1]
@@ -141,7 +141,7 @@ async def test_a_full_disk_is_a_failure_with_the_systems_reason(
         monkeypatch.setattr(captured.spool, "open", full_disk)
         if full_from:
             # The file itself takes what was in memory; what follows does not fit.
-            monkeypatch.setattr("execwire.adapters.subprocess.spooling.write_all", take)
+            monkeypatch.setattr("execwire.adapters.subprocess.output.spool_writer.write_all", take)
         await captured.write(pattern(HELD_BYTES * 8))
         await captured.ended()
         assert captured.capture.failure is not None

@@ -4,9 +4,9 @@ import asyncio
 import errno
 import os
 
-from ...domain.control import TaskControl
-from ...domain.outcome import NotStarted, Outcome, TimedOut
-from .spawn import Spawned, Spawner
+from ....domain.control import TaskControl
+from ....domain.outcome import NotStarted, Outcome, TimedOut
+from .posix import Spawned, Spawner
 from .start_failure import cannot_start
 from .starter import Starter
 

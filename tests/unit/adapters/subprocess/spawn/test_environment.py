@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from execwire.adapters.subprocess.environment import parse, task_environment
+from execwire.adapters.subprocess.spawn.environment import parse, task_environment
 
 
 def test_variables_are_passed_byte_for_byte() -> None:
@@ -36,11 +36,11 @@ def test_what_is_meant_for_the_agent_alone_is_left_out() -> None:
 
 def test_what_python_adds_for_itself_is_not_among_it() -> None:
     program = (
-        "import os; from execwire.adapters.subprocess.environment import task_environment as given; "
+        "import os; from execwire.adapters.subprocess.spawn.environment import task_environment as given; "
         "os.environ['ADDED'] = '1'; print(sorted(given()), 'LC_CTYPE' in os.environ)"
     )
     environment = {"A": "1", "PATH": os.environ["PATH"], os.fsdecode(b"\xff"): os.fsdecode(b"\xff")}
-    root = Path(__file__).parents[4]
+    root = Path(__file__).parents[5]
     result = subprocess.run([sys.executable, "-c", program], env=environment, cwd=root, capture_output=True, check=True)
     assert result.stdout == b"[b'A', b'PATH', b'\\xff'] True\n"
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from execwire.adapters.subprocess.lookup import find_executable
+from execwire.adapters.subprocess.spawn.lookup import find_executable
 
 
 def program(path: Path, mode: int = 0o755, text: str = "#!/bin/sh\n") -> Path:

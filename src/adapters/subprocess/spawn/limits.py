@@ -9,7 +9,7 @@ import resource
 TYPE_CHECKING = False
 """As typing has it, which the starter would have to import."""
 if TYPE_CHECKING:
-    from ..linux.timer_slack import TimerSlack
+    from ...linux.timer_slack import TimerSlack
 
 RLIMIT_LOCKS = 10
 """Its soft limit is a task's mark: Linux does not enforce it. (As in procfs, which the starter does not import.)"""

@@ -13,9 +13,9 @@ from proc import eventually, open_descriptors
 from structlog.testing import capture_logs
 from turns import past
 
-from execwire.adapters.subprocess import pipe_discarder
-from execwire.adapters.subprocess.pipe_discarder import DESCRIPTORS_DIVISOR, DISCARD_BYTES, PipeDiscarder
-from execwire.adapters.subprocess.pipe_reader import bytes_in
+from execwire.adapters.subprocess.output import pipe_discarder
+from execwire.adapters.subprocess.output.pipe_discarder import DESCRIPTORS_DIVISOR, DISCARD_BYTES, PipeDiscarder
+from execwire.adapters.subprocess.output.pipe_reader import bytes_in
 from execwire.adapters.subprocess.watch import Watch
 
 PAUSE = 0.005
