@@ -7,8 +7,8 @@ import time
 
 from execwire.adapters.clock import SystemClock
 from execwire.adapters.subprocess.executor import SubprocessExecutor
-from execwire.app.container import Container
-from execwire.app.settings import Settings
+from execwire.app.agent.container import Container
+from execwire.app.settings.model import Settings
 from execwire.domain.task import TaskRequest
 
 YEAR = 365 * 24 * 3600.0

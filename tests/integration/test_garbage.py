@@ -17,7 +17,7 @@ from execwire.adapters.tcp.listener import open_listeners
 from execwire.adapters.tcp.liveness import Liveness
 from execwire.adapters.tcp.outbox import Outbox
 from execwire.adapters.tcp.valve import Valve
-from execwire.app.container import Container
+from execwire.app.agent.container import Container
 from execwire.domain.task import TaskRequest
 from execwire.protocol.framing import LineFramer
 

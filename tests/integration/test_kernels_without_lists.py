@@ -14,7 +14,7 @@ from trees import escaping
 
 _WITHOUT_LISTS = """
 import sys
-from execwire.adapters.subprocess import procfs
+from execwire.adapters.linux import procfs
 procfs.lists_children = lambda: False
 procfs.children = None
 from execwire.app.cli import main

@@ -10,7 +10,7 @@ from pathlib import Path
 from agent import running_agent
 
 from execwire import __version__
-from execwire.app.settings import Settings
+from execwire.app.settings.model import Settings
 
 
 async def execwire(*arguments: str, environment: Mapping[str, str] | None = None) -> tuple[int | None, str, str]:

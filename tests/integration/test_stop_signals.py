@@ -18,7 +18,7 @@ from execwire.app.stop_signals import IGNORED_SIGNALS, UNUSED_SIGNALS
 INTERRUPTED = """
 import os, signal
 from execwire.app.logs import configure_logging
-from execwire.app.supervisor import Supervisor
+from execwire.app.supervision.supervisor import Supervisor
 
 signals = [signal.SIGHUP, signal.SIGINT, signal.SIGQUIT]
 

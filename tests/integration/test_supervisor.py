@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from proc import children, eventually, is_alive
 
-PROGRAM = "tests.supervised"
+PROGRAM = "tests.support.supervised"
 PATIENCE = 20.0
 
 

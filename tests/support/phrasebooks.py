@@ -15,8 +15,8 @@ from phrasebook import Command, Phrasebook, ShiftedClock
 from proc import alive_with, command_line, descriptors
 
 from execwire.adapters.subprocess.executor import SubprocessExecutor
-from execwire.app.container import Container
-from execwire.app.settings import Settings
+from execwire.app.agent.container import Container
+from execwire.app.settings.model import Settings
 from execwire.domain.ports import TaskExecutor
 
 FAMILY = 40

@@ -14,7 +14,7 @@ from execwire.adapters.linux import adopted, family, pidfds
 from execwire.adapters.linux import process_tree as descent
 from execwire.adapters.linux.procfs import NO_MARK, STRAY, Stat
 from execwire.adapters.subprocess import task_marks
-from execwire.app import orphans
+from execwire.app.supervision import orphans
 
 MAX_OPEN = 1
 """Pidfds that may be open at once: one is looked at after the other."""

@@ -10,10 +10,10 @@ from pathlib import Path
 import structlog
 
 from execwire.adapters.stderr import StderrNow
+from execwire.app.control_pipe import READY, STOP
 from execwire.app.logs import configure_logging
 from execwire.app.stop_signals import StopSignals
-from execwire.app.supervisor import Supervisor
-from execwire.app.worker import READY, STOP
+from execwire.app.supervision.supervisor import Supervisor
 
 
 def _obey(orders: int, ready: int) -> int:

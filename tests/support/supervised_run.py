@@ -5,7 +5,7 @@ import signal
 from worker_fates import no_work
 from workers import FakeSystem
 
-from execwire.app.supervisor import Supervisor
+from execwire.app.supervision.supervisor import Supervisor
 
 LONG = 60.0
 

@@ -5,7 +5,7 @@ import time
 from process_table import ProcessTable
 from structlog.testing import capture_logs
 
-from execwire.app.orphans import Orphans
+from execwire.app.supervision.orphans import Orphans
 
 DEAD_WORKER = 999
 BOUND_SECONDS = 10.0

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import pytest
 from process_table import ProcessTable
 
-from execwire.app import orphans, restarts, stop_signals, supervisor
-from execwire.app import worker as worker_module
-from execwire.app.worker import READY
+from execwire.app import stop_signals
+from execwire.app.control_pipe import READY
+from execwire.app.supervision import orphans, restarts, supervisor
+from execwire.app.supervision import worker as worker_module
 
 
 def first_range(_: object) -> int:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from execwire.app.settings import Settings
-from execwire.app.system_check import NEEDS, SOCK_DIAG
+from execwire.app.settings.model import Settings
+from execwire.app.supervision.system_check import NEEDS, SOCK_DIAG
 
 ROOT = Path(__file__).parents[2]
 UNIT = ROOT / "contrib" / "execwire.service"

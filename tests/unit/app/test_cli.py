@@ -11,7 +11,7 @@ import structlog
 
 from execwire import __version__
 from execwire.app.cli import main
-from execwire.app.manual import entries
+from execwire.app.settings.reference import entries
 
 
 @pytest.fixture(autouse=True)

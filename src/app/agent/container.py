@@ -1,0 +1,103 @@
+"""The wiring: every provider with the port that it fills. Override by construction: `Container(executor=fake, …)`."""
+
+import socket
+from functools import partial
+
+from dependency_injector.containers import DeclarativeContainer
+from dependency_injector.providers import Callable, Dependency, Provider, Singleton
+
+from ...adapters.clock import SystemClock
+from ...adapters.rate_limited_log import RateLimitedLog
+from ...adapters.subprocess.executor import SubprocessExecutor, SubprocessSettings
+from ...adapters.subprocess.handling import Leftovers
+from ...adapters.subprocess.spawn.environment import task_environment
+from ...adapters.tcp.access import Access
+from ...adapters.tcp.peers import Peers
+from ...adapters.tcp.server import Door, TcpServer
+from ...adapters.tcp.surroundings import InFlight, Surroundings
+from ...domain.memory import MemoryBudget
+from ...domain.ports import Clock, TaskExecutor, TaskIntake, TaskRunner
+from ..policies.admission import Admission
+from ..policies.drain import Drain
+from ..scoreboard import CLIENTS, unshared_row
+from ..settings.model import Settings
+from ..usecases.run_task import RunTask
+
+BURST = 64
+QUEUE_IS_FULL = "the queue is full: clients are not read until a task ends; see --max-running and --max-queued"
+
+
+def _subprocess_settings(
+    settings: Settings, descriptor_limit: tuple[int, int], environment: dict[bytes, bytes]
+) -> SubprocessSettings:
+    return SubprocessSettings(
+        descriptor_limit=descriptor_limit,
+        environment=environment,
+        leftovers=Leftovers(settings.leftovers),
+        linger=settings.linger_ms / 1000,
+        max_output=settings.max_output or None,
+        max_spool=settings.max_spool,
+        spool_dir=settings.spool_dir,
+        task_oom_score_adj=settings.task_oom_score_adj,
+    )
+
+
+def _admission(runner: TaskRunner, settings: Settings, clock: Clock) -> Admission:
+    limits = {"max_running": settings.max_running, "max_queued": settings.max_queued}
+    full = RateLimitedLog(QUEUE_IS_FULL, clock.monotonic_seconds)
+    return Admission(runner, **limits, on_full=partial(full.warning, **limits))
+
+
+def _memory(settings: Settings) -> MemoryBudget:
+    return MemoryBudget(settings.max_memory)
+
+
+def _surroundings(
+    settings: Settings, intake: TaskIntake, clock: Clock, memory: MemoryBudget, executor: TaskExecutor
+) -> Surroundings:
+    return Surroundings(
+        intake=intake,
+        clock=clock,
+        peers=Peers(),
+        max_line=settings.max_line,
+        line_seconds=settings.line_seconds,
+        in_flight=InFlight(settings.max_in_flight, killed_with_client=settings.lost_client == "kill"),
+        memory=memory,
+        store=executor if isinstance(executor, SubprocessExecutor) else None,
+    )
+
+
+def _door(settings: Settings, access: Access, row: memoryview) -> Door:
+    return Door(
+        access=access,
+        max_connections=settings.max_connections,
+        accepts_at_once=BURST if settings.workers == 1 else 1,
+        on_count=partial(row.__setitem__, CLIENTS),
+    )
+
+
+class Container(DeclarativeContainer):
+    """Builds the agent, opening nothing: whoever takes a part from here opens it with `async with`."""
+
+    settings: Provider[Settings] = Dependency(instance_of=Settings, default=Settings())
+    listeners: Provider[tuple[socket.socket, ...]] = Dependency(instance_of=tuple)
+    access: Provider[Access] = Dependency(instance_of=Access)
+    descriptor_limit: Provider[tuple[int, int]] = Dependency(instance_of=tuple)
+    environment: Provider[dict[bytes, bytes]] = Singleton(task_environment)
+
+    row: Provider[memoryview] = Singleton(unshared_row)
+
+    clock: Provider[Clock] = Singleton(SystemClock)
+    memory: Provider[MemoryBudget] = Singleton(_memory, settings)
+    executor: Provider[TaskExecutor] = Singleton(
+        SubprocessExecutor, Callable(_subprocess_settings, settings, descriptor_limit, environment), clock, memory
+    )
+    drain: Provider[Drain] = Singleton(Drain, executor, clock, row)
+    runner: Provider[TaskRunner] = Singleton(RunTask, drain, clock)
+    intake: Provider[TaskIntake] = Singleton(_admission, runner, settings, clock)
+    server: Provider[TcpServer] = Singleton(
+        TcpServer,
+        listeners,
+        Callable(_surroundings, settings, intake, clock, memory, executor),
+        Callable(_door, settings, access, row),
+    )

@@ -1,0 +1,121 @@
+"""`execwire serve`: everything is looked at before the agent listens, so that what is wrong is one line, not a hang."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import structlog
+
+from ... import __version__
+from ...adapters.linux import procfs
+from ...adapters.linux.dumps import forbid_dumps
+from ...adapters.stderr import StderrNow
+from ...adapters.subprocess.spawn.environment import task_environment
+from ...adapters.subprocess.spawn.posix import raise_descriptor_limit, shield_descriptors
+from ...adapters.tcp.access import Access
+from ..agent.container import Container
+from ..agent.main import worker_main
+from ..arguments import fail
+from ..logs import configure_logging
+from ..scoreboard import Scoreboard
+from ..settings.descriptors import fit, lowered, max_descriptors
+from ..settings.model import Settings, share
+from ..settings.sources import ConfigurationError, read_settings
+from ..settings.users import access
+from ..stop_signals import prepare_signals
+from ..supervision.listening import listen
+from ..supervision.supervisor import Supervisor
+from ..supervision.system_check import NEEDS, SOCK_DIAG, Need, missing
+
+STOP_MARGIN_SECONDS = 10.0
+"""What stopping may take beyond the drain: killing, and answering clients that read slowly."""
+
+
+def serve_command(options: dict[str, Any]) -> None:
+    """Serve by the command line's `options`, those without a value left out; exits with the agent's status."""
+    config: Path | None = options.pop("config", None)
+    prepare_signals()
+    _require(NEEDS)
+    shield_descriptors()
+    warnings: list[str] = []
+    try:
+        settings = read_settings(config, os.environ, options, warnings.append)
+        _check_spool(settings.spool_dir)
+        allowed = access(settings)
+        _warn_of_proc(warnings)
+    except ConfigurationError as error:
+        fail(str(error))
+    if allowed.users is not None:
+        _require((SOCK_DIAG,))
+    serve(settings, allowed, warnings)
+
+
+def serve(settings: Settings, allowed: Access, warnings: Iterable[str]) -> NoReturn:
+    """Run the agent until it is told to stop; exits with its status. Logs `warnings`, of its configuration, first."""
+    descriptor_limit, environment = raise_descriptor_limit(), task_environment()
+    forbid_dumps()
+    # Not sys.stderr, which Python leaves out where descriptor 2 was closed at the start.
+    terminal = os.isatty(2)
+    configure_logging(settings.log_level, StderrNow(), terminal=terminal)
+    for warning in warnings:
+        structlog.get_logger().warning(warning)
+    try:
+        listening = listen(settings)
+    except ConfigurationError as error:
+        fail(str(error))
+
+    scoreboard = Scoreboard(settings.workers)
+
+    def build() -> Container:
+        return Container(
+            settings=fit(share(settings), max_descriptors()),
+            listeners=listening.sockets,
+            access=allowed,
+            descriptor_limit=descriptor_limit,
+            environment=environment,
+            row=scoreboard.mine,
+        )
+
+    def work(orders: int, ready: int) -> int:
+        return worker_main(build, settings.log_level, orders, ready, terminal=terminal)
+
+    def announce() -> None:
+        structlog.get_logger().info(
+            f"listening on {listening.addresses}",
+            workers=settings.workers,
+            pid=os.getpid(),
+            version=__version__,
+            # In this line: where nobody reads yet, a second one right behind it may be lost.
+            **lowered(share(settings), max_descriptors()),
+        )
+
+    supervisor = Supervisor(settings.workers, work, settings.drain_seconds + STOP_MARGIN_SECONDS, scoreboard)
+    status = supervisor.run(announce)
+    listening.remove()
+    if supervisor.start_failure:
+        fail(f"cannot start: {supervisor.start_failure}")
+    sys.exit(status)
+
+
+def _require(needs: Iterable[Need]) -> None:
+    lacking = missing(needs)
+    if lacking is not None:
+        fail(lacking)
+
+
+def _warn_of_proc(warnings: list[str]) -> None:
+    if not procfs.lists_children():
+        warnings.append(
+            "this kernel lists no children (CONFIG_PROC_CHILDREN); /proc is scanned instead, which is slower"
+        )
+
+
+def _check_spool(directory: str) -> None:
+    try:
+        tempfile.TemporaryFile(dir=directory).close()
+    except OSError as error:
+        message = f"cannot keep output in {directory}: {error.strerror}; choose another directory with --spool-dir"
+        raise ConfigurationError(message) from error

@@ -1,0 +1,1 @@
+"""What an operator decides: the settings, where they come from, and how they are explained."""

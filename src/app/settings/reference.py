@@ -1,0 +1,54 @@
+"""Every setting as people read of it: in --help and in the README."""
+
+import dataclasses
+import typing
+from dataclasses import dataclass
+
+from .model import PositiveSize, Settings, Size
+from .sources import TYPES
+
+_UNITS = (("GiB", 1024**3), ("MiB", 1024**2), ("KiB", 1024))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One setting: `form` stands for its value where it is asked for, `shown` is the default as people write it."""
+
+    name: str
+    text: str
+    form: str
+    default: object
+    shown: str
+
+    @property
+    def option(self) -> str:
+        """Its name on the command line."""
+        return f"--{self.name.replace('_', '-')}"
+
+
+def entries() -> list[Entry]:
+    """Return all of them, in the order in which they are declared."""
+    return [_entry(setting) for setting in dataclasses.fields(Settings)]
+
+
+def _entry(setting: "dataclasses.Field[typing.Any]") -> Entry:
+    kind = TYPES[setting.name]
+    default: object = setting.default
+    shown = _with_unit(default) if kind in (Size, PositiveSize) and isinstance(default, int) else f"{default}"
+    return Entry(setting.name, setting.metadata["help"], _form(setting.name, kind), default, shown)
+
+
+def _form(name: str, kind: object) -> str:
+    arguments = typing.get_args(kind)
+    if typing.get_origin(kind) is typing.Literal:
+        return f"{{{','.join(arguments)}}}"
+    if kind in (Size, PositiveSize):
+        return "BYTES"
+    return "N" if arguments[:1] == (int,) else name.rsplit("_", 1)[-1].upper()
+
+
+def _with_unit(size: int) -> str:
+    for unit, factor in _UNITS:
+        if size and size % factor == 0:
+            return f"{size // factor}{unit}"
+    return f"{size}"

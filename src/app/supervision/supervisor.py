@@ -1,0 +1,199 @@
+"""The small parent of the workers: owns the listening socket, restarts them, kills what a dead one left behind.
+
+It does nothing else, so that little can end it. Orders go to a worker through a pipe whose end-of-file means that the
+supervisor has died; the signals of a terminal or a service manager, which reach all processes, are obeyed here alone.
+"""
+
+import math
+import os
+import selectors
+import time
+from collections.abc import Callable
+from typing import TypeAlias
+
+import structlog
+
+from ...adapters.linux.child_signal import block_child_signal
+from ...adapters.linux.marks import bear, new_range
+from ...adapters.linux.signal_name import signal_name
+from ...adapters.linux.subreaper import become_subreaper
+from ..control_pipe import FAILED, HURRY, STOP
+from ..scoreboard import Scoreboard
+from ..stop_signals import CHILD_SIGNAL, UNUSED_SIGNALS, StopSignals
+from .orphans import Orphans
+from .restarts import Restarts
+from .stop_plan import StopPlan
+from .worker import Worker, start_worker
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+
+READY_SECONDS = 60.0
+"""In which a worker accepts, or it is killed."""
+BACKOFF_TICK_SECONDS = 0.05
+TICK_SECONDS = 0.5
+Work: TypeAlias = Callable[[int, int], int]
+
+
+class Supervisor:
+    """Runs `work` in forked processes until told to stop.
+
+    `work` takes the descriptor from which its orders are read and one to which it writes READY when it accepts, or why
+    it cannot; what it returns is the exit status of its process, 0 after a stop in good order.
+    """
+
+    def __init__(self, count: int, work: Work, stop_seconds: float, scoreboard: Scoreboard | None = None) -> None:
+        """Have `count` workers, each with a row of `scoreboard`; one that does not stop in `stop_seconds` is killed."""
+        self._scoreboard = scoreboard or Scoreboard(count)
+        self._count = count
+        self._work = work
+        self._selector = selectors.DefaultSelector()
+        self._orphans = Orphans()
+        self._workers: dict[int, Worker] = {}
+        self._restarts = Restarts()
+        self._plan = StopPlan(stop_seconds)
+        self._status = 0
+        self.start_failure = ""
+        """Why the first worker could not be started, which has ended the agent."""
+
+    def run(self, on_ready: Callable[[], None]) -> int:
+        """Supervise to the end and return the exit status; `on_ready` is called once, when the first worker accepts."""
+        self._on_ready: Callable[[], None] | None = on_ready
+        become_subreaper()
+        self._signals = StopSignals()
+        self._selector.register(self._signals.descriptor, selectors.EVENT_READ, self._heed)
+        while self._workers or self._orphans.awaited or not self._plan.begun:
+            self._keep_up()
+            self._orphans.sweep()
+            for key, _ in self._selector.select(self._orphans.patience(self._tick)):
+                key.data()
+        return self._status
+
+    @property
+    def _tick(self) -> float:
+        complete = len(self._workers) == self._count or self._plan.begun
+        return TICK_SECONDS if complete else BACKOFF_TICK_SECONDS
+
+    def _keep_up(self) -> None:
+        now = time.monotonic()
+        while not self._plan.begun and len(self._workers) < self._count and now >= self._restarts.due_at:
+            self._try_to_start()
+        for worker in self._workers.values():
+            if not (worker.accepts or worker.killed) and now >= worker.started_at + READY_SECONDS:
+                _log.error("a worker is not ready in time; killed", pid=worker.pid, seconds=READY_SECONDS)
+                worker.failure = worker.failure or f"it was not ready within {READY_SECONDS:.0f} s"
+                worker.kill()
+        if now >= self._plan.kill_at:
+            for worker in self._workers.values():
+                _log.error("a worker does not stop; killed", pid=worker.pid)
+                worker.kill()
+            self._plan.kill_at = math.inf
+
+    def _try_to_start(self) -> None:
+        try:
+            self._start()
+        except OSError as error:
+            self._start_failed(f"{error.strerror}, where a process is to be started")
+        except MemoryError:
+            self._start_failed("out of memory")
+
+    def _start(self) -> None:
+        row = self._scoreboard.claim()
+        try:
+            marks = new_range({worker.marks for worker in self._workers.values()})
+            worker = start_worker(self._work, lambda: self._let_go(marks))
+        except BaseException:
+            self._scoreboard.release(row)
+            raise
+        worker.row, worker.marks = row, marks
+        self._workers[worker.pid] = worker
+        self._orphans.add_worker(worker.pid)
+        try:
+            self._selector.register(worker.pidfd, selectors.EVENT_READ, lambda: self._bury(worker))
+            self._selector.register(worker.ready, selectors.EVENT_READ, lambda: self._hear(worker))
+        except BaseException:
+            # Nobody would see it end (epoll_ctl(2): ENOMEM, ENOSPC).
+            worker.kill()
+            self._reap(worker)
+            self._orphans.remove_worker(worker.pid)
+            raise
+
+    def _let_go(self, marks: int) -> None:
+        bear(marks)
+        # Before it has a second thread.
+        block_child_signal()
+        # In a new worker: it must not hold what tells its siblings of the supervisor's end.
+        for sibling in self._workers.values():
+            sibling.close()
+        self._signals.ignore()
+        self._selector.close()
+
+    def _hear(self, worker: Worker) -> None:
+        if worker.ready not in self._selector.get_map():
+            return  # heard or buried a moment ago, in the same round of events
+        self._selector.unregister(worker.ready)
+        worker.hear()
+        if not worker.accepts:
+            return
+        self._restarts.accepted()
+        if self._on_ready is not None:
+            self._on_ready()
+            self._on_ready = None
+
+    def _start_failed(self, reason: str) -> None:
+        if self._on_ready is None:
+            pause = self._restarts.failed()
+            _log.error("cannot start a worker; trying again", reason=reason, seconds=pause)
+        elif not self._plan.begun:
+            # Nobody has been served yet, and whoever starts the agent looks on.
+            self.start_failure = reason
+            self._status = FAILED
+            self._stop(HURRY)
+
+    def _reap(self, worker: Worker) -> tuple[int, tuple[int, int]]:
+        """Let go of a worker that has ended; return its exit status and how many tasks and clients it had."""
+        del self._workers[worker.pid]
+        _, wait_status = os.waitpid(worker.pid, 0)
+        for descriptor in {worker.pidfd, worker.ready} & self._selector.get_map().keys():
+            self._selector.unregister(descriptor)
+        worker.close()
+        return os.waitstatus_to_exitcode(wait_status), self._scoreboard.release(worker.row)
+
+    def _bury(self, worker: Worker) -> None:
+        self._hear(worker)
+        status, (tasks, clients) = self._reap(worker)
+        if self._plan.begun and status == 0:
+            self._orphans.remove_worker(worker.pid)
+            return
+        self._orphans.begin(worker.pid, worker.marks)
+        how = f"exit status {status}" if status >= 0 else signal_name(-status)
+        if not self._plan.begun and not worker.accepts:
+            self._start_failed(worker.failure or f"it ended at its start: {how}")
+            return
+        again = not self._plan.begun
+        _log.error("a worker died", pid=worker.pid, status=status, how=how, tasks=tasks, clients=clients, restart=again)
+        if not again:
+            self._status = FAILED
+            return
+        self._restarts.died(worker.started_at, status)
+        if self._restarts.given_up:
+            self._status = FAILED
+            _log.error("giving up: workers die right after their start")
+            self._stop(STOP)
+
+    def _heed(self) -> None:
+        for number in self._signals.read():
+            if number == CHILD_SIGNAL:
+                self._orphans.reap()
+                continue
+            if number in UNUSED_SIGNALS:
+                _log.info("signal ignored: it means nothing to the agent", signal=signal_name(number))
+                continue
+            order = self._plan.order(number)
+            if order is not None:
+                _log.info("stopping", reason=signal_name(number), now=order == HURRY)
+                self._stop(order)
+
+    def _stop(self, order: bytes) -> None:
+        self._plan.begin(order)
+        for worker in self._workers.values():
+            worker.tell(order)

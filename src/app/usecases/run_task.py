@@ -1,0 +1,82 @@
+"""The use case: run one task, stamp its times, and put what happened into the words of the contract."""
+
+from typing import assert_never
+
+import structlog
+
+from ...domain.control import TaskControl
+from ...domain.outcome import (
+    Cancelled,
+    Exited,
+    NotStarted,
+    Outcome,
+    OutputLimitExceeded,
+    OutputLost,
+    Refused,
+    Signalled,
+    TimedOut,
+)
+from ...domain.ports import Clock, TaskExecutor
+from ...domain.task import NO_EXIT_CODE, TaskRequest, TaskResult
+
+SIGNAL_BASE = 128
+"""Added to a signal's number, as shells and Docker do, so that it cannot be taken for -1 or for an exit status."""
+
+
+_UNKNOWN = TaskControl()
+
+
+class RunTask:
+    """Asks the executor, asks the clock, makes the TaskResult."""
+
+    def __init__(self, executor: TaskExecutor, clock: Clock) -> None:
+        """Take the two ports it stands on."""
+        self._executor = executor
+        self._clock = clock
+        self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger().bind()
+
+    async def run(self, request: TaskRequest, control: TaskControl | None = None) -> TaskResult:
+        """Run the request to its end; the caller owns the result's output."""
+        executed_at = int(self._clock.unix_seconds())
+        started_at = self._clock.monotonic_seconds()
+        execution = await self._executor.execute(request, control)
+        exit_code, error = verdict(execution.outcome)
+        duration_ms = (execution.ended_at - started_at) * 1000
+        control = control or _UNKNOWN
+        self._log.debug(
+            "task ended",
+            command=request.command,
+            exit_code=exit_code,
+            error=error,
+            ms=duration_ms,
+            id=control.request_id,
+            pid=control.pid,
+            client=control.client,
+        )
+        return TaskResult(
+            command=request.command,
+            executed_at=executed_at,
+            duration_ms=duration_ms,
+            exit_code=exit_code,
+            output=execution.output,
+            error=error,
+        )
+
+
+def verdict(outcome: Outcome) -> tuple[int, str]:
+    """Return `exit_code` and `error` for an outcome, by the README's table (*The contract*)."""
+    match outcome:
+        case Exited(status):
+            return status, ""
+        case Signalled(number, name):
+            return SIGNAL_BASE + number, f"terminated by signal {name}"
+        case TimedOut():
+            return NO_EXIT_CODE, "timeout exceeded"
+        case NotStarted(reason) | Refused(reason) | OutputLost(reason):
+            return NO_EXIT_CODE, reason
+        case OutputLimitExceeded():
+            return NO_EXIT_CODE, "output limit exceeded"
+        case Cancelled():
+            return NO_EXIT_CODE, "cancelled"
+        case _:
+            assert_never(outcome)

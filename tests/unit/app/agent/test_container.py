@@ -1,0 +1,68 @@
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from dependency_injector.providers import Provider
+from fakes import FakeClock, FakeTaskExecutor
+
+from execwire.adapters.clock import SystemClock
+from execwire.adapters.subprocess.executor import SubprocessExecutor
+from execwire.adapters.tcp.access import Access
+from execwire.app.agent.container import Container
+from execwire.app.settings.model import Settings
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    # Never bound: it only stands for one.
+    with socket.socket() as listener:
+        yield listener
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def providers(container: Container) -> dict[str, Provider[object]]:
+    return container.providers
+
+
+async def test_every_provider_can_be_built_and_building_opens_nothing(listener: socket.socket) -> None:
+    container = Container(listeners=(listener,), access=Access(None), descriptor_limit=(64, 64))
+    before = descriptors()
+    built = {name: provider() for name, provider in providers(container).items()}
+    assert descriptors() == before
+    assert built.keys() >= {"settings", "clock", "executor", "drain", "runner", "intake", "server"}
+    assert all(part is not None for part in built.values())
+    assert isinstance(built["executor"], SubprocessExecutor)
+    assert isinstance(built["clock"], SystemClock)
+
+
+async def test_everybody_who_asks_gets_the_same_part(listener: socket.socket) -> None:
+    container = Container(listeners=(listener,), access=Access(None), descriptor_limit=(64, 64))
+    for name, provider in providers(container).items():
+        assert provider() is provider(), name
+
+
+async def test_what_is_given_at_construction_takes_the_place_of_the_real_part() -> None:
+    clock = FakeClock()
+    executor = FakeTaskExecutor(clock)
+    settings = Settings(port=0)
+    container = Container(executor=executor, clock=clock, settings=settings)
+    assert container.executor() is executor
+    assert container.clock() is clock
+    assert container.settings() is settings
+
+
+async def test_one_container_knows_nothing_of_another() -> None:
+    clock = FakeClock()
+    first = Container(executor=FakeTaskExecutor(clock), clock=clock)
+    second = Container(executor=FakeTaskExecutor(clock), clock=clock)
+    assert first.intake() is not second.intake()
+    assert isinstance(Container().clock(), SystemClock)
+
+
+async def test_settings_that_are_none_are_not_taken() -> None:
+    with pytest.raises(Exception, match="Settings"):
+        Container(settings="port = 3000").settings()

@@ -1,0 +1,169 @@
+import asyncio
+
+import pytest
+from fakes import FakeClock, FakeTaskExecutor
+from turns import settle
+
+from execwire.app.agent.container import Container
+from execwire.app.policies.drain import Drain
+from execwire.app.scoreboard import RUNNING, unshared_row
+from execwire.app.settings.model import Settings
+from execwire.domain.control import TaskControl
+from execwire.domain.outcome import Cancelled, Execution, Exited, Refused
+from execwire.domain.task import TaskRequest
+
+LONG = 60.0
+BOUND_SECONDS = 10.0
+
+
+class Draining:
+    """A Drain over an executor whose tasks run until they are let go or killed."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.executor = FakeTaskExecutor(self.clock)
+        self.drain: Drain = Container(clock=self.clock, executor=self.executor).drain()
+
+    async def start(self, *names: str) -> list[asyncio.Task[Execution]]:
+        tasks = [asyncio.create_task(self.drain.execute(TaskRequest(("wait", name)))) for name in names]
+        await settle()
+        assert self.executor.running == {f"wait {name}" for name in names}
+        return tasks
+
+    async def stop(self, seconds: float = LONG) -> int:
+        async with asyncio.timeout(BOUND_SECONDS):
+            return await self.drain.drain(seconds)
+
+
+@pytest.fixture
+def draining() -> Draining:
+    return Draining()
+
+
+def assert_refused(execution: Execution, words: str) -> None:
+    assert isinstance(execution.outcome, Refused)
+    assert "stopping" in execution.outcome.reason
+    assert words in execution.outcome.reason
+    assert execution.output.size == 0
+
+
+async def test_until_it_is_told_to_stop_everything_passes_through(draining: Draining) -> None:
+    draining.executor.output = b"out"
+    execution = await draining.drain.execute(TaskRequest(("do", "it")))
+    assert (execution.outcome, execution.output.held) == (Exited(0), b"out")
+
+
+async def test_with_nothing_running_it_is_over_at_once(draining: Draining) -> None:
+    assert await draining.stop() == 0
+
+
+async def test_nothing_is_started_while_stopping_and_the_refusal_says_so(draining: Draining) -> None:
+    [running] = await draining.start("a")
+    stopping = asyncio.create_task(draining.stop())
+    await settle()
+    draining.clock.advance(5)
+    execution = await draining.drain.execute(TaskRequest(("do", "it")))
+    assert_refused(execution, "nothing was run")
+    assert execution.ended_at == draining.clock.monotonic_seconds()
+    assert [request.command for request in draining.executor.started] == [("wait", "a")]
+    draining.executor.released.set()
+    await asyncio.gather(running, stopping)
+
+
+async def test_what_runs_is_given_its_time_and_ends_as_it_would_have(draining: Draining) -> None:
+    tasks = await draining.start("a", "b")
+    stopping = asyncio.create_task(draining.stop())
+    await settle()
+    assert not stopping.done()
+    draining.executor.released.set()
+    assert await stopping == 0
+    assert [(await task).outcome for task in tasks] == [Exited(0), Exited(0)]
+
+
+async def test_what_still_runs_after_the_time_is_killed_and_is_refused_not_cancelled(draining: Draining) -> None:
+    tasks = await draining.start("a", "b", "c")
+    assert await draining.stop(0.01) == 3
+    assert draining.executor.running == set()
+    for task in tasks:
+        assert_refused(await task, "killed")
+
+
+async def test_a_second_signal_kills_at_once(draining: Draining) -> None:
+    [task] = await draining.start("a")
+    stopping = asyncio.create_task(draining.stop())
+    await settle()
+    assert draining.drain.kill() == 1
+    assert_refused(await task, "killed")
+    await stopping
+
+
+async def test_killing_twice_kills_each_task_once(draining: Draining) -> None:
+    [task] = await draining.start("a")
+    assert (draining.drain.kill(), draining.drain.kill()) == (1, 0)
+    assert_refused(await task, "killed")
+
+
+async def test_a_cancellation_from_outside_stays_a_cancellation(draining: Draining) -> None:
+    [gone] = await draining.start("a")
+    stopping = asyncio.create_task(draining.stop())
+    await settle()
+    gone.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await gone
+    assert await stopping == 0
+
+
+@pytest.mark.parametrize("kill_first", [True, False])
+async def test_who_is_killed_and_cancelled_at_once_is_cancelled(draining: Draining, *, kill_first: bool) -> None:
+    [task] = await draining.start("a")
+    orders = [draining.drain.kill, task.cancel]
+    for order in orders if kill_first else orders[::-1]:
+        order()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert draining.executor.running == set()
+
+
+async def test_a_task_that_ends_in_the_moment_of_the_kill_keeps_its_own_end_and_output(draining: Draining) -> None:
+    draining.executor.output = b"text"
+    [task] = await draining.start("a")
+    draining.executor.released.set()
+    draining.drain.kill()
+    execution = await task
+    assert (execution.outcome, execution.output.held) == (Exited(0), b"text")
+
+
+async def test_a_task_that_is_being_ended_already_keeps_its_verdict_and_its_grace_is_over(draining: Draining) -> None:
+    control = TaskControl()
+    task = asyncio.create_task(draining.drain.execute(TaskRequest(("ignore-stop", "a")), control))
+    await settle()
+    control.stop(Cancelled(), LONG)
+    assert draining.drain.kill() == 0
+    assert (await task).outcome == Cancelled()
+
+
+async def test_who_waits_for_a_slot_when_the_agent_stops_is_answered_too() -> None:
+    # Hazard 31.
+    clock = FakeClock()
+    container = Container(clock=clock, executor=FakeTaskExecutor(clock), settings=Settings(max_running=10))
+    intake, drain = container.intake(), container.drain()
+    tasks = [asyncio.create_task(intake.run(TaskRequest(("wait", str(number))))) for number in range(110)]
+    await settle()
+    async with asyncio.timeout(BOUND_SECONDS):
+        assert await drain.drain(0) == 10
+    results = [await task for task in tasks]
+    assert {result.exit_code for result in results} == {-1}
+    assert ["killed" in result.error for result in results] == [True] * 10 + [False] * 100
+    assert all("stopping" in result.error for result in results)
+
+
+async def test_how_many_run_can_be_read_from_outside() -> None:
+    row = unshared_row()
+    executor = FakeTaskExecutor(FakeClock())
+    drain = Drain(executor, executor.clock, row)
+    tasks = [asyncio.create_task(drain.execute(TaskRequest(("wait", str(number))))) for number in range(3)]
+    await settle()
+    assert (row[RUNNING], drain.running) == (3, 3)
+    executor.released.set()
+    await asyncio.wait(tasks)
+    assert (row[RUNNING], drain.running) == (0, 0)

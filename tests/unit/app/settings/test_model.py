@@ -1,0 +1,23 @@
+import dataclasses
+
+import pytest
+
+from execwire.app.settings.model import MIB, Settings
+
+
+def test_what_the_contract_promises_by_default() -> None:
+    settings = Settings()
+    assert (settings.host, settings.port) == ("127.0.0.1", 3000)
+    assert settings.max_line == MIB
+    assert settings.max_in_flight >= 1024
+    assert settings.max_running >= 4096
+    assert settings.linger_ms == 200
+    assert settings.drain_seconds == 10
+    # A tmpfs is memory, and /tmp may be one.
+    assert settings.spool_dir == "/var/tmp"
+
+
+def test_settings_do_not_change_once_they_are_made() -> None:
+    settings = Settings()
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        settings.port = 1  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
