@@ -1,4 +1,4 @@
-"""What domain/ports.py promises of a command that takes long to start, asked of every TaskExecutor that there is."""
+"""What the port promises of a command that takes long to start, asked of every TaskExecutor that there is."""
 
 import asyncio
 from collections import Counter

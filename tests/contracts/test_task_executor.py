@@ -1,4 +1,4 @@
-"""What domain/ports.py promises of a TaskExecutor, asked of every one that there is."""
+"""What the port promises of a TaskExecutor, asked of every one that there is."""
 
 import asyncio
 import functools

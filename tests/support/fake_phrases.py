@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from fakes import FakeTaskExecutor
 from phrasebook import Command, ShiftedClock
 
-from execwire.domain.ports import TaskExecutor
+from execwire.domain.ports.executor import TaskExecutor
 
 
 class FakePhrases:

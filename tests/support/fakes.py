@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from execwire.domain.control import TaskControl
 from execwire.domain.outcome import Execution, Exited, NotStarted, Outcome, Refused, Signalled, TimedOut
 from execwire.domain.output import HeldOutput
-from execwire.domain.ports import Clock
+from execwire.domain.ports.clock import Clock
 from execwire.domain.task import TaskRequest, TaskResult
 
 

@@ -4,7 +4,7 @@ import time
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from execwire.domain.ports import TaskExecutor
+from execwire.domain.ports.executor import TaskExecutor
 
 Command = tuple[str, ...]
 

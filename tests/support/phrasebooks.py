@@ -17,7 +17,7 @@ from proc import alive_with, command_line, descriptors
 from execwire.adapters.subprocess.executor import SubprocessExecutor
 from execwire.app.agent.container import Container
 from execwire.app.settings.model import Settings
-from execwire.domain.ports import TaskExecutor
+from execwire.domain.ports.executor import TaskExecutor
 
 FAMILY = 40
 """Descendants of what `is_a_large_family`."""

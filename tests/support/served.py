@@ -15,7 +15,7 @@ from execwire.adapters.tcp.connection import Connection
 from execwire.adapters.tcp.surroundings import InFlight, Surroundings
 from execwire.domain.memory import MemoryBudget
 from execwire.domain.output import NO_OUTPUT
-from execwire.domain.ports import OverflowStore
+from execwire.domain.ports.overflow import OverflowStore
 from execwire.domain.task import TaskRequest, TaskResult
 
 MAX_LINE = 1000

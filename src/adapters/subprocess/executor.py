@@ -10,7 +10,7 @@ from ...domain.budget import Budget
 from ...domain.control import TaskControl
 from ...domain.outcome import Cancelled, Execution, Outcome
 from ...domain.output import NO_OUTPUT, CapturedOutput
-from ...domain.ports import Clock
+from ...domain.ports.clock import Clock
 from ...domain.task import TaskRequest
 from ..linux.subreaper import become_subreaper
 from ..linux.timer_slack import timer_slack

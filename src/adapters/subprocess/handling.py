@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from ...domain.ports import Clock
+from ...domain.ports.clock import Clock
 from .containment import Containment
 from .leader import Exits
 from .output.pipe_discarder import PipeDiscarder

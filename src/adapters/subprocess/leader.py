@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
-from ...domain.ports import Clock
+from ...domain.ports.clock import Clock
 from .watch import Watch
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()

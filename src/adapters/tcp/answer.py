@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 import structlog
 
 from ...domain.output import CapturedOutput
-from ...domain.ports import OverflowStore
+from ...domain.ports.overflow import OverflowStore
 from ...domain.task import TaskResult
 from ...protocol.requests import RequestId
 from ...protocol.results import ESCAPE_BYTES, encode_anyway, encode_ends, escape, failed

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from ...domain.ports import Clock
+from ...domain.ports.clock import Clock
 
 BUDGET_SECONDS = 0.002
 """What all turns of one iteration may take together; one that has begun is finished."""

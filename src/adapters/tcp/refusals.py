@@ -6,7 +6,7 @@ from functools import partial
 
 import structlog
 
-from ...domain.ports import Clock
+from ...domain.ports.clock import Clock
 from ..rate_limited_log import RateLimitedLog
 from .client_log import address_text
 from .departures import Departures

@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 
 from ...domain.memory import MemoryBudget
-from ...domain.ports import Clock, OverflowStore, TaskIntake
+from ...domain.ports.clock import Clock
+from ...domain.ports.intake import TaskIntake
+from ...domain.ports.overflow import OverflowStore
 from ..rate_limited_log import RateLimitedLog
 from .peers import Peers
 from .read_scheduler import ReadScheduler

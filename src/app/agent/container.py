@@ -16,7 +16,9 @@ from ...adapters.tcp.peers import Peers
 from ...adapters.tcp.server import Door, TcpServer
 from ...adapters.tcp.surroundings import InFlight, Surroundings
 from ...domain.memory import MemoryBudget
-from ...domain.ports import Clock, TaskExecutor, TaskIntake, TaskRunner
+from ...domain.ports.clock import Clock
+from ...domain.ports.executor import TaskExecutor
+from ...domain.ports.intake import TaskIntake, TaskRunner
 from ..policies.admission import Admission
 from ..policies.drain import Drain
 from ..scoreboard import CLIENTS, unshared_row

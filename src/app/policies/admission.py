@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 
 from ...domain.control import TaskControl
-from ...domain.ports import TaskRunner
+from ...domain.ports.intake import TaskRunner
 from ...domain.task import TaskRequest, TaskResult
 from .fair_queue import FairQueue, Place
 

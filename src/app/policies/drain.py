@@ -5,7 +5,8 @@ import asyncio
 from ...domain.control import TaskControl
 from ...domain.outcome import Execution, Refused
 from ...domain.output import NO_OUTPUT
-from ...domain.ports import Clock, TaskExecutor
+from ...domain.ports.clock import Clock
+from ...domain.ports.executor import TaskExecutor
 from ...domain.task import TaskRequest
 from ..scoreboard import RUNNING, unshared_row
 

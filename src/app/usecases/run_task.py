@@ -16,7 +16,8 @@ from ...domain.outcome import (
     Signalled,
     TimedOut,
 )
-from ...domain.ports import Clock, TaskExecutor
+from ...domain.ports.clock import Clock
+from ...domain.ports.executor import TaskExecutor
 from ...domain.task import NO_EXIT_CODE, TaskRequest, TaskResult
 
 SIGNAL_BASE = 128

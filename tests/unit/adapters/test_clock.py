@@ -2,7 +2,7 @@ import time
 from itertools import pairwise
 
 from execwire.adapters.clock import SystemClock
-from execwire.domain.ports import Clock
+from execwire.domain.ports.clock import Clock
 
 
 def test_the_wall_clock_says_unix_time() -> None:

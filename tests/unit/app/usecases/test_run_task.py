@@ -18,7 +18,7 @@ from execwire.domain.outcome import (
     Signalled,
     TimedOut,
 )
-from execwire.domain.ports import TaskRunner
+from execwire.domain.ports.intake import TaskRunner
 from execwire.domain.task import TaskRequest
 
 
