@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from fake_peers import FakePeer, FakePeers
-from fakes import FakeClock, FakeTaskIntake
+from fakes import FakeTaskIntake
 
 from execwire.adapters.tcp import closing
 from execwire.adapters.tcp.access import Access
@@ -14,6 +14,7 @@ from execwire.adapters.tcp.server import Door, TcpServer
 from execwire.adapters.tcp.surroundings import InFlight, Surroundings
 from execwire.domain.output import NO_OUTPUT
 from execwire.domain.task import TaskRequest, TaskResult
+from execwire.testing import FakeClock
 
 REQUEST = b'{"command":["true"]}\n'
 BOUND_SECONDS = 20.0

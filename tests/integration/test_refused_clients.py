@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 import uvloop
 from fake_peers import FakePeer, FakePeers
-from fakes import FakeClock, FakeTaskIntake
+from fakes import FakeTaskIntake
 from proc import eventually, open_descriptors
 from structlog.testing import capture_logs
 
@@ -20,6 +20,7 @@ from execwire.adapters.tcp.server import Door, TcpServer
 from execwire.adapters.tcp.surroundings import InFlight, Surroundings
 from execwire.domain.output import NO_OUTPUT
 from execwire.domain.task import TaskRequest, TaskResult
+from execwire.testing import FakeClock
 
 REQUEST = b'{"command":["true"]}\n'
 BOUND_SECONDS = 20.0

@@ -11,7 +11,7 @@ from typing import cast
 
 import pytest
 from fake_peers import FakePeers
-from fakes import FakeClock, FakeTaskIntake
+from fakes import FakeTaskIntake
 from served import MAX_LINE, echo
 from transport import ADDRESSES, FakeTransport
 from turns import settle, soon
@@ -19,6 +19,7 @@ from turns import settle, soon
 from execwire.adapters.tcp.access import Access
 from execwire.adapters.tcp.server import Door, TcpServer
 from execwire.adapters.tcp.surroundings import InFlight, Surroundings
+from execwire.testing import FakeClock
 
 
 class FakeClient:

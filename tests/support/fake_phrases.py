@@ -3,10 +3,10 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from fakes import FakeTaskExecutor
 from phrasebook import Command, ShiftedClock
 
 from execwire.domain.ports.executor import TaskExecutor
+from execwire.testing import FakeTaskExecutor
 
 
 class FakePhrases:

@@ -3,11 +3,11 @@
 import os
 
 import pytest
-from fakes import FakeClock
 
 from execwire.adapters.subprocess import leader
 from execwire.adapters.subprocess.leader import Exits, Leader
 from execwire.adapters.subprocess.watch import Watch
+from execwire.testing import FakeClock
 
 LONG = 60.0
 

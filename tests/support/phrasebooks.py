@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from fake_phrases import FakePhrases
-from fakes import FakeTaskExecutor
 from leases import leased, skip_unless_leases_hold
 from phrasebook import Command, Phrasebook, ShiftedClock
 from proc import alive_with, command_line, descriptors
@@ -18,6 +17,7 @@ from execwire.adapters.subprocess.executor import SubprocessExecutor
 from execwire.app.agent.container import Container
 from execwire.app.settings.model import Settings
 from execwire.domain.ports.executor import TaskExecutor
+from execwire.testing import FakeTaskExecutor
 
 FAMILY = 40
 """Descendants of what `is_a_large_family`."""

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from fakes import FakeClock
-
 from execwire.adapters.linux.survivors import Sighting
 from execwire.adapters.subprocess.containment import Containment
 from execwire.adapters.subprocess.handling import Handling, Leftovers
@@ -19,6 +17,7 @@ from execwire.adapters.subprocess.spawn.posix import Spawned
 from execwire.adapters.subprocess.watch import Watch
 from execwire.domain.budget import Budget
 from execwire.domain.control import TaskControl
+from execwire.testing import FakeClock
 
 PID, MARK = 4711, 7
 NOBODY = 2**22 + 1

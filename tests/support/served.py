@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from fake_peers import FakePeer, FakePeers
-from fakes import FakeClock, FakeTaskIntake
+from fakes import FakeTaskIntake
 from transport import FakeTransport
 from turns import settle
 
@@ -17,6 +17,7 @@ from execwire.domain.memory import MemoryBudget
 from execwire.domain.output import NO_OUTPUT
 from execwire.domain.ports.overflow import OverflowStore
 from execwire.domain.task import TaskRequest, TaskResult
+from execwire.testing import FakeClock
 
 MAX_LINE = 1000
 PLENTY = 1 << 40

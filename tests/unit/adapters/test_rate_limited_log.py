@@ -2,10 +2,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from fakes import FakeClock
 from structlog.testing import capture_logs
 
 from execwire.adapters.rate_limited_log import RateLimitedLog
+from execwire.testing import FakeClock
 
 INTERVAL_SECONDS = 10.0
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
-from fakes import FakeClock
 
 from execwire.adapters.subprocess import leader
 from execwire.adapters.subprocess.leader import Leader
+from execwire.testing import FakeClock
 
 PID = 4711
 

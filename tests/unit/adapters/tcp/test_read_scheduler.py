@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from fakes import FakeClock
 from turns import settle
 
 from execwire.adapters.tcp.read_scheduler import BUDGET_SECONDS, ReadScheduler
+from execwire.testing import FakeClock
 
 
 class Clients:

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 from dependency_injector.providers import Provider
-from fakes import FakeClock, FakeTaskExecutor
 
 from execwire.adapters.clock import SystemClock
 from execwire.adapters.subprocess.executor import SubprocessExecutor
 from execwire.adapters.tcp.access import Access
 from execwire.app.agent.container import Container
 from execwire.app.settings.model import Settings
+from execwire.testing import FakeClock, FakeTaskExecutor
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from typing import Self
 
 import pytest
-from fakes import FakeClock, FakeTaskExecutor
 from proc import eventually
 from structlog.testing import capture_logs
 from turns import settle
@@ -17,6 +16,7 @@ from execwire.app.agent.lifecycle import Orders, on_unhandled, serve
 from execwire.app.control_pipe import HURRY, STOP
 from execwire.app.settings.model import Settings
 from execwire.domain.task import TaskRequest, TaskResult
+from execwire.testing import FakeClock, FakeTaskExecutor
 
 BOUND_SECONDS = 10.0
 

@@ -1,7 +1,7 @@
 import asyncio
 
 import pytest
-from fakes import FakeClock, FakeTaskExecutor, FakeTaskIntake
+from fakes import FakeTaskIntake
 from turns import settle
 
 from execwire.app.agent.container import Container
@@ -11,6 +11,7 @@ from execwire.domain.control import TaskControl
 from execwire.domain.outcome import Cancelled
 from execwire.domain.output import NO_OUTPUT
 from execwire.domain.task import TaskRequest, TaskResult
+from execwire.testing import FakeClock, FakeTaskExecutor
 
 
 def _echo(request: TaskRequest) -> TaskResult:

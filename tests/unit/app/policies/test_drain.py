@@ -1,7 +1,6 @@
 import asyncio
 
 import pytest
-from fakes import FakeClock, FakeTaskExecutor
 from turns import settle
 
 from execwire.app.agent.container import Container
@@ -11,6 +10,7 @@ from execwire.app.settings.model import Settings
 from execwire.domain.control import TaskControl
 from execwire.domain.outcome import Cancelled, Execution, Exited, Refused
 from execwire.domain.task import TaskRequest
+from execwire.testing import FakeClock, FakeTaskExecutor
 
 LONG = 60.0
 BOUND_SECONDS = 10.0

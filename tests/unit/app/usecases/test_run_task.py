@@ -1,7 +1,6 @@
 import asyncio
 
 import pytest
-from fakes import FakeClock, FakeTaskExecutor
 from turns import settle
 
 from execwire.app.agent.container import Container
@@ -20,6 +19,7 @@ from execwire.domain.outcome import (
 )
 from execwire.domain.ports.intake import TaskRunner
 from execwire.domain.task import TaskRequest
+from execwire.testing import FakeClock, FakeTaskExecutor
 
 
 @pytest.fixture

@@ -1,0 +1,106 @@
+"""Fakes of the ports for unit tests of whatever uses this package: `Container(executor=FakeTaskExecutor(clock), …)`."""
+
+import asyncio
+import math
+from dataclasses import dataclass, field
+
+from .domain.control import TaskControl
+from .domain.outcome import Execution, Exited, NotStarted, Outcome, Refused, Signalled, TimedOut
+from .domain.output import HeldOutput
+from .domain.ports.clock import Clock
+from .domain.task import TaskRequest
+
+
+@dataclass
+class FakeClock:
+    """A Clock that stands still until a test moves it."""
+
+    unix: float = 1_700_000_000.0
+    monotonic: float = 1000.0
+
+    def unix_seconds(self) -> float:
+        """Return `unix`, as it is."""
+        return self.unix
+
+    def monotonic_seconds(self) -> float:
+        """Return `monotonic`, as it is."""
+        return self.monotonic
+
+    def advance(self, seconds: float) -> None:
+        """Move both clocks forward."""
+        self.unix += seconds
+        self.monotonic += seconds
+
+
+_OBEYS_WITHIN = {"ignore-stop": math.inf, "say-goodbye": 0.01}
+"""Seconds from being asked to end to the end, for commands that do not end at once."""
+
+
+@dataclass
+class FakeTaskExecutor:
+    """A TaskExecutor without processes, whose commands are words of its own: see `execute`.
+
+    `started` has every request that was started, `running` the commands that run now.
+    """
+
+    clock: Clock
+    running: set[str] = field(default_factory=set[str])
+    started: list[TaskRequest] = field(default_factory=list[TaskRequest])
+    outcome: Outcome = field(default_factory=lambda: Exited(0))
+    output: bytes = b""
+    released: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def execute(self, request: TaskRequest, control: TaskControl | None = None) -> Execution:
+        """End at once with `outcome` and `output`; the command `wait` ends when `released`, or at its timeout.
+
+        Commands that say themselves how they end: `exit STATUS`, `die NUMBER NAME`, `say TEXT`, `say-much BYTES`,
+        `missing`; `say-and-wait TEXT` is `wait` with an output of its own. All of them end at once when they are
+        stopped, but for `ignore-stop`, which takes all the grace that it is given, and `say-goodbye TEXT`, which says
+        so a moment later, as the child of a leader that ends at once.
+        """
+        control = control or TaskControl()
+        if control.verdict is not None:
+            return Execution(control.verdict, HeldOutput(), self.clock.monotonic_seconds())
+        self.started.append(request)
+        outcome, output = self.outcome, self.output
+        match request.command:
+            case ("exit", status):
+                outcome, output = Exited(int(status)), b""
+            case ("die", number, name):
+                outcome, output = Signalled(int(number), name), b""
+            case ("say", text):
+                outcome, output = Exited(0), text.encode()
+            case ("say-much", count):
+                outcome, output = Exited(0), bytes(int(count))
+            case ("missing",):
+                outcome, output = NotStarted("cannot start missing: there is nothing of that name"), b""
+            case ("wait" | "ignore-stop", *_):
+                outcome = await self._wait(request, control)
+            case ("say-and-wait" | "say-goodbye", text, *_):
+                outcome, output = await self._wait(request, control), text.encode()
+            case _:
+                pass
+        output = b"" if isinstance(outcome, Refused) else output
+        return Execution(outcome, HeldOutput(output), self.clock.monotonic_seconds())
+
+    async def _wait(self, request: TaskRequest, control: TaskControl) -> Outcome:
+        name = " ".join(request.command)
+        self.running.add(name)
+        loop = asyncio.get_running_loop()
+        released = asyncio.create_task(self.released.wait())
+        timeout = None if request.timeout_ms is None else loop.call_later(request.timeout_ms / 1000, released.cancel)
+
+        def stop(grace: float) -> None:
+            if not self.released.is_set():
+                loop.call_later(min(grace, _OBEYS_WITHIN.get(request.command[0], 0.0)), released.cancel)
+
+        control.on_stop = stop
+        try:
+            await asyncio.wait({released})
+            return (control.verdict or TimedOut()) if released.cancelled() else self.outcome
+        finally:
+            control.on_stop = None
+            released.cancel()
+            if timeout is not None:
+                timeout.cancel()
+            self.running.discard(name)
