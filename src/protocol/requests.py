@@ -1,4 +1,4 @@
-"""The protocol's JSON to domain values; the wire's own types do not leave this module."""
+"""Requests: the protocol's JSON to domain values, and back for clients; types of the wire do not leave this module."""
 
 import json
 import re
@@ -13,6 +13,7 @@ from ..domain.task import InvalidTaskError, TaskRequest
 RequestId = str | int
 
 MAX_ID_CHARACTERS = 128
+ID_RULE = f"an integer or 1 to {MAX_ID_CHARACTERS} characters without NUL"
 KNOWN_FIELDS = frozenset({"command", "timeout", "id"})
 SMALLEST_NUMBER = sys.float_info.min * sys.float_info.epsilon
 """The smallest number above 0; what is written as less than half of it reads as 0, but was not meant as 0."""
@@ -42,7 +43,7 @@ class InvalidRequest:
     is_object: bool = False
 
 
-class _Request(msgspec.Struct, frozen=True, gc=False):
+class _Request(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     command: tuple[str, ...]
     timeout: float | None = None
     id: str | int | None = None
@@ -62,6 +63,13 @@ def decode_request(line: bytes) -> Incoming | InvalidRequest:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return _decode_again(line, str(error))
     return _judge(parsed, line)
+
+
+def encode_request(request: TaskRequest, request_id: RequestId | None = None) -> bytes:
+    """Return the line that asks for a task, newline included. Raises ValueError for what is no id."""
+    if request_id is not None and not is_id(request_id):
+        raise ValueError(f"an id is {ID_RULE}, not {request_id!r:.200}")
+    return _encode(_Request(request.command, request.timeout_ms, request_id)) + b"\n"
 
 
 def _judge(parsed: _Request, line: bytes = b"") -> Incoming | InvalidRequest:

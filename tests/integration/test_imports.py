@@ -19,7 +19,7 @@ def tell():
         fifo.write(" ".join(name for name, module in sys.modules.items() if module is not None))
 os.register_at_fork(after_in_child=lambda: threading.Thread(target=tell, daemon=True).start())
 """
-"""Each worker says what it has imported to whoever opens that FIFO. structlog imports rich where that is installed, as it
+"""Each worker says what it has imported to whoever opens that FIFO. structlog imports rich where that is, as it
 is beside the tools of development; here it is not."""
 
 
