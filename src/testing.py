@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from .domain.control import TaskControl
 from .domain.outcome import Execution, Exited, NotStarted, Outcome, Refused, Signalled, TimedOut
-from .domain.output import HeldOutput
+from .domain.output import BytesOutput
 from .domain.ports.clock import Clock
 from .domain.task import TaskRequest
 
@@ -60,7 +60,7 @@ class FakeTaskExecutor:
         """
         control = control or TaskControl()
         if control.verdict is not None:
-            return Execution(control.verdict, HeldOutput(), self.clock.monotonic_seconds())
+            return Execution(control.verdict, BytesOutput(), self.clock.monotonic_seconds())
         self.started.append(request)
         outcome, output = self.outcome, self.output
         match request.command:
@@ -81,7 +81,7 @@ class FakeTaskExecutor:
             case _:
                 pass
         output = b"" if isinstance(outcome, Refused) else output
-        return Execution(outcome, HeldOutput(output), self.clock.monotonic_seconds())
+        return Execution(outcome, BytesOutput(output), self.clock.monotonic_seconds())
 
     async def _wait(self, request: TaskRequest, control: TaskControl) -> Outcome:
         name = " ".join(request.command)

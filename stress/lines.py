@@ -87,7 +87,7 @@ def quick_commands(programs: Programs) -> st.SearchStrategy[list[str]]:
         st.tuples(st.integers(1, 6000), st.integers(1, 60)).map(
             lambda size_count: programs.script("packets", *map(str, size_count))
         ),
-        st.integers(0, 255).map(lambda status: programs.script("exits", str(status))),
+        st.integers(0, 255).map(lambda status: programs.script("exit_watcher", str(status))),
         st.sampled_from(sorted(SIGNALS)).map(lambda name: programs.script("dies", name)),
         WORDS.map(lambda word: ["/nonexistent/" + word]),
         st.sampled_from([["/"], ["/dev/null/x"], ["/nonexistent/" + "x" * 5000]]),

@@ -11,7 +11,7 @@ ENOUGH_MS = 20_000
 
 _SIZES = (1, 100, 65535, 65536, 65537, 262143, 262144, 262145, 400_001)
 _SCRIPTS = {
-    "exits": 'exit "$1"\n',
+    "exit_watcher": 'exit "$1"\n',
     "dies": 'kill -"$1" $$\n',
     "stays": '(exec -a "$1" sleep 3600) & setsid -f bash "$0-daemon" "$1"; echo began; exec -a "$1" sleep 3600\n',
     "stays-daemon": 'exec -a "$1" sleep 3600 >/dev/null\n',
@@ -79,7 +79,7 @@ class Programs:
                 return _limited(b"".join(self.files[path] for path in paths))
             case ["bash", script, size, count] if script == str(self.folder / "packets"):
                 return _limited(bytes(int(size) * int(count)))
-            case ["bash", script, number] if script == str(self.folder / "exits") and number in _STATUSES:
+            case ["bash", script, number] if script == str(self.folder / "exit_watcher") and number in _STATUSES:
                 return Effect(int(number), "", b"")
             case ["bash", script, name] if script == str(self.folder / "dies") and name in SIGNALS:
                 return Effect(SIGNALS[name], f"terminated by signal SIG{name}", b"")

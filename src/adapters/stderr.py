@@ -10,7 +10,7 @@ MAX_WAITING = 10_000
 FLUSH_SECONDS = 0.5
 
 
-class StderrNow:
+class NonBlockingStderr:
     """A text file for the supervisor's few lines: written at once where that cannot block, else dropped.
 
     No thread: the supervisor forks, and a fork copies locks that threads hold, but not the threads.
@@ -34,7 +34,7 @@ class StderrNow:
         """Do nothing: nothing waits."""
 
 
-class StderrWriter:
+class QueuedStderr:
     """A text file for loggers: lines wait in memory and a thread writes them; past MAX_WAITING they are dropped."""
 
     def __init__(self, descriptor: int = 2) -> None:

@@ -5,10 +5,10 @@ from typing import TextIO, cast
 
 import structlog
 
-from ..adapters.stderr import StderrNow, StderrWriter
+from ..adapters.stderr import NonBlockingStderr, QueuedStderr
 
 
-def configure_logging(level: str, writer: StderrNow | StderrWriter, *, terminal: bool) -> None:
+def configure_logging(level: str, writer: NonBlockingStderr | QueuedStderr, *, terminal: bool) -> None:
     """Send every log line of at least `level` through `writer`."""
     rendering: list[structlog.typing.Processor] = [
         structlog.processors.format_exc_info,

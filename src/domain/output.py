@@ -33,14 +33,14 @@ class CapturedOutput(Protocol):
 CHUNK_BYTES = 256 * 1024
 
 
-async def in_chunks(held: bytes) -> AsyncIterator[bytes]:
+async def chunked(held: bytes) -> AsyncIterator[bytes]:
     """Yield bytes that are in memory, 256 KiB at a time."""
     for start in range(0, len(held), CHUNK_BYTES):
         yield held[start : start + CHUNK_BYTES]
 
 
 @dataclass(frozen=True, slots=True)
-class HeldOutput:
+class BytesOutput:
     """Output that is simply there, in memory, on nobody's account: what is empty, and what fakes say."""
 
     held: bytes = b""
@@ -52,10 +52,10 @@ class HeldOutput:
 
     def chunks(self) -> AsyncIterator[bytes]:
         """Yield the bytes, 256 KiB at a time."""
-        return in_chunks(self.held)
+        return chunked(self.held)
 
     def close(self) -> None:
         """Do nothing: the bytes go when the object goes."""
 
 
-NO_OUTPUT = HeldOutput()
+NO_OUTPUT = BytesOutput()

@@ -23,7 +23,7 @@ NESTED_TOO_DEEPLY = "The line is JSON that is nested too deeply"
 
 
 @dataclass(frozen=True, slots=True)
-class Incoming:
+class DecodedRequest:
     """A request that can be run, and the id under which it wants its result."""
 
     request: TaskRequest
@@ -55,7 +55,7 @@ _encode = msgspec.json.Encoder().encode
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 
 
-def decode_request(line: bytes) -> Incoming | InvalidRequest:
+def decode_request(line: bytes) -> DecodedRequest | InvalidRequest:
     """Read one line; whatever bytes it holds, the answer is a value."""
     try:
         # As text: msgspec does not look into the strings of fields that it skips, and what is not UTF-8 is not JSON.
@@ -72,7 +72,7 @@ def encode_request(request: TaskRequest, request_id: RequestId | None = None) ->
     return _encode(_Request(request.command, request.timeout_ms, request_id)) + b"\n"
 
 
-def _judge(parsed: _Request, line: bytes = b"") -> Incoming | InvalidRequest:
+def _judge(parsed: _Request, line: bytes = b"") -> DecodedRequest | InvalidRequest:
     if parsed.id is not None and not is_id(parsed.id):
         return InvalidRequest(f"Expected 1 to {MAX_ID_CHARACTERS} characters without NUL - at `$.id`", is_object=True)
     # A timeout of 0 is none, as in the protocol.
@@ -80,7 +80,7 @@ def _judge(parsed: _Request, line: bytes = b"") -> Incoming | InvalidRequest:
     if timeout == 0:
         timeout = (_read_number(bytes(_decode_fields(line)["timeout"]).decode()) if line else timeout) or None
     try:
-        return Incoming(TaskRequest(parsed.command, timeout), parsed.id)
+        return DecodedRequest(TaskRequest(parsed.command, timeout), parsed.id)
     except InvalidTaskError as error:
         return InvalidRequest(f"{error.reason} - at `$.{error.field}`", parsed.id, is_object=True)
 
@@ -100,7 +100,7 @@ def is_id(value: object) -> TypeGuard[RequestId]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _decode_again(line: bytes, reason: str) -> InvalidRequest | Incoming:
+def _decode_again(line: bytes, reason: str) -> InvalidRequest | DecodedRequest:
     # msgspec stops at the first fault, even in a key that a later one of the same name replaces. A second reading, of
     # the fields as they stand, lets the last one win, as the protocol has it, and finds the id to answer under.
     try:
@@ -130,7 +130,7 @@ def _readable_id(raw: msgspec.Raw | None) -> RequestId | None:
     return found if is_id(found) else None
 
 
-def _decode_as_python_does(line: bytes, reason: str) -> InvalidRequest | Incoming:
+def _decode_as_python_does(line: bytes, reason: str) -> InvalidRequest | DecodedRequest:
     """Read text with lone surrogates, which is JSON, but of which msgspec reads nothing."""
     try:
         # An integer with more digits is out of every range here.

@@ -9,9 +9,9 @@ from fake_peers import FakePeer, FakePeers
 from fakes import FakeTaskIntake
 
 from execwire.adapters.tcp import closing
-from execwire.adapters.tcp.access import Access
-from execwire.adapters.tcp.server import Door, TcpServer
-from execwire.adapters.tcp.surroundings import InFlight, Surroundings
+from execwire.adapters.tcp.access import AccessPolicy
+from execwire.adapters.tcp.context import ConnectionContext, InFlight
+from execwire.adapters.tcp.server import Door, StreamServer
 from execwire.domain.output import NO_OUTPUT
 from execwire.domain.task import TaskRequest, TaskResult
 from execwire.testing import FakeClock
@@ -40,9 +40,9 @@ def client(listener: socket.socket) -> Iterator[socket.socket]:
         yield client
 
 
-def server_for(listener: socket.socket, intake: FakeTaskIntake, *users: int, max_connections: int = 10) -> TcpServer:
-    surroundings = Surroundings(intake, FakeClock(), FakePeers(FakePeer(user=os.geteuid())), 1000, 60.0, InFlight(100))
-    return TcpServer([listener], surroundings, Door(Access(frozenset(users)), max_connections, 1))
+def server_for(listener: socket.socket, intake: FakeTaskIntake, *users: int, max_connections: int = 10) -> StreamServer:
+    context = ConnectionContext(intake, FakeClock(), FakePeers(FakePeer(user=os.geteuid())), 1000, 60.0, InFlight(100))
+    return StreamServer([listener], context, Door(AccessPolicy(frozenset(users)), max_connections, 1))
 
 
 async def until_the_end(client: socket.socket) -> bytes:

@@ -10,13 +10,13 @@ from proc import eventually
 from execwire.adapters.subprocess.executor import SubprocessExecutor
 from execwire.adapters.subprocess.output.capture import Capture
 from execwire.adapters.subprocess.process import Process
-from execwire.adapters.tcp.access import Access
+from execwire.adapters.tcp.access import AccessPolicy
 from execwire.adapters.tcp.connection import Connection
-from execwire.adapters.tcp.exchanges import Exchanges
+from execwire.adapters.tcp.flow_control import ReadFlow
 from execwire.adapters.tcp.listener import open_listeners
 from execwire.adapters.tcp.liveness import Liveness
-from execwire.adapters.tcp.outbox import Outbox
-from execwire.adapters.tcp.valve import Valve
+from execwire.adapters.tcp.pipeline import Pipeline
+from execwire.adapters.tcp.result_writer import ResultWriter
 from execwire.app.agent.container import Container
 from execwire.domain.task import TaskRequest
 from execwire.protocol.framing import LineFramer
@@ -52,7 +52,7 @@ async def test_an_ended_task_takes_no_memory_until_the_collector_comes_by(
     assert left == []
 
 
-CONNECTION_PARTS = Connection | Exchanges | Outbox | Liveness | Valve | LineFramer
+CONNECTION_PARTS = Connection | Pipeline | ResultWriter | Liveness | ReadFlow | LineFramer
 
 
 @pytest.mark.parametrize("command", [["true"], ["sleep", "3600"], []])
@@ -60,7 +60,7 @@ async def test_a_client_that_has_gone_takes_no_memory_until_the_collector_comes_
     # Hazard 26.
     [listener] = open_listeners("127.0.0.1", 0)
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)
-    container = Container(listeners=(listener,), access=Access(None), descriptor_limit=limit)
+    container = Container(listeners=(listener,), access=AccessPolicy(None), descriptor_limit=limit)
     executor, server = container.executor(), container.server()
     assert isinstance(executor, SubprocessExecutor)
     gc.collect()

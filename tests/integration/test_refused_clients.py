@@ -13,11 +13,11 @@ from fakes import FakeTaskIntake
 from proc import eventually, open_descriptors
 from structlog.testing import capture_logs
 
-from execwire.adapters.tcp.access import Access
+from execwire.adapters.tcp.access import AccessPolicy
 from execwire.adapters.tcp.connection import Connection
+from execwire.adapters.tcp.context import ConnectionContext, InFlight
 from execwire.adapters.tcp.departures import CLOSE_SECONDS, MAX_DEPARTING
-from execwire.adapters.tcp.server import Door, TcpServer
-from execwire.adapters.tcp.surroundings import InFlight, Surroundings
+from execwire.adapters.tcp.server import Door, StreamServer
 from execwire.domain.output import NO_OUTPUT
 from execwire.domain.task import TaskRequest, TaskResult
 from execwire.testing import FakeClock
@@ -64,12 +64,12 @@ def echo(request: TaskRequest) -> TaskResult:
 
 
 @asynccontextmanager
-async def serving(listener: socket.socket, max_connections: int = 10) -> AsyncGenerator[tuple[TcpServer, Clients]]:
+async def serving(listener: socket.socket, max_connections: int = 10) -> AsyncGenerator[tuple[StreamServer, Clients]]:
     peers = FakePeers()
-    surroundings = Surroundings(FakeTaskIntake(echo), FakeClock(), peers, 1000, 60.0, InFlight(100))
-    access = Access(frozenset({ALLOWED}))
+    context = ConnectionContext(FakeTaskIntake(echo), FakeClock(), peers, 1000, 60.0, InFlight(100))
+    access = AccessPolicy(frozenset({ALLOWED}))
     with contextlib.ExitStack() as stack:
-        async with TcpServer([listener], surroundings, Door(access, max_connections, 64)) as serving:
+        async with StreamServer([listener], context, Door(access, max_connections, 64)) as serving:
             yield serving, Clients(peers, listener.getsockname(), stack)
 
 
@@ -161,7 +161,7 @@ def test_whatever_goes_wrong_with_a_client_takes_no_place_for_ever(
         # The loop reports what connection_made raises; the others are logged.
         asyncio.get_running_loop().set_exception_handler(lambda _, __: None)
         async with serving(listener, max_connections=1) as (_, clients):
-            for part, name in ((FakePeers, "identify"), (Access, "refusal"), (Connection, "connection_made")):
+            for part, name in ((FakePeers, "identify"), (AccessPolicy, "refusal"), (Connection, "connection_made")):
                 with monkeypatch.context() as patch:
                     patch.setattr(part, name, fail)
                     for _ in range(3):

@@ -12,56 +12,56 @@ from adopting import MARK, adopt, reap
 from proc import eventually, is_alive
 
 from execwire.adapters.linux import procfs
-from execwire.adapters.linux.process_tree import Descent
-from execwire.adapters.linux.survivors import Sighting
+from execwire.adapters.linux.process_tree import ProcessTree
+from execwire.adapters.linux.survivors import Survivors
 from execwire.adapters.subprocess.containment import ANSWER_SECONDS, Containment
 
 
-def walk(descent: Descent) -> Sighting:
-    sightings: dict[int, Sighting] = {}
-    for _ in descent.walk(frozenset({MARK}), sightings):
+def walk(tree: ProcessTree) -> Survivors:
+    survivors_by_mark: dict[int, Survivors] = {}
+    for _ in tree.walk(frozenset({MARK}), survivors_by_mark):
         pass
-    return sightings.get(MARK, Sighting())
+    return survivors_by_mark.get(MARK, Survivors())
 
 
 async def test_a_zombie_counts_as_seen_for_it_may_have_forked() -> None:
     # Hazard 6: of a chain of processes that hand over to each other, walks may see nothing but zombies.
     pid = adopt("true")
     await eventually(lambda: not is_alive(pid))
-    descent = Descent()
-    assert not walk(descent).clean
-    assert walk(descent).clean
+    tree = ProcessTree()
+    assert not walk(tree).clean
+    assert walk(tree).clean
     with pytest.raises(ChildProcessError):
         reap(pid)
 
 
 async def test_the_living_are_killed_then_reaped_then_forgotten() -> None:
     pid = adopt("sleep", "600")
-    descent = Descent()
-    assert walk(descent).alive == [pid]
-    assert descent.has_children
+    tree = ProcessTree()
+    assert walk(tree).alive == [pid]
+    assert tree.has_children
     await eventually(lambda: not is_alive(pid))
-    assert walk(descent).died
-    assert walk(descent).clean
-    assert not descent.has_children
+    assert walk(tree).died
+    assert walk(tree).clean
+    assert not tree.has_children
 
 
 async def test_a_child_that_somebody_waits_for_is_killed_but_not_reaped() -> None:
     pid = adopt("sleep", "600")
-    descent = Descent()
-    descent.enrol(pid, MARK)
-    assert walk(descent).alive == [pid]
+    tree = ProcessTree()
+    tree.enrol(pid, MARK)
+    assert walk(tree).alive == [pid]
     await eventually(lambda: not is_alive(pid))
-    assert walk(descent).clean
+    assert walk(tree).clean
     assert reap(pid) == signal.SIGKILL
-    descent.release(pid)
-    assert not descent.has_children
+    tree.release(pid)
+    assert not tree.has_children
 
 
 def test_other_marks_are_left_alone() -> None:
     with subprocess.Popen(("sleep", "600")) as other:
-        descent = Descent()
-        assert walk(descent).clean
+        tree = ProcessTree()
+        assert walk(tree).clean
         assert is_alive(other.pid)
         other.kill()
 
@@ -93,7 +93,7 @@ async def test_what_cannot_be_looked_for_is_not_called_gone_and_is_swept_on() ->
         assert await containment.end(MARK) is False
     await eventually(lambda: not is_alive(pid), ANSWER_SECONDS)
     await containment.close()
-    walk(Descent())
+    walk(ProcessTree())
 
 
 async def test_the_reserve_finds_what_has_to_be_killed_when_no_descriptor_is_left() -> None:

@@ -11,7 +11,7 @@ from proc import eventually
 
 from execwire.adapters.subprocess.output.capture import Capture
 from execwire.adapters.subprocess.output.spool import Spool
-from execwire.adapters.subprocess.watch import Watch
+from execwire.adapters.subprocess.poller import Poller
 from execwire.domain.budget import Budget
 from execwire.domain.output import CapturedOutput
 
@@ -21,7 +21,7 @@ PLENTY = 1 << 30
 class Captured:
     """The Capture, the writing end of its pipe, and what it draws upon."""
 
-    def __init__(self, watch: Watch, spool: Spool, limit: int | None) -> None:
+    def __init__(self, watch: Poller, spool: Spool, limit: int | None) -> None:
         reading, self.writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self.spool = spool
         self.ends = 0
@@ -68,7 +68,7 @@ async def capturing(
     folder: Path, limit: int | None = None, *, max_spool: int = PLENTY, max_held: int = PLENTY
 ) -> AsyncGenerator[Captured]:
     """Capture into `folder`; in the end everything has to have been given back."""
-    watch, spool = Watch(), Spool(str(folder), max_spool, Budget(max_held))
+    watch, spool = Poller(), Spool(str(folder), max_spool, Budget(max_held))
     captured = Captured(watch, spool, limit)
     try:
         yield captured

@@ -1,4 +1,4 @@
-"""A TcpServer without a network: a listener at which a test puts clients, and transports that it plays."""
+"""A StreamServer without a network: a listener at which a test puts clients, and transports that it plays."""
 
 import asyncio
 import json
@@ -16,9 +16,9 @@ from served import MAX_LINE, echo
 from transport import ADDRESSES, FakeTransport
 from turns import settle, soon
 
-from execwire.adapters.tcp.access import Access
-from execwire.adapters.tcp.server import Door, TcpServer
-from execwire.adapters.tcp.surroundings import InFlight, Surroundings
+from execwire.adapters.tcp.access import AccessPolicy
+from execwire.adapters.tcp.context import ConnectionContext, InFlight
+from execwire.adapters.tcp.server import Door, StreamServer
 from execwire.testing import FakeClock
 
 
@@ -108,7 +108,7 @@ class FakeListener:
 
 
 class Serving:
-    """A TcpServer over such a listener."""
+    """A StreamServer over such a listener."""
 
     def __init__(
         self, *gated: str, max_connections: int = 100, at_once: int = 64, users: frozenset[int] | None
@@ -116,9 +116,9 @@ class Serving:
         self.listener = FakeListener()
         self.intake = FakeTaskIntake(echo, gates={name: asyncio.Event() for name in gated})
         self.peers = FakePeers()
-        surroundings = Surroundings(self.intake, FakeClock(), self.peers, MAX_LINE, 60.0, InFlight(100))
+        context = ConnectionContext(self.intake, FakeClock(), self.peers, MAX_LINE, 60.0, InFlight(100))
         listeners = (cast("socket.socket", self.listener),)
-        self.server = TcpServer(listeners, surroundings, Door(Access(users), max_connections, at_once))
+        self.server = StreamServer(listeners, context, Door(AccessPolicy(users), max_connections, at_once))
 
     async def connect(self, *clients: FakeClient) -> None:
         """Have these clients accepted, or whatever becomes of them."""

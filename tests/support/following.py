@@ -1,12 +1,13 @@
-"""Exits over leaders whose ends a test decides."""
+"""An ExitWatcher over leaders whose ends a test decides."""
 
 import os
 
 import pytest
 
-from execwire.adapters.subprocess import leader
-from execwire.adapters.subprocess.leader import Exits, Leader
-from execwire.adapters.subprocess.watch import Watch
+from execwire.adapters.subprocess import exit_watcher
+from execwire.adapters.subprocess.exit_watcher import ExitWatcher
+from execwire.adapters.subprocess.leader import Leader
+from execwire.adapters.subprocess.poller import Poller
 from execwire.testing import FakeClock
 
 LONG = 60.0
@@ -44,11 +45,11 @@ class Following:
     """Exits, with what it does to descriptors."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(leader, "YOUNG_SECONDS", 0.002)
-        monkeypatch.setattr(leader, "TRACED_PAUSE_SECONDS", 0.002)
+        monkeypatch.setattr(exit_watcher, "PIDFD_AFTER_SECONDS", 0.002)
+        monkeypatch.setattr(exit_watcher, "TRACED_PAUSE_SECONDS", 0.002)
         monkeypatch.setattr(os, "pidfd_open", self._pidfd_open)
-        self.watch = Watch()
-        self.exits = Exits(self.watch)
+        self.poller = Poller()
+        self.exit_watcher = ExitWatcher(self.poller)
         self.refusal: OSError | None = None
         self.opened: list[int] = []
         self._leaders: dict[int, FakeLeader] = {}
@@ -56,7 +57,7 @@ class Following:
     def follow(self) -> FakeLeader:
         child = FakeLeader(4711 + len(self._leaders))
         self._leaders[child.pid] = child
-        self.exits.follow(child, child.tell)
+        self.exit_watcher.follow(child, child.tell)
         return child
 
     def _pidfd_open(self, pid: int) -> int:
@@ -68,9 +69,9 @@ class Following:
     def close(self) -> None:
         for child in self._leaders.values():
             child.end()
-            self.exits.forget(child)
-        self.exits.close()
-        self.watch.close()
+            self.exit_watcher.forget(child)
+        self.exit_watcher.close()
+        self.poller.close()
         for descriptor in self.opened:
             with pytest.raises(OSError, match="Bad file descriptor"):
                 os.fstat(descriptor)

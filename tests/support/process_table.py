@@ -1,4 +1,4 @@
-"""Processes without processes: what `descent` sees and does of the system, played from a table."""
+"""Processes without processes: what `tree` sees and does of the system, played from a table."""
 
 import errno
 import itertools
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from execwire.adapters.linux import adopted, family, pidfds
-from execwire.adapters.linux import process_tree as descent
+from execwire.adapters.linux import process_tree as tree
 from execwire.adapters.linux.procfs import NO_MARK, STRAY, Stat
 from execwire.adapters.subprocess import task_marks
 from execwire.app.supervision import orphans
@@ -65,7 +65,7 @@ class ProcessTable:
         default_factory=dict[tuple[str, int], Callable[[], object]]
     )
 
-    # What `descent` uses of the modules os and signal.
+    # What `tree` uses of the modules os and signal.
     WEXITED, WNOHANG, WNOWAIT, P_PID, P_ALL = os.WEXITED, os.WNOHANG, os.WNOWAIT, os.P_PID, os.P_ALL
     SIGKILL = signal.SIGKILL
     NO_MARK, STRAY = NO_MARK, STRAY
@@ -73,7 +73,7 @@ class ProcessTable:
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Have those modules see this table instead of the system."""
         for name in ("os", "signal", "procfs"):
-            monkeypatch.setattr(descent, name, self)
+            monkeypatch.setattr(tree, name, self)
         for name in ("os", "procfs"):
             monkeypatch.setattr(adopted, name, self)
             monkeypatch.setattr(pidfds, name, self)

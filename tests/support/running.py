@@ -6,15 +6,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from execwire.adapters.linux.survivors import Sighting
+from execwire.adapters.linux.survivors import Survivors
 from execwire.adapters.subprocess.containment import Containment
-from execwire.adapters.subprocess.handling import Handling, Leftovers
-from execwire.adapters.subprocess.leader import Exits, Leader
+from execwire.adapters.subprocess.context import Leftovers, ProcessContext
+from execwire.adapters.subprocess.exit_watcher import ExitWatcher
+from execwire.adapters.subprocess.leader import Leader
 from execwire.adapters.subprocess.output.pipe_discarder import PipeDiscarder
 from execwire.adapters.subprocess.output.spool import Spool
+from execwire.adapters.subprocess.poller import Poller
 from execwire.adapters.subprocess.process import Process
 from execwire.adapters.subprocess.spawn.posix import Spawned
-from execwire.adapters.subprocess.watch import Watch
 from execwire.domain.budget import Budget
 from execwire.domain.control import TaskControl
 from execwire.testing import FakeClock
@@ -78,20 +79,20 @@ class FakeContainment:
         if number == signal.SIGKILL and not self.ended and not self.unkillable:
             self.ended, self.status = True, number
 
-    def group(self, group: int, mark: int, *, kill: bool) -> Sighting:
+    def group(self, group: int, mark: int, *, kill: bool) -> Survivors:
         assert (group, mark) == (PID, MARK)
         if kill and self.family:
             self.calls.append("kill family")
             self.family = False
-            return Sighting(died=True)
-        return Sighting(alive=[] if not self.family else [NOBODY])
+            return Survivors(died=True)
+        return Survivors(alive=[] if not self.family else [NOBODY])
 
     def waitpid(self, pid: int, _: int) -> tuple[int, int]:
         self.calls.append("reap")
         return pid, self.status
 
 
-class FakeExits(Exits):
+class FakeExits(ExitWatcher):
     """Tells of an end when a test does."""
 
     def __init__(self) -> None:
@@ -104,7 +105,7 @@ class FakeExits(Exits):
     def forget(self, leader: Leader) -> None:
         self.callbacks.pop(leader, None)
 
-    def hasten(self, leader: Leader) -> None:
+    def check_soon(self, leader: Leader) -> None:
         self.hastened.append(leader)
 
 
@@ -113,9 +114,9 @@ class Running:
 
     def __init__(self, folder: Path) -> None:
         self.kernel = FakeContainment()
-        self.exits = FakeExits()
-        self.watch = Watch()
-        self.discarder = PipeDiscarder(self.watch)
+        self.exit_watcher = FakeExits()
+        self.poller = Poller()
+        self.discarder = PipeDiscarder(self.poller)
         self.spool = Spool(str(folder), 1 << 30, Budget(1 << 30))
         self.control = TaskControl()
         self.writing = -1
@@ -130,10 +131,18 @@ class Running:
     ) -> Process:
         reading, self.writing = os.pipe2(os.O_NONBLOCK)
         containment = cast("Containment", self.kernel)
-        handling = Handling(
-            FakeClock(), containment, self.discarder, leftovers, self.watch, self.exits, self.spool, linger, limit
+        context = ProcessContext(
+            FakeClock(),
+            containment,
+            self.discarder,
+            leftovers,
+            self.poller,
+            self.exit_watcher,
+            self.spool,
+            linger,
+            limit,
         )
-        return Process(Spawned(PID, reading, MARK), timeout, self.control, handling)
+        return Process(Spawned(PID, reading, MARK), timeout, self.control, context)
 
     def say(self, data: bytes) -> None:
         os.write(self.writing, data)
@@ -146,7 +155,7 @@ class Running:
         """End the leader, and have that told unless its stdout is to show it."""
         self.kernel.ended, self.kernel.status = True, status
         if told:
-            for callback in list(self.exits.callbacks.values()):
+            for callback in list(self.exit_watcher.callbacks.values()):
                 assert callable(callback)
                 callback()
 
@@ -155,4 +164,4 @@ class Running:
             self.hang_up()
         self.spool.close()
         self.discarder.close()
-        self.watch.close()
+        self.poller.close()

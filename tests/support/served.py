@@ -12,7 +12,7 @@ from transport import FakeTransport
 from turns import settle
 
 from execwire.adapters.tcp.connection import Connection
-from execwire.adapters.tcp.surroundings import InFlight, Surroundings
+from execwire.adapters.tcp.context import ConnectionContext, InFlight
 from execwire.domain.memory import MemoryBudget
 from execwire.domain.output import NO_OUTPUT
 from execwire.domain.ports.overflow import OverflowStore
@@ -39,14 +39,14 @@ class Limits:
     killed_with_client: bool = True
 
 
-def surroundings(
+def context(
     intake: FakeTaskIntake, limits: Limits | None = None, memory: MemoryBudget | None = None
-) -> Surroundings:
+) -> ConnectionContext:
     """What a connection shares with others, with these limits."""
     limits = limits or Limits()
     in_flight = InFlight(limits.requests, limits.killed_with_client)
     memory = memory or MemoryBudget(PLENTY)
-    return Surroundings(
+    return ConnectionContext(
         intake, FakeClock(), FakePeers(), MAX_LINE, limits.line_seconds, in_flight, memory, limits.store
     )
 
@@ -71,7 +71,7 @@ class Served:
         self.shares_memory = limits.memory is not None
         self.memory = limits.memory or MemoryBudget(PLENTY)
         self.connection = Connection(
-            surroundings(self.intake, limits, self.memory),
+            context(self.intake, limits, self.memory),
             self.peer,
             self.made.append,
             self.told.append,

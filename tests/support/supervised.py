@@ -9,7 +9,7 @@ from pathlib import Path
 
 import structlog
 
-from execwire.adapters.stderr import StderrNow
+from execwire.adapters.stderr import NonBlockingStderr
 from execwire.app.control_pipe import READY, STOP
 from execwire.app.logs import configure_logging
 from execwire.app.stop_signals import StopSignals
@@ -79,7 +79,7 @@ if __name__ == "__main__":
     if kind == "fail-before-work":
         # In the forked process, before it is a worker.
         StopSignals.ignore = _refuse  # type: ignore[assignment,method-assign]
-    configure_logging("info", StderrNow(), terminal=False)
+    configure_logging("info", NonBlockingStderr(), terminal=False)
     supervisor = Supervisor(int(count), WORK[kind], float(seconds))
     status = supervisor.run(lambda: structlog.get_logger().info("ready"))
     if supervisor.start_failure:

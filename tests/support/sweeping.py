@@ -5,7 +5,7 @@ import time
 from process_table import ProcessTable
 from structlog.testing import capture_logs
 
-from execwire.app.supervision.orphans import Orphans
+from execwire.app.supervision.orphans import OrphanReaper
 
 DEAD_WORKER = 999
 BOUND_SECONDS = 10.0
@@ -16,7 +16,7 @@ class Sweeping:
 
     def __init__(self, table: ProcessTable) -> None:
         self.table = table
-        self.orphans = Orphans()
+        self.orphans = OrphanReaper()
 
     def begin(self) -> None:
         """A worker has died whose marks began at 0; it is reaped."""

@@ -2,21 +2,21 @@
 
 from process_table import ProcessTable
 
-from execwire.adapters.linux.process_tree import Descent
-from execwire.adapters.linux.survivors import Sighting
+from execwire.adapters.linux.process_tree import ProcessTree
+from execwire.adapters.linux.survivors import Survivors
 
 
-def enrolled(table: ProcessTable, descent: Descent, mark: int) -> int:
+def enrolled(table: ProcessTable, tree: ProcessTree, mark: int) -> int:
     """Start a leader that is known; return its pid."""
     pid = table.start(mark=mark)
-    descent.enrol(pid, mark)
+    tree.enrol(pid, mark)
     return pid
 
 
-def walk(descent: Descent, table: ProcessTable, *marks: int) -> dict[int, Sighting]:
+def walk(tree: ProcessTree, table: ProcessTable, *marks: int) -> dict[int, Survivors]:
     """Walk once to the end."""
-    sightings: dict[int, Sighting] = {}
-    for _ in descent.walk(frozenset(marks), sightings):
+    survivors_by_mark: dict[int, Survivors] = {}
+    for _ in tree.walk(frozenset(marks), survivors_by_mark):
         pass
     assert table.pidfds == {}
-    return sightings
+    return survivors_by_mark

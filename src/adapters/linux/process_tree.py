@@ -8,10 +8,10 @@ from . import procfs
 from .adopted import Adopted, any_mark
 from .family import family
 from .pidfds import is_alive, number, open_pidfd
-from .survivors import OTHER_USER, UNKNOWN, Sighting
+from .survivors import OTHER_USER, UNKNOWN, Survivors
 
 
-class Descent:
+class ProcessTree:
     """Knows which direct child of this process belongs to which mark, and what stands below it to the same.
 
     Children that were spawned here are enrolled; every other one was adopted, since this process is a child subreaper
@@ -72,8 +72,8 @@ class Descent:
             return False
         return ended is not None and ended.si_pid not in self._leaders
 
-    def walk(self, marks: frozenset[int], sightings: dict[int, Sighting]) -> Iterator[None]:
-        """Kill whatever is alive of `marks`, noting it in `sightings`, and reap adopted zombies.
+    def walk(self, marks: frozenset[int], survivors_by_mark: dict[int, Survivors]) -> Iterator[None]:
+        """Kill whatever is alive of `marks`, noting it in `survivors_by_mark`, and reap adopted zombies.
 
         Yields after each process, so that the caller can do other things in between. Raises OSError where the system
         has no descriptor or memory left to look with.
@@ -87,13 +87,13 @@ class Descent:
                     continue
                 mark, reaped = look
             if mark is None:
-                self._cannot_tell(pid, marks, sightings)
+                self._cannot_tell(pid, marks, survivors_by_mark)
             elif mark in marks:
-                sighting = sightings.setdefault(mark, Sighting())
+                survivors = survivors_by_mark.setdefault(mark, Survivors())
                 if reaped:
-                    sighting.died = True
+                    survivors.died = True
                 else:
-                    yield from self._kill_tree(pid, sighting)
+                    yield from self._kill_tree(pid, survivors)
             yield
 
     def everyone(self, see: Callable[[int], object]) -> Iterator[None]:
@@ -107,13 +107,13 @@ class Descent:
                 yield
             waiting += below
 
-    def group(self, group: int, mark: int, *, kill: bool) -> Sighting:
+    def group(self, group: int, mark: int, *, kill: bool) -> Survivors:
         """Return who is alive of the group of a leader that has ended, SIGKILL sent where that is wanted.
 
         What the leader had started is adopted, and in its session if it is in its group. Where nobody is left of that,
         the number may be another's by now: somebody who bears another mark does not count.
         """
-        sighting = Sighting()
+        survivors = Survivors()
         for _ in self._family.refresh():
             pass
         for pid in self._present():
@@ -121,24 +121,24 @@ class Descent:
                 continue
             look = self._adopted.look(pid)
             if look is not None and look[1]:
-                sighting.died = True
+                survivors.died = True
             elif look is not None and look[0] in (mark, 0, None):
                 waiting = [(pid, self._pid)]
                 while waiting:
                     member, parent = waiting.pop()
                     waiting += [(child, member) for child in self._family.children(member)]
                     if number(os.getpgid, member) == group and kill:
-                        self._kill(member, parent, sighting)
+                        self._kill(member, parent, survivors)
                     elif number(os.getpgid, member) == group and is_alive(member):
-                        sighting.alive.append(member)
-        return sighting
+                        survivors.alive.append(member)
+        return survivors
 
-    def _cannot_tell(self, pid: int, marks: frozenset[int], sightings: dict[int, Sighting]) -> None:
+    def _cannot_tell(self, pid: int, marks: frozenset[int], survivors_by_mark: dict[int, Survivors]) -> None:
         """Note a child that may be of any task that lived when it was first seen: none of them is known to be gone."""
         for mark in marks & self._adopted.candidates(pid, marks):
-            sighting = sightings.setdefault(mark, Sighting())
-            sighting.alive.append(pid)
-            sighting.reason = UNKNOWN
+            survivors = survivors_by_mark.setdefault(mark, Survivors())
+            survivors.alive.append(pid)
+            survivors.reason = UNKNOWN
 
     def _present(self) -> list[int]:
         # The newest first: of a chain of processes that hand over to each other the last one is the one that lives.
@@ -146,17 +146,17 @@ class Descent:
         self._adopted.keep_only(present)
         return present
 
-    def _kill_tree(self, root: int, sighting: Sighting) -> Iterator[None]:
+    def _kill_tree(self, root: int, survivors: Survivors) -> Iterator[None]:
         # Parents before children: what is forked in between is adopted by this process and met in the next walk.
         waiting = [(root, self._pid)]
         while waiting:
             pid, parent = waiting.pop()
             below = self._family.children(pid)
-            self._kill(pid, parent, sighting)
+            self._kill(pid, parent, survivors)
             waiting += [(child, pid) for child in below]
             yield
 
-    def _kill(self, pid: int, parent: int, sighting: Sighting) -> None:
+    def _kill(self, pid: int, parent: int, survivors: Survivors) -> None:
         pidfd = open_pidfd(pid)
         if pidfd is None:
             return
@@ -164,10 +164,10 @@ class Descent:
             # The pidfd is fixed on one process; only now is it certain that this is still the one that was meant.
             if not self._is_alive_below(pid, pidfd, parent):
                 return
-            sighting.alive.append(pid)
+            survivors.alive.append(pid)
             signal.pidfd_send_signal(pidfd, signal.SIGKILL)
         except PermissionError:
-            sighting.reason = OTHER_USER
+            survivors.reason = OTHER_USER
         except ProcessLookupError:
             pass
         finally:

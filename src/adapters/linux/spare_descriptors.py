@@ -10,7 +10,7 @@ SIZE = procfs.WIDTH + 1
 """What a walk has open at most: a pidfd, and what is read meanwhile."""
 
 
-class Reserve:
+class SpareDescriptors:
     """Inside of `with` there are SIZE descriptors to be had; for what does not await, as others would take them."""
 
     def __init__(self) -> None:

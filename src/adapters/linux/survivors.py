@@ -11,7 +11,7 @@ UNKNOWN = "cannot be told whose it is: it runs as another user, and /proc hides 
 
 
 @dataclass(slots=True)
-class Sighting:
+class Survivors:
     """What one walk saw of one task: the pids that were alive, and why one of them could not be killed."""
 
     alive: list[int] = field(default_factory=list[int])

@@ -3,8 +3,8 @@
 import contextlib
 import signal
 
+from .context import Leftovers, ProcessContext
 from .group import GroupWait
-from .handling import Handling, Leftovers
 from .leader import Leader
 from .output.capture import Capture
 from .spawn.start import Start
@@ -13,14 +13,14 @@ from .spawn.start import Start
 class Clearing:
     """Clears away one task: whole, or what its command has left behind."""
 
-    __slots__ = ("_group", "_handling", "_hurried", "_kills_all", "_leader", "_mark", "_start")
+    __slots__ = ("_context", "_group", "_hurried", "_kills_all", "_leader", "_mark", "_start")
 
-    def __init__(self, leader: Leader, mark: int, handling: Handling, start: Start | None) -> None:
+    def __init__(self, leader: Leader, mark: int, context: ProcessContext, start: Start | None) -> None:
         """Do nothing yet."""
         self._leader = leader
         self._mark = mark
         self._start = start
-        self._handling = handling
+        self._context = context
         self._hurried = False
         self._kills_all = False
         # What is left of its group is waited for.
@@ -29,19 +29,19 @@ class Clearing:
     async def kill_everything(self) -> None:
         """Kill whatever there is of the task, and see it dead."""
         self._kills_all = True
-        await self._handling.containment.turn()
+        await self._context.containment.turn()
         if not self._leader.reaped:
-            self._handling.containment.expect_end(self._leader.pid, self._mark)
+            self._context.containment.expect_end(self._leader.pid, self._mark)
             self._leader.signal_group(signal.SIGKILL)
         if self._start is None or not await self._start.was_killed_before(self._leader.has_ended):
-            await self._handling.containment.end(self._mark)
+            await self._context.containment.end(self._mark)
 
     async def kill_group(self) -> None:
         """Kill what is left of the group, unless leftovers are to live; the leader has ended and is not reaped."""
-        if self._handling.leftovers is not Leftovers.KEEP:
+        if self._context.leftovers is not Leftovers.KEEP:
             # While the number is surely theirs: who forks meanwhile does not get away.
             self._leader.signal_group(signal.SIGKILL)
-        if self._handling.leftovers is Leftovers.KILL_ALL:
+        if self._context.leftovers is Leftovers.KILL_ALL:
             await self.kill_everything()
 
     async def see_group_out(self) -> None:
@@ -49,15 +49,15 @@ class Clearing:
 
         The leader has ended.
         """
-        handling, leader = self._handling, self._leader
-        is_last = reap_the_last(leader, handling) if not leader.reaped else handling.leftovers is Leftovers.KEEP
+        context, leader = self._context, self._leader
+        is_last = reap_the_last(leader, context) if not leader.reaped else context.leftovers is Leftovers.KEEP
         # An order may have come before the first step of this.
         if not is_last and not self._hurried:
-            now = handling.clock.monotonic_seconds()
-            left = handling.linger - (now - (now if leader.ended_at is None else leader.ended_at))
-            self._group = GroupWait(leader.pid, self._mark, handling.containment, handling.watch)
+            now = context.clock.monotonic_seconds()
+            left = context.linger - (now - (now if leader.ended_at is None else leader.ended_at))
+            self._group = GroupWait(leader.pid, self._mark, context.containment, context.poller)
             await self._group.until_gone(max(0.0, left))
-        if handling.leftovers is Leftovers.KILL_ALL or self._hurried:
+        if context.leftovers is Leftovers.KILL_ALL or self._hurried:
             await self.kill_everything()
 
     async def after_failure(self, capture: Capture) -> None:
@@ -71,7 +71,7 @@ class Clearing:
         """Leave the pipe open where somebody holds it who is meant to live, or dies in a moment."""
         pipe = None if self._kills_all else capture.release_pipe()
         if pipe is not None:
-            self._handling.discarder.add(pipe)
+            self._context.discarder.add(pipe)
 
     def hurry(self) -> None:
         """Wait for nothing: kill everything."""
@@ -80,20 +80,20 @@ class Clearing:
             self._group.hurry()
 
 
-def reap_the_last(leader: Leader, handling: Handling) -> bool:
+def reap_the_last(leader: Leader, context: ProcessContext) -> bool:
     """Reap a leader that has ended; return whether it was the last of its group that has to go."""
     leader.reap()
-    handling.containment.released(leader.pid)
-    return handling.leftovers is Leftovers.KEEP or leader.group_is_gone()
+    context.containment.released(leader.pid)
+    return context.leftovers is Leftovers.KEEP or leader.group_is_gone()
 
 
-def reap(leader: Leader, handling: Handling) -> None:
+def reap(leader: Leader, context: ProcessContext) -> None:
     """Reap a leader that has not been, now or, if it could not be killed, whenever it ends, like what was adopted."""
     try:
         if leader.has_ended():
-            reap_the_last(leader, handling)
+            reap_the_last(leader, context)
             return
     except MemoryError:
         if leader.reaped:
             raise
-    handling.containment.abandoned(leader.pid)
+    context.containment.abandoned(leader.pid)

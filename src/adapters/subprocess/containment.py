@@ -10,21 +10,21 @@ import contextlib
 
 import structlog
 
-from ..linux.survivors import CLEAN_WALKS, Sighting
+from ..linux.survivors import CLEAN_WALKS, Survivors
 from ..linux.timer_slack import TimerSlack
 from .ending import Ending
 from .persistence import begin, persist
 from .slices import Slices
 from .task_marks import TaskMarks
+from .throttle import Throttle
 from .tidying import Tidying
-from .turns import Turns
 from .wakeup import wake
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 ANSWER_SECONDS = 2.0
 """After which a task whose processes cannot be killed is answered all the same."""
-JUDGED_A_TURN = 16
+UPDATES_PER_ITERATION = 16
 """Of tasks that end at the same moment: clearing up after a thousand in one event-loop iteration would block it."""
 FIRST_PAUSE_SECONDS = 0.0005
 LAST_PAUSE_SECONDS = 0.05
@@ -32,7 +32,7 @@ REST = 3
 """Times as long as a walk took nothing is walked after it."""
 STUBBORN_PAUSE_SECONDS = 0.5
 """Between walks while nobody waits any more for what they look for."""
-KILLED_A_TURN = 8
+KILLS_PER_ITERATION = 8
 """Tasks; with all of a thousand in one turn, the loop stood still for a tenth of a second."""
 
 
@@ -41,27 +41,27 @@ class Containment:
 
     def __init__(self, slack: TimerSlack | None = None) -> None:
         """Sweep nothing yet; tasks have a second mark in `slack`, if there is one."""
-        self._turns = Turns(KILLED_A_TURN)
+        self._turns = Throttle(KILLS_PER_ITERATION)
         self._slices = Slices()
         self._loop = asyncio.get_running_loop()
         self._marks = TaskMarks(self._slices, slack)
-        self._descent = self._marks.descent
+        self._tree = self._marks.tree
         self.new_mark = self._marks.new
         self._ending: dict[int, Ending] = {}
         self._sweeping: asyncio.Task[None] | None = None
-        self._tidying = Tidying(self._descent, self._slices, lambda: self._wake(False))  # noqa: FBT003 -- as below
+        self._tidying = Tidying(self._tree, self._slices, lambda: self._wake(False))  # noqa: FBT003 -- as below
         # Set while a sweep pauses; its result says whether something new has to end.
         self._new: asyncio.Future[bool] | None = None
 
     def enrol(self, pid: int, mark: int) -> None:
         """Take note of a child of that mark that its owner will reap, and say so by `released`."""
-        self._descent.enrol(pid, mark)
+        self._tree.enrol(pid, mark)
         if self._tidying.look is None:
             self._tidying.begin()
 
     def released(self, pid: int) -> None:
         """Forget a child that was reaped; whatever it left behind is tidied up within about a second of its end."""
-        self._descent.release(pid)
+        self._tree.release(pid)
         if self._tidying.look is None:
             self._tidying.begin()
 
@@ -71,12 +71,12 @@ class Containment:
 
     def abandoned(self, pid: int) -> None:
         """Take over the reaping of an enrolled child."""
-        self._descent.abandon(pid)
+        self._tree.abandon(pid)
 
-    def group(self, group: int, mark: int, *, kill: bool) -> Sighting:
+    def group(self, group: int, mark: int, *, kill: bool) -> Survivors:
         """Return who is alive of a group whose leader has ended; kill them where that is wanted."""
-        with self._slices.reserve:
-            return self._descent.group(group, mark, kill=kill)
+        with self._slices.spare_descriptors:
+            return self._tree.group(group, mark, kill=kill)
 
     async def turn(self) -> None:
         """Wait for the turn to kill: thousands that die in one moment take the processors away from whoever kills."""
@@ -86,8 +86,8 @@ class Containment:
         """Look what stands below a leader that is about to be killed, where it may bear no mark any more afterwards."""
         if not self._marks.resettable:
             return
-        with self._slices.reserve, contextlib.suppress(OSError, MemoryError):
-            self._descent.expect(pid, mark)
+        with self._slices.spare_descriptors, contextlib.suppress(OSError, MemoryError):
+            self._tree.expect(pid, mark)
 
     async def end(self, mark: int) -> bool:
         """Kill every process of a task; return True when all have been seen dead, False if that takes over 2 s.
@@ -106,7 +106,7 @@ class Containment:
     async def end_adopted(self) -> None:
         """End everything that has been adopted, also what bears no mark of a task."""
         await self._walk(frozenset(), {})
-        await asyncio.gather(*(self.end(mark) for mark in self._descent.adopted_marks))
+        await asyncio.gather(*(self.end(mark) for mark in self._tree.adopted_marks))
 
     async def close(self) -> None:
         """Sweep no more."""
@@ -121,21 +121,21 @@ class Containment:
         pause = FIRST_PAUSE_SECONDS
         while self._ending:
             marks = frozenset(self._ending)
-            sightings: dict[int, Sighting] = {}
+            survivors_by_mark: dict[int, Survivors] = {}
             self._tidying.expect_end()
             began = self._loop.time()
-            await self._walk(marks, sightings)
+            await self._walk(marks, survivors_by_mark)
             ended = self._loop.time()
             for number, mark in enumerate(marks, start=1):
-                self._judge(mark, sightings.get(mark))
-                if number % JUDGED_A_TURN == 0:
+                self._judge(mark, survivors_by_mark.get(mark))
+                if number % UPDATES_PER_ITERATION == 0:
                     await asyncio.sleep(0)
             if not self._ending.keys() <= marks:
                 # What came during the walk is not looked for yet.
                 pause = FIRST_PAUSE_SECONDS
                 continue
             awaited = [mark for mark, ending in self._ending.items() if ending.gone is None]
-            if awaited and not any(mark in sightings and sightings[mark].alive for mark in awaited):
+            if awaited and not any(mark in survivors_by_mark and survivors_by_mark[mark].alive for mark in awaited):
                 # Nothing has to be given time to die: the next walk is only to make sure.
                 await asyncio.sleep(0)
                 continue
@@ -151,7 +151,7 @@ class Containment:
     def _on_failed_sweep(self, error: Exception) -> None:
         for mark in tuple(self._ending):
             # What was not looked at is not gone.
-            self._judge(mark, Sighting(died=True, reason=f"cannot look for it: {error!r}"))
+            self._judge(mark, Survivors(died=True, reason=f"cannot look for it: {error!r}"))
 
     async def _nap(self, seconds: float) -> bool:
         """Pause until a child ends, `seconds` at most, and return whether something new has to end before that."""
@@ -170,12 +170,12 @@ class Containment:
             except MemoryError:
                 wake(self._new, new)  # there may be no other timer
 
-    def _judge(self, mark: int, sighting: Sighting | None) -> None:
+    def _judge(self, mark: int, survivors: Survivors | None) -> None:
         ending = self._ending[mark]
-        if sighting is not None and not sighting.clean:
+        if survivors is not None and not survivors.clean:
             ending.clean = 0
             if self._loop.time() >= ending.deadline and ending.gone is None:
-                _log.warning("a task could not be killed; sweeping on", pids=sighting.alive, reason=sighting.reason)
+                _log.warning("a task could not be killed; sweeping on", pids=survivors.alive, reason=survivors.reason)
                 ending.tell(gone=False)
             return
         ending.clean += 1
@@ -183,7 +183,7 @@ class Containment:
             if ending.gone is None:
                 ending.tell(gone=True)
             del self._ending[mark]
-            self._descent.drop(mark)
+            self._tree.drop(mark)
 
-    async def _walk(self, marks: frozenset[int], sightings: dict[int, Sighting]) -> None:
-        await self._slices.run(self._descent.walk(marks, sightings))
+    async def _walk(self, marks: frozenset[int], survivors_by_mark: dict[int, Survivors]) -> None:
+        await self._slices.run(self._tree.walk(marks, survivors_by_mark))

@@ -15,20 +15,20 @@ from ...domain.task import TaskRequest
 from ..linux.subreaper import become_subreaper
 from ..linux.timer_slack import timer_slack
 from .containment import Containment
-from .handling import Handling, Leftovers
-from .leader import Exits
+from .context import Leftovers, ProcessContext
+from .exit_watcher import ExitWatcher
 from .oom_score import raise_oom_score, score_for_tasks
 from .outcomes import outcome_of_failure
 from .output.overflow import keep
 from .output.pipe_discarder import PipeDiscarder
 from .output.spool import Spool
+from .poller import Poller
 from .process import Process
 from .spawn.arguments import MANY_ARGUMENTS, refuse_too_long
 from .spawn.launcher import Launcher
 from .spawn.posix import Spawned, Spawner
 from .spawn.starter import Starter
 from .wakeup import wake
-from .watch import Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +64,14 @@ class SubprocessExecutor:
     async def __aenter__(self) -> Self:
         """Open what tasks share."""
         settings = self._settings
-        watch, slack = Watch(), timer_slack()
-        self._handling = Handling(
+        poller, slack = Poller(), timer_slack()
+        self._context = ProcessContext(
             clock=self._clock,
             containment=Containment(slack),
-            discarder=PipeDiscarder(watch),
+            discarder=PipeDiscarder(poller),
             leftovers=settings.leftovers,
-            watch=watch,
-            exits=Exits(watch),
+            poller=poller,
+            exit_watcher=ExitWatcher(poller),
             spool=Spool(settings.spool_dir, settings.max_spool, self._memory),
             linger=settings.linger,
             max_output=settings.max_output,
@@ -79,7 +79,7 @@ class SubprocessExecutor:
         self._oom_score = score_for_tasks(settings.task_oom_score_adj)
         become_subreaper()
         self._spawner = Spawner(settings.descriptor_limit, settings.environment, slack)
-        self._starter = Starter(self._handling.containment, watch, settings.environment)
+        self._starter = Starter(self._context.containment, poller, settings.environment)
         self._starter.open()
         self._launcher = Launcher(self._spawner, self._starter)
         return self
@@ -92,18 +92,18 @@ class SubprocessExecutor:
             self._none_left = asyncio.get_running_loop().create_future()
             await self._none_left
         if self._settings.leftovers is Leftovers.KILL_ALL:
-            await self._handling.containment.end_adopted()
+            await self._context.containment.end_adopted()
         self._starter.close()
-        await self._handling.containment.close()
+        await self._context.containment.close()
         self._spawner.close()
-        self._handling.exits.close()
-        self._handling.spool.close()
-        self._handling.discarder.close()
-        self._handling.watch.close()
+        self._context.exit_watcher.close()
+        self._context.spool.close()
+        self._context.discarder.close()
+        self._context.poller.close()
 
     async def keep(self, data: bytes) -> CapturedOutput:
         """Keep bytes in the spool, as OverflowStore says."""
-        return await keep(data, self._handling.spool)
+        return await keep(data, self._context.spool)
 
     async def execute(self, request: TaskRequest, control: TaskControl | None = None) -> Execution:
         """Run the command to its end, as TaskExecutor says."""
@@ -135,7 +135,7 @@ class SubprocessExecutor:
                 raise
         if cancelled:
             execution.output.close()
-            await _uninterrupted(self._handling.spool.freed())
+            await _uninterrupted(self._context.spool.freed())
             raise asyncio.CancelledError
         return execution
 
@@ -146,7 +146,7 @@ class SubprocessExecutor:
         if many and (too_long := refuse_too_long(request.command)):
             return too_long
         timeout = None if request.timeout_ms is None else request.timeout_ms / 1000
-        mark = self._handling.containment.new_mark()
+        mark = self._context.containment.new_mark()
         spawned: Spawned | Outcome | None = None
         try:
             # Copying so many arguments takes as long as starting several programs: not on the event loop.
@@ -159,7 +159,7 @@ class SubprocessExecutor:
                 finally:
                     if not isinstance(launched, Spawned):
                         # There may be a process that has not been told to go on: it ends by itself.
-                        self._handling.containment.expect_orphans()
+                        self._context.containment.expect_orphans()
                 if timeout is not None:
                     timeout = max(0.0, timeout - (asyncio.get_running_loop().time() - started_from))
             if not isinstance(spawned, Spawned):
@@ -168,7 +168,7 @@ class SubprocessExecutor:
             if self._oom_score:
                 # Before what goes through the starter is told to go on; of others, children may be there already.
                 raise_oom_score(spawned.pid, self._oom_score)
-            process = Process(spawned, timeout, control, self._handling)
+            process = Process(spawned, timeout, control, self._context)
         except Exception as error:  # noqa: BLE001 -- whatever it is, there may be a process that nobody knows
             return await self._abandon(spawned if isinstance(spawned, Spawned) else None, mark, error)
         if spawned.start is not None:
@@ -181,8 +181,8 @@ class SubprocessExecutor:
             os.close(spawned.stdout)
             if spawned.start is not None:
                 spawned.start.close()
-            self._handling.containment.abandoned(spawned.pid)
-        await _uninterrupted(self._handling.containment.end(mark))
+            self._context.containment.abandoned(spawned.pid)
+        await _uninterrupted(self._context.containment.end(mark))
         return outcome_of_failure(error)
 
 

@@ -9,8 +9,8 @@ import os
 
 from ..linux.survivors import CLEAN_WALKS
 from .containment import ANSWER_SECONDS, Containment
+from .poller import Poller
 from .wakeup import wake
-from .watch import Watch
 
 CHECK_SECONDS = 0.01
 """Between looks at processes that cannot be watched for want of descriptors."""
@@ -19,14 +19,14 @@ CHECK_SECONDS = 0.01
 class GroupWait:
     """Waits for the group of one task, of which a leader that was reaped had the pid `group`."""
 
-    __slots__ = ("_containment", "_group", "_hurried", "_loop", "_mark", "_pidfds", "_wakeup", "_watch")
+    __slots__ = ("_containment", "_group", "_hurried", "_loop", "_mark", "_pidfds", "_poller", "_wakeup")
 
-    def __init__(self, group: int, mark: int, containment: Containment, watch: Watch) -> None:
+    def __init__(self, group: int, mark: int, containment: Containment, poller: Poller) -> None:
         """Look at nothing yet."""
         self._group = group
         self._mark = mark
         self._containment = containment
-        self._watch = watch
+        self._poller = poller
         self._loop = asyncio.get_running_loop()
         self._hurried = False
         self._pidfds: set[int] = set()
@@ -43,11 +43,11 @@ class GroupWait:
             now = self._loop.time()
             if now >= kill_at + ANSWER_SECONDS:
                 return
-            sighting = self._containment.group(self._group, self._mark, kill=now >= kill_at)
-            clean = clean + 1 if sighting.clean else 0
-            if sighting.alive:
+            survivors = self._containment.group(self._group, self._mark, kill=now >= kill_at)
+            clean = clean + 1 if survivors.clean else 0
+            if survivors.alive:
                 end = kill_at if now < kill_at else kill_at + ANSWER_SECONDS
-                await self._until_ended(sighting.alive, end)
+                await self._until_ended(survivors.alive, end)
 
     def hurry(self) -> None:
         """Wait no longer: somebody kills all of the task."""
@@ -75,7 +75,7 @@ class GroupWait:
         except ProcessLookupError:
             return
         try:
-            self._watch.add(pidfd, lambda: self._on_end(pidfd))
+            self._poller.add(pidfd, lambda: self._on_end(pidfd))
         except (OSError, MemoryError):
             os.close(pidfd)
             raise
@@ -89,7 +89,7 @@ class GroupWait:
     def _close(self, pidfd: int) -> None:
         self._pidfds.discard(pidfd)
         try:
-            self._watch.remove(pidfd)
+            self._poller.remove(pidfd)
         finally:
             os.close(pidfd)
 

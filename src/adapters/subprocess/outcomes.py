@@ -17,7 +17,7 @@ from ...domain.outcome import (
 )
 from ...domain.output import NO_OUTPUT
 from ..linux.signal_name import signal_name
-from .handling import Handling
+from .context import ProcessContext
 from .leader import Leader
 from .output.capture import Capture
 
@@ -56,7 +56,7 @@ def outcome_of_failure(error: Exception) -> Outcome:
 
 
 def conclude(
-    leader: Leader, capture: Capture, verdict: Outcome | None, failure: Exception | None, handling: Handling
+    leader: Leader, capture: Capture, verdict: Outcome | None, failure: Exception | None, context: ProcessContext
 ) -> Execution:
     """Return what has become of a task, when nothing of it is left. `verdict` is what it was stopped for.
 
@@ -67,14 +67,14 @@ def conclude(
         failure = failure or ChildProcessError(errno.ECHILD, os.strerror(errno.ECHILD))
     if outcome is None:
         outcome = (
-            outcome_of_output(capture, handling.spool.directory) if failure is None else outcome_of_failure(failure)
+            outcome_of_output(capture, context.spool.directory) if failure is None else outcome_of_failure(failure)
         )
     output = capture.collect()
     try:
         if isinstance(outcome, Refused | OutputLost):
             output.close()
             output = NO_OUTPUT
-        ended_at = leader.ended_at or handling.clock.monotonic_seconds()
+        ended_at = leader.ended_at or context.clock.monotonic_seconds()
         return Execution(outcome or outcome_of(leader.exit_code), output, ended_at)
     except Exception:
         output.close()

@@ -8,8 +8,8 @@ from functools import partial
 from ...domain.control import TaskControl
 from ...domain.outcome import TimedOut
 from .clearing import Clearing, reap, reap_the_last
+from .context import Leftovers, ProcessContext
 from .graceful import GracefulStop
-from .handling import Handling, Leftovers
 from .leader import Leader
 from .outcomes import outcome_of_output
 from .output.capture import Capture
@@ -29,16 +29,29 @@ class Process:
     """
 
     __slots__ = (
-        "_capture", "_clearing", "_control", "_deadline", "_ending", "_graceful", "_handling", "_linger", "_loop",
-        "_mark", "_result", "_start", "_stopped", "ended", "leader",
+        "_capture",
+        "_clearing",
+        "_context",
+        "_control",
+        "_deadline",
+        "_ending",
+        "_graceful",
+        "_linger",
+        "_loop",
+        "_mark",
+        "_result",
+        "_start",
+        "_stopped",
+        "ended",
+        "leader",
     )  # fmt: skip
 
-    def __init__(self, spawned: Spawned, timeout: float | None, control: TaskControl, handling: Handling) -> None:
+    def __init__(self, spawned: Spawned, timeout: float | None, control: TaskControl, context: ProcessContext) -> None:
         """Take charge of what was spawned; `timeout` in seconds. Raises OSError, having taken nothing."""
         loop = asyncio.get_running_loop()
-        self.leader = Leader(spawned.pid, handling.clock)
+        self.leader = Leader(spawned.pid, context.clock)
         self._control = control
-        self._handling = handling
+        self._context = context
         self._loop = loop
         self._mark = spawned.mark
         self._start = spawned.start  # knows whether it was executed
@@ -53,11 +66,11 @@ class Process:
         self._ending: asyncio.Task[None] | None = None
         self._result = Result(loop)
         self.ended = self._result.ended
-        on_end, limit = self._on_output_end, handling.max_output
-        self._capture = Capture(spawned.stdout, handling.watch, handling.spool, limit, on_end)
+        on_end, limit = self._on_output_end, context.max_output
+        self._capture = Capture(spawned.stdout, context.poller, context.spool, limit, on_end)
         try:
-            handling.containment.enrol(spawned.pid, spawned.mark)
-            handling.exits.follow(self.leader, self._on_exit)
+            context.containment.enrol(spawned.pid, spawned.mark)
+            context.exit_watcher.follow(self.leader, self._on_exit)
             if timeout is not None:
                 self._deadline = self._later(timeout, self._on_deadline)
             control.on_stop = self._on_stop
@@ -71,14 +84,14 @@ class Process:
 
     def _on_output_end(self) -> None:
         try:
-            verdict = outcome_of_output(self._capture, self._handling.spool.directory)
+            verdict = outcome_of_output(self._capture, self._context.spool.directory)
             if verdict is not None:
                 self._control.stop(verdict)
             elif self.leader.has_ended():
                 self._on_exit()
             else:
                 # It ends any moment now, or it has closed its stdout and lives on.
-                self._handling.exits.hasten(self.leader)
+                self._context.exit_watcher.check_soon(self.leader)
         except Exception as error:  # noqa: BLE001 -- here and below: whoever waits for the end has to hear of it
             self._fail(error)
 
@@ -91,7 +104,7 @@ class Process:
             elif self._capture.ended:
                 self._end_by_itself()
             elif self._linger is None:
-                self._linger = self._later(self._handling.linger, self._end_by_itself)
+                self._linger = self._later(self._context.linger, self._end_by_itself)
         except Exception as error:  # noqa: BLE001
             self._fail(error)
 
@@ -109,7 +122,7 @@ class Process:
             if grace <= 0 or not self._stopped:
                 self._kill()
             elif self._graceful is None:
-                containment, kill = self._handling.containment, partial(self.guard, self._kill)
+                containment, kill = self._context.containment, partial(self.guard, self._kill)
                 self._graceful = GracefulStop(self.leader, self._mark, grace, containment, kill)
             else:
                 self._graceful.shorten(grace)
@@ -138,9 +151,9 @@ class Process:
     def _end_by_itself(self) -> None:
         if self._clearing is not None or self._result.over:
             return
-        handling, capture = self._handling, self._capture
-        quick = capture.ended and capture.at_rest and handling.leftovers is not Leftovers.KILL_ALL
-        if quick and reap_the_last(self.leader, handling):
+        context, capture = self._context, self._capture
+        quick = capture.ended and capture.at_rest and context.leftovers is not Leftovers.KILL_ALL
+        if quick and reap_the_last(self.leader, context):
             self._finish()
         else:
             self._clear_away(Clearing.see_group_out if capture.ended else Clearing.kill_group)
@@ -152,7 +165,7 @@ class Process:
             self._clear_away(Clearing.kill_everything)
 
     def _clear_away(self, how: Callable[[Clearing], Awaitable[None]]) -> None:
-        clearing = Clearing(self.leader, self._mark, self._handling, self._start)
+        clearing = Clearing(self.leader, self._mark, self._context, self._start)
         self._ending = begin(self._end(clearing, how))
         self._ending.add_done_callback(self._on_cleared)
         self._clearing = clearing
@@ -187,13 +200,13 @@ class Process:
                 for timer in (self._linger, self._deadline, self._graceful):
                     if timer is not None:
                         timer.cancel()
-                self._handling.exits.forget(self.leader)
+                self._context.exit_watcher.forget(self.leader)
             finally:
                 if not self.leader.reaped:
-                    reap(self.leader, self._handling)
+                    reap(self.leader, self._context)
         except Exception as error:  # noqa: BLE001
             self._result.failure = self._result.failure or error
         try:
-            self._result.conclude(self.leader, self._capture, verdict, self._handling)
+            self._result.conclude(self.leader, self._capture, verdict, self._context)
         except Exception:  # noqa: BLE001 -- not even begun
-            self._result.conclude(self.leader, self._capture, verdict, self._handling)
+            self._result.conclude(self.leader, self._capture, verdict, self._context)

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 
 from ...domain.outcome import Execution, Outcome
-from .handling import Handling
+from .context import ProcessContext
 from .leader import Leader
 from .outcomes import conclude
 from .output.capture import Capture
@@ -46,14 +46,14 @@ class Result:
         if self._execution is not None:
             self._execution.output.close()
 
-    def conclude(self, leader: Leader, capture: Capture, verdict: Outcome | None, handling: Handling) -> None:
+    def conclude(self, leader: Leader, capture: Capture, verdict: Outcome | None, context: ProcessContext) -> None:
         """Take the output, when nothing else is left, and tell how it ended; `verdict` is what it was stopped for."""
         try:
-            self._execution = conclude(leader, capture, verdict, self.failure, handling)
+            self._execution = conclude(leader, capture, verdict, self.failure, context)
         except Exception as error:  # noqa: BLE001 -- with less to say than there was, it needs less memory
             self.failure = self.failure or error
             with contextlib.suppress(Exception):
-                self._execution = conclude(leader, capture, verdict, self.failure, handling)
+                self._execution = conclude(leader, capture, verdict, self.failure, context)
         if self._disowned and self._execution is not None:
             self._execution.output.close()
         self.tell()

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 
-from ..linux.spare_descriptors import Reserve
+from ..linux.spare_descriptors import SpareDescriptors
 
 SLICE_SECONDS = 0.005
 
@@ -13,7 +13,7 @@ class Slices:
 
     def __init__(self) -> None:
         """Take the descriptors; raises OSError where there are none."""
-        self.reserve = Reserve()
+        self.spare_descriptors = SpareDescriptors()
         self._loop = asyncio.get_running_loop()
 
     async def run(self, walk: Iterator[None]) -> None:
@@ -24,7 +24,7 @@ class Slices:
     def goes_on(self, walk: Iterator[None]) -> bool:
         """Walk for one slice, and return whether there is more of it."""
         slice_end = self._loop.time() + SLICE_SECONDS
-        with self.reserve:
+        with self.spare_descriptors:
             for _ in walk:
                 if self._loop.time() >= slice_end:
                     return True
@@ -32,4 +32,4 @@ class Slices:
 
     def close(self) -> None:
         """Give the descriptors back."""
-        self.reserve.close()
+        self.spare_descriptors.close()

@@ -8,7 +8,7 @@ import structlog
 
 from ..linux import procfs
 from ..linux.marks import Marks, own_range, range_of
-from ..linux.process_tree import Descent
+from ..linux.process_tree import ProcessTree
 from ..linux.survivors import CLEAN_WALKS
 from ..linux.timer_slack import NUMBERS, TimerSlack
 from .slices import Slices
@@ -28,7 +28,7 @@ class TaskMarks:
         self._counting: asyncio.Task[None] | None = None
         self.new: Callable[[], int] = self._marks.new
         """Return a mark that no task of this worker has had."""
-        self.descent = Descent(self.whose)
+        self.tree = ProcessTree(self.whose)
         # What PAM gives to another user can be killed by root only.
         self.resettable = slack is None and os.geteuid() == 0
         """Whether what bears no mark any more could be killed, if it were found."""
@@ -54,14 +54,14 @@ class TaskMarks:
             self._counting = asyncio.get_running_loop().create_task(self._count(self._slack))
 
     async def _count(self, slack: TimerSlack) -> None:
-        numbers = {mark % NUMBERS for mark in self.descent.running_marks}
+        numbers = {mark % NUMBERS for mark in self.tree.running_marks}
 
         def see(pid: int) -> None:
             numbers.add(slack.number(pid))
 
         try:
             for _ in range(CLEAN_WALKS):
-                await self._slices.run(self.descent.everyone(see))
+                await self._slices.run(self.tree.everyone(see))
         except (OSError, MemoryError) as error:
             # Until it is known, tasks get no second mark; the next one has it tried again.
             _log.warning("cannot look for processes that bear old marks", reason=repr(error))

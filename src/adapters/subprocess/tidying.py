@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import structlog
 
 from ..linux.child_signal import ChildSignal
-from ..linux.process_tree import Descent
+from ..linux.process_tree import ProcessTree
 from .slices import Slices
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
@@ -20,9 +20,9 @@ HINT_SECONDS = 0.05
 class Tidying:
     """Looks at the adopted children while there are any children: once a second, and at a hint that one has ended."""
 
-    def __init__(self, descent: Descent, slices: Slices, on_child_end: Callable[[], object]) -> None:
+    def __init__(self, tree: ProcessTree, slices: Slices, on_child_end: Callable[[], object]) -> None:
         """Look at nothing yet; `on_child_end` is told of the hints."""
-        self._descent = descent
+        self._tree = tree
         self._slices = slices
         self._on_child_end = on_child_end
         self._loop = asyncio.get_running_loop()
@@ -63,12 +63,12 @@ class Tidying:
             self._tidy_if_dead()
 
     def _tidy_if_dead(self) -> None:
-        if self.look is not None and self._descent.has_dead_orphan():
+        if self.look is not None and self._tree.has_dead_orphan():
             self.look.cancel()
             self._tidy(None)
 
     def _tidy(self, walk: Iterator[None] | None) -> None:
-        walk = walk or self._descent.walk(frozenset(), {})
+        walk = walk or self._tree.walk(frozenset(), {})
         try:
             if self._slices.goes_on(walk):
                 self.look = self._loop.call_later(0, self._tidy, walk)
@@ -76,5 +76,5 @@ class Tidying:
         except Exception as error:  # noqa: BLE001 -- whatever it is, there is another look in a second
             _log.warning("cannot look for what ended tasks have left", reason=repr(error))
         self.look = None
-        if self._descent.has_children:
+        if self._tree.has_children:
             self.begin()

@@ -8,7 +8,7 @@ ROOT = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class AccessPolicy:
     """The users that are allowed, by number; None allows everybody.
 
     `remote` allows clients of other hosts, of whom nothing can be known. `unmapped` is the number that tells nobody.

@@ -3,11 +3,11 @@
 from enum import Enum, auto
 
 from ...protocol.framing import LineFramer, Oddity
-from ...protocol.requests import Incoming, InvalidRequest, decode_request
+from ...protocol.requests import DecodedRequest, InvalidRequest, decode_request
 from ...protocol.truncated import read_id
-from .exchanges import Exchanges, estimate
+from .context import ConnectionContext
 from .liveness import Countdown
-from .surroundings import Surroundings
+from .pipeline import Pipeline, estimate
 
 LINES_AT_ONCE = 16
 """Taken from one client as they arrive."""
@@ -34,18 +34,16 @@ class End(Enum):
 class Batch:
     """Hands lines on from one framer, for as long as its client may ask for more."""
 
-    __slots__ = ("_counted", "_exchanges", "_framer", "_holder", "_intake", "_max_line", "_patience", "_pending")
+    __slots__ = ("_counted", "_framer", "_holder", "_intake", "_max_line", "_patience", "_pending", "_pipeline")
 
-    def __init__(
-        self, framer: LineFramer, exchanges: Exchanges, surroundings: Surroundings, patience: Countdown
-    ) -> None:
+    def __init__(self, framer: LineFramer, pipeline: Pipeline, context: ConnectionContext, patience: Countdown) -> None:
         """Take nothing before it is asked for; a line that is taken stops `patience`."""
         self._framer = framer
         self._pending = framer.pending
-        self._exchanges = exchanges
-        self._holder = exchanges.holder
-        self._intake = surroundings.intake
-        self._max_line = surroundings.max_line
+        self._pipeline = pipeline
+        self._holder = pipeline.holder
+        self._intake = context.intake
+        self._max_line = context.max_line
         self._patience = patience
         # Of what is at hand, so much is charged.
         self._counted = 0
@@ -63,11 +61,11 @@ class Batch:
         return end
 
     def _take_lines(self, most: int, *, granted: bool) -> End:
-        exchanges, pending, budget = self._exchanges, self._pending, self._holder.budget
+        pipeline, pending, budget = self._pipeline, self._pending, self._holder.budget
         at_hand = len(pending)
         if at_hand > BULK_BYTES and most == LINES_AT_ONCE:
             return End.ITERATION
-        while not exchanges.full and (granted or self._intake.has_room):
+        while not pipeline.full and (granted or self._intake.has_room):
             if budget.free <= 0 and not self._may_take():
                 return End.MEMORY
             line = self._framer.next_line()
@@ -78,7 +76,7 @@ class Batch:
                 # The rest of one that was too long may be still to come.
                 return End.LINES
             if not pending:
-                return End.ROOM if self._exchanges.full else End.BYTES
+                return End.ROOM if self._pipeline.full else End.BYTES
             most -= 1
             if most <= 0 or at_hand - len(pending) > BULK_BYTES:
                 return End.ITERATION
@@ -88,17 +86,17 @@ class Batch:
         """Take a line that was ended by the end of the stream: only a whole object counts."""
         if line.strip():
             incoming = decode_request(line)
-            if isinstance(incoming, Incoming) or incoming.is_object:
-                self._exchanges.take(incoming, line)
+            if isinstance(incoming, DecodedRequest) or incoming.is_object:
+                self._pipeline.take(incoming, line)
 
     def _take(self, line: bytes | Oddity) -> None:
         if self._patience.running:
             self._patience.stop()
         if line is Oddity.TOO_LONG:
             reason = f"The line is longer than {self._max_line} bytes"
-            self._exchanges.take(InvalidRequest(reason, read_id(self._framer.take_beginning())))
+            self._pipeline.take(InvalidRequest(reason, read_id(self._framer.take_beginning())))
         elif line.strip():
-            self._exchanges.take(decode_request(line), line)
+            self._pipeline.take(decode_request(line), line)
 
     def _may_take(self) -> bool:
         """Whether the next line, as a request, would leave this client within its share."""
@@ -109,10 +107,10 @@ class Batch:
         memory = estimate(end, self._pending.count(b",", 0, end) + 1)
         if self._holder.held - end + memory <= self._holder.budget.share:
             return True
-        return self._exchanges.empty and self._holder.budget.let_past(self._is_through)
+        return self._pipeline.empty and self._holder.budget.let_past(self._is_through)
 
     def _is_through(self) -> bool:
-        return self._exchanges.empty
+        return self._pipeline.empty
 
     def _count(self) -> None:
         at_hand = len(self._pending)

@@ -9,13 +9,13 @@ from ...protocol.framing import FOREIGN, LineFramer
 from .batch import LINES_A_TURN, LINES_AT_ONCE, Batch, End
 from .client_log import log_gone
 from .closing import Closing
+from .context import ConnectionContext
 from .exchange import Exchange
-from .exchanges import Exchanges
+from .flow_control import ReadFlow
 from .liveness import Countdown, Liveness
-from .outbox import Outbox
 from .peers import Peer
-from .surroundings import Surroundings
-from .valve import Valve
+from .pipeline import Pipeline
+from .result_writer import ResultWriter
 
 
 class Connection(asyncio.Protocol):
@@ -23,7 +23,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(
         self,
-        surroundings: Surroundings,
+        context: ConnectionContext,
         peer: Peer,
         on_made: "Callable[[Connection], None]",
         on_told: "Callable[[Connection], None]",
@@ -33,10 +33,10 @@ class Connection(asyncio.Protocol):
         self._on_made = on_made
         self._on_told = on_told
         self._on_lost = on_lost
-        self._surroundings = surroundings
+        self._context = context
         self._peer = peer
-        self._framer = LineFramer(surroundings.max_line)
-        self._exchanges = Exchanges(surroundings, lambda: self._valve.look_again())  # noqa: PLW0108 -- there is none yet
+        self._framer = LineFramer(context.max_line)
+        self._pipeline = Pipeline(context, lambda: self._read_flow.look_again())  # noqa: PLW0108 -- there is none yet
         # Lines are being taken; what is sent meanwhile needs no second round of it.
         self._taking = False
         # Whatever this client is owed is the last; what it asks for until it has that, is still taken.
@@ -46,33 +46,46 @@ class Connection(asyncio.Protocol):
         # Everything was answered and the client has been told that there is no more.
         self._told = False
         # Runs out if a line that has begun to arrive is not completed.
-        self._patience = Countdown(surroundings.line_seconds, self._give_up_on_line)
-        self._batch = Batch(self._framer, self._exchanges, surroundings, self._patience)
+        self._patience = Countdown(context.line_seconds, self._give_up_on_line)
+        self._batch = Batch(self._framer, self._pipeline, context, self._patience)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
         # uvloop's transports do not inherit from asyncio's, they only behave like them.
         self._transport = cast("asyncio.Transport", transport)
-        self._outbox = self._exchanges.outbox = Outbox(self._transport, self._exchanges.holder, self._sent)
-        self._valve = Valve(self._transport, self._surroundings, partial(self._take_lines, LINES_A_TURN))
-        valve = self._valve
+        self._result_writer = self._pipeline.result_writer = ResultWriter(
+            self._transport, self._pipeline.holder, self._sent
+        )
+        self._read_flow = ReadFlow(self._transport, self._context, partial(self._take_lines, LINES_A_TURN))
+        read_flow = self._read_flow
         closing = self._closing = Closing(self._transport, partial(self._on_told, self))
-        self._liveness = Liveness(self._transport, self._peer, lambda: valve.shut or valve.at_eof or closing.is_deaf)
+        self._liveness = Liveness(
+            self._transport, self._peer, lambda: read_flow.shut or read_flow.at_eof or closing.is_deaf
+        )
         self._on_made(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End: whatever still runs for this client is killed, whatever it was to be told is dropped."""
         self._leaving = self._told = True
         self._framer.clear()
-        self._valve.close()
+        self._read_flow.close()
         self._liveness.close()
         self._patience.stop()
-        log_gone(self._transport, self._peer, self._exchanges.unanswered, exc)
-        self._exchanges.close()
-        self._outbox.close()
+        log_gone(self._transport, self._peer, self._pipeline.unanswered, exc)
+        self._pipeline.close()
+        self._result_writer.close()
         self._on_lost(self)
         # The parts know this whole: a circle, which would keep all of them until the garbage collector comes by.
-        for part in ("_transport", "_outbox", "_exchanges", "_batch", "_valve", "_closing", "_liveness", "_patience"):
+        for part in (
+            "_transport",
+            "_result_writer",
+            "_pipeline",
+            "_batch",
+            "_read_flow",
+            "_closing",
+            "_liveness",
+            "_patience",
+        ):
             delattr(self, part)
 
     def data_received(self, data: bytes) -> None:
@@ -89,25 +102,25 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """Keep the connection open (true) while something that was asked for before is not taken or not answered."""
-        self._valve.at_eof = True
+        self._read_flow.at_eof = True
         self._take_lines()
-        if self._exchanges.empty and not self._valve.shut:
+        if self._pipeline.empty and not self._read_flow.shut:
             return False
         self._liveness.check()
         return True
 
     def pause_writing(self) -> None:
         """Hold results back: the client does not read as fast as they come."""
-        self._outbox.pause()
+        self._result_writer.pause()
 
     def resume_writing(self) -> None:
         """Send on."""
-        self._outbox.resume()
+        self._result_writer.resume()
 
     def refuse(self, reason: str) -> None:
         """Say why this client is not served, take nothing from it, and close."""
         self._drop_the_rest()
-        self._exchanges.refuse(reason)
+        self._pipeline.refuse(reason)
         self._settle()
 
     def leave(self) -> None:
@@ -119,7 +132,7 @@ class Connection(asyncio.Protocol):
     @property
     def answered(self) -> bool:
         """Whether nothing is owed to this client."""
-        return self._exchanges.empty
+        return self._pipeline.empty
 
     def abort(self) -> None:
         """Close now, answered or not, unless that has happened by itself."""
@@ -127,42 +140,42 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     def _sent(self, exchange: Exchange) -> None:
-        self._exchanges.sent(exchange)
+        self._pipeline.sent(exchange)
         if self._taking:
             return
-        if self._valve.shut:
+        if self._read_flow.shut:
             self._take_lines()
         elif self._leaving or self._ending:
             self._settle()
 
     def _take_lines(self, most: int = LINES_AT_ONCE, *, granted: bool = False) -> None:
-        valve = self._valve
+        read_flow = self._read_flow
         if self._leaving:
             self._settle()
             return
-        if valve.scheduled and not granted:
+        if read_flow.scheduled and not granted:
             return
         self._taking = True
         end = self._batch.take(most, granted=granted)
         if end is End.ITERATION:
-            valve.let_others(bulk=self._batch.is_bulk)
-        elif end is End.LINES or (valve.at_eof and end is End.BYTES):
+            read_flow.yield_iteration(bulk=self._batch.is_bulk)
+        elif end is End.LINES or (read_flow.at_eof and end is End.BYTES):
             self._take_the_rest()
-            if self._exchanges.holder.must_wait and not valve.at_eof:
+            if self._pipeline.holder.must_wait and not read_flow.at_eof:
                 end = End.MEMORY
         if end is End.MEMORY:
-            valve.await_memory()
+            read_flow.await_memory()
         self._taking = False
         shut = not (end is End.BYTES or end is End.LINES or self._leaving)
-        if shut or valve.shut:
-            valve.turn(shut=shut)
+        if shut or read_flow.shut:
+            read_flow.turn(shut=shut)
             if shut:
                 self._liveness.watch()
         if self._ending or self._leaving:
             self._settle()
 
     def _take_the_rest(self) -> None:
-        if self._valve.at_eof:
+        if self._read_flow.at_eof:
             line = self._framer.partial
             self._drop_the_rest()
             self._batch.take_last(line)
@@ -170,10 +183,10 @@ class Connection(asyncio.Protocol):
             self._patience.start()
 
     def _give_up_on_line(self) -> None:
-        seconds, short = f"within {self._surroundings.line_seconds:g} s", self._valve.short_of_memory
+        seconds, short = f"within {self._context.line_seconds:g} s", self._read_flow.short_of_memory
         if short and b"\n" not in self._framer.pending:
             self.refuse(f"refused: memory is used up, and the line could not be read {seconds}")
-        elif not (self._leaving or self._valve.shut):
+        elif not (self._leaving or self._read_flow.shut):
             self.refuse(f"invalid request: The line was not completed {seconds}")
 
     def _drop_the_rest(self) -> None:
@@ -181,11 +194,11 @@ class Connection(asyncio.Protocol):
         self._framer.clear()
 
     def _settle(self, *, is_idle: bool = False) -> None:
-        if self._told or not (self._leaving or self._ending) or not self._exchanges.empty:
+        if self._told or not (self._leaving or self._ending) or not self._pipeline.empty:
             return
-        if is_idle and self._valve.shut:
+        if is_idle and self._read_flow.shut:
             return
         self._told = True
         self._drop_the_rest()
-        self._valve.turn(shut=False)
-        self._closing.tell(at_once=is_idle or self._valve.at_eof)
+        self._read_flow.turn(shut=False)
+        self._closing.tell(at_once=is_idle or self._read_flow.at_eof)

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable, Iterable
 
 from ...domain.memory import MemoryHolder
+from .context import ConnectionContext
 from .exchange import Exchange
-from .outbox import Outbox
-from .surroundings import Surroundings
+from .result_writer import ResultWriter
 
 
 class Relief:
@@ -14,28 +14,28 @@ class Relief:
 
     __slots__ = ("_log", "_on_done", "_store", "_task")
 
-    def __init__(self, surroundings: Surroundings, on_done: Callable[[], None]) -> None:
+    def __init__(self, context: ConnectionContext, on_done: Callable[[], None]) -> None:
         """Do nothing yet."""
-        self._store = surroundings.store
-        self._log = surroundings.store_log
+        self._store = context.store
+        self._log = context.store_log
         self._on_done = on_done
         self._task: asyncio.Task[None] | None = None
 
-    def start(self, holder: MemoryHolder, outbox: Outbox, not_put: Iterable[Exchange]) -> None:
-        """Begin with those that are `not_put` yet and go on with the last of the outbox, unless under way."""
+    def start(self, holder: MemoryHolder, result_writer: ResultWriter, not_put: Iterable[Exchange]) -> None:
+        """Begin with those that are `not_put` yet and go on with the last of the result writer, unless under way."""
         if self._task is None and self._store is not None:
-            exchanges = [*not_put, *outbox.waiting]
-            self._task = asyncio.get_running_loop().create_task(self._run(holder, outbox, exchanges))
+            pipeline = [*not_put, *result_writer.waiting]
+            self._task = asyncio.get_running_loop().create_task(self._run(holder, result_writer, pipeline))
 
     def close(self) -> None:
         """Stop: nobody waits for the answers any more."""
         if self._task is not None:
             self._task.cancel()
 
-    async def _run(self, holder: MemoryHolder, outbox: Outbox, exchanges: list[Exchange]) -> None:
+    async def _run(self, holder: MemoryHolder, result_writer: ResultWriter, pipeline: list[Exchange]) -> None:
         before = holder.held
         try:
-            for exchange in exchanges:
+            for exchange in pipeline:
                 answer = exchange.answer
                 if not holder.must_wait or self._store is None:
                     break
@@ -44,7 +44,7 @@ class Relief:
                 await answer.spool(self._store)
                 if exchange.answer is answer:
                     # It was not sent meanwhile.
-                    outbox.charge(exchange)
+                    result_writer.charge(exchange)
         except (OSError, MemoryError) as error:
             self._log.warning(reason=getattr(error, "strerror", None) or repr(error))
         finally:

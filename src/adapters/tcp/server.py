@@ -9,12 +9,12 @@ from typing import Self
 import structlog
 
 from ..rate_limited_log import RateLimitedLog
-from .access import Access
+from .access import AccessPolicy
 from .connection import Connection
+from .context import ConnectionContext
 from .departures import Departures
 from .peers import Peer
 from .refusals import STOPPING, Refusals
-from .surroundings import Surroundings
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
@@ -33,20 +33,20 @@ class Door:
     so that none of them takes a whole burst.
     """
 
-    access: Access
+    access: AccessPolicy
     max_connections: int
     accepts_at_once: int
     on_count: Callable[[int], object] = bool
     """Called with the number of connected clients whenever it changes; by default that changes nothing."""
 
 
-class TcpServer:
+class StreamServer:
     """Accepts on listening sockets that its caller owns; `async with` serves, leaving it closes everything."""
 
-    def __init__(self, listeners: Sequence[socket.socket], surroundings: Surroundings, door: Door) -> None:
+    def __init__(self, listeners: Sequence[socket.socket], context: ConnectionContext, door: Door) -> None:
         """Serve nobody yet."""
         self._listeners = listeners
-        self._surroundings = surroundings
+        self._context = context
         self._door = door
         # Those whose connection is made and not lost.
         self._connections: set[Connection] = set()
@@ -65,9 +65,9 @@ class TcpServer:
     async def __aenter__(self) -> Self:
         """Accept; the listeners take clients from here on."""
         self._loop = loop = asyncio.get_running_loop()
-        self._refusals = Refusals(self._surroundings.clock, self._departures)
+        self._refusals = Refusals(self._context.clock, self._departures)
         self._shortages = RateLimitedLog("cannot accept clients for now", loop.time, loop.call_later)
-        self._surroundings.peers.open()
+        self._context.peers.open()
         for listener in self._listeners:
             self._loop.add_reader(listener.fileno(), self._accept, listener)
         return self
@@ -82,7 +82,7 @@ class TcpServer:
         self._departures.abort_all()
         self._refusals.close()
         self._shortages.flush()
-        self._surroundings.peers.close()
+        self._context.peers.close()
 
     def leave(self) -> None:
         """Tell new connections why they are not served, and close connections as they have been answered."""
@@ -140,14 +140,14 @@ class TcpServer:
         connection: Connection | None = None
         try:
             # Decided before the connection is made: what the client has sent by then is read at once.
-            peer = self._surroundings.peers.identify(client)
+            peer = self._context.peers.identify(client)
             if (refusal := self._refusal(peer)) is not None:
                 self._refusals.refuse(client, refusal)
                 return
             client.setblocking(False)  # noqa: FBT003 -- its only form
             if client.family != socket.AF_UNIX:
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection = Connection(self._surroundings, peer, self._made, self._told, self._lost)
+            connection = Connection(self._context, peer, self._made, self._told, self._lost)
             self._clients.add(connection)
             transport, _ = await self._loop.connect_accepted_socket(lambda: connection, client)
             if connection in self._clients and connection not in self._connections:

@@ -8,13 +8,13 @@ from dependency_injector.providers import Callable, Dependency, Provider, Single
 
 from ...adapters.clock import SystemClock
 from ...adapters.rate_limited_log import RateLimitedLog
+from ...adapters.subprocess.context import Leftovers
 from ...adapters.subprocess.executor import SubprocessExecutor, SubprocessSettings
-from ...adapters.subprocess.handling import Leftovers
 from ...adapters.subprocess.spawn.environment import task_environment
-from ...adapters.tcp.access import Access
+from ...adapters.tcp.access import AccessPolicy
+from ...adapters.tcp.context import ConnectionContext, InFlight
 from ...adapters.tcp.peers import Peers
-from ...adapters.tcp.server import Door, TcpServer
-from ...adapters.tcp.surroundings import InFlight, Surroundings
+from ...adapters.tcp.server import Door, StreamServer
 from ...domain.memory import MemoryBudget
 from ...domain.ports.clock import Clock
 from ...domain.ports.executor import TaskExecutor
@@ -54,10 +54,10 @@ def _memory(settings: Settings) -> MemoryBudget:
     return MemoryBudget(settings.max_memory)
 
 
-def _surroundings(
+def _context(
     settings: Settings, intake: TaskIntake, clock: Clock, memory: MemoryBudget, executor: TaskExecutor
-) -> Surroundings:
-    return Surroundings(
+) -> ConnectionContext:
+    return ConnectionContext(
         intake=intake,
         clock=clock,
         peers=Peers(),
@@ -69,7 +69,7 @@ def _surroundings(
     )
 
 
-def _door(settings: Settings, access: Access, row: memoryview) -> Door:
+def _door(settings: Settings, access: AccessPolicy, row: memoryview) -> Door:
     return Door(
         access=access,
         max_connections=settings.max_connections,
@@ -83,7 +83,7 @@ class Container(DeclarativeContainer):
 
     settings: Provider[Settings] = Dependency(instance_of=Settings, default=Settings())
     listeners: Provider[tuple[socket.socket, ...]] = Dependency(instance_of=tuple)
-    access: Provider[Access] = Dependency(instance_of=Access)
+    access: Provider[AccessPolicy] = Dependency(instance_of=AccessPolicy)
     descriptor_limit: Provider[tuple[int, int]] = Dependency(instance_of=tuple)
     environment: Provider[dict[bytes, bytes]] = Singleton(task_environment)
 
@@ -97,9 +97,9 @@ class Container(DeclarativeContainer):
     drain: Provider[Drain] = Singleton(Drain, executor, clock, row)
     runner: Provider[TaskRunner] = Singleton(RunTask, drain, clock)
     intake: Provider[TaskIntake] = Singleton(_admission, runner, settings, clock)
-    server: Provider[TcpServer] = Singleton(
-        TcpServer,
+    server: Provider[StreamServer] = Singleton(
+        StreamServer,
         listeners,
-        Callable(_surroundings, settings, intake, clock, memory, executor),
+        Callable(_context, settings, intake, clock, memory, executor),
         Callable(_door, settings, access, row),
     )

@@ -15,7 +15,7 @@ from ...adapters.linux.signal_name import signal_name
 from ..control_pipe import HURRY
 from ..stop_signals import unused_signals_reported
 from .container import Container
-from .trim import hand_back
+from .trim import trim_when_idle
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
@@ -96,7 +96,7 @@ async def serve(container: Container, orders: Orders, on_accepting: Callable[[],
             await stack.enter_async_context(executor)
         await stack.enter_async_context(server)
         on_accepting()
-        handing_back = loop.create_task(hand_back())
+        handing_back = loop.create_task(trim_when_idle())
         stack.callback(handing_back.cancel)
         await orders.stop.wait()
         # First nobody new, so that the number of answers that are owed only falls.

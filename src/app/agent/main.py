@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
-from ...adapters.stderr import StderrWriter
+from ...adapters.stderr import QueuedStderr
 from ..control_pipe import FAILED, READY
 from ..logs import configure_logging
 from .container import Container
@@ -39,7 +39,7 @@ def worker_main(
     with contextlib.ExitStack() as stack:
         try:
             # It has a thread, which may be refused.
-            writer = StderrWriter()
+            writer = QueuedStderr()
             stack.callback(writer.close)
             configure_logging(log_level, writer, terminal=terminal)
             run(build(), orders, accept, lambda: _leave(writer))
@@ -53,7 +53,7 @@ def worker_main(
     return 0
 
 
-def _leave(writer: StderrWriter) -> None:
+def _leave(writer: QueuedStderr) -> None:
     """End now, whatever still runs: the supervisor kills that, and starts another worker."""
     try:
         writer.close()

@@ -16,7 +16,7 @@ MAX_SHARE = 0.01
 """Of a processor that it may take."""
 
 
-async def hand_back() -> None:
+async def trim_when_idle() -> None:
     """For ever: after work, have the allocators return what is free, whatever runs meanwhile.
 
     Both of them keep it otherwise: Python's until the garbage collector has been asked for, glibc's for as long as

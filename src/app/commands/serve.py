@@ -12,10 +12,10 @@ import structlog
 from ... import __version__
 from ...adapters.linux import procfs
 from ...adapters.linux.dumps import forbid_dumps
-from ...adapters.stderr import StderrNow
+from ...adapters.stderr import NonBlockingStderr
 from ...adapters.subprocess.spawn.environment import task_environment
 from ...adapters.subprocess.spawn.posix import raise_descriptor_limit, shield_descriptors
-from ...adapters.tcp.access import Access
+from ...adapters.tcp.access import AccessPolicy
 from ..agent.container import Container
 from ..agent.main import worker_main
 from ..arguments import fail
@@ -53,13 +53,13 @@ def serve_command(options: dict[str, Any]) -> None:
     serve(settings, allowed, warnings)
 
 
-def serve(settings: Settings, allowed: Access, warnings: Iterable[str]) -> NoReturn:
+def serve(settings: Settings, allowed: AccessPolicy, warnings: Iterable[str]) -> NoReturn:
     """Run the agent until it is told to stop; exits with its status. Logs `warnings`, of its configuration, first."""
     descriptor_limit, environment = raise_descriptor_limit(), task_environment()
     forbid_dumps()
     # Not sys.stderr, which Python leaves out where descriptor 2 was closed at the start.
     terminal = os.isatty(2)
-    configure_logging(settings.log_level, StderrNow(), terminal=terminal)
+    configure_logging(settings.log_level, NonBlockingStderr(), terminal=terminal)
     for warning in warnings:
         structlog.get_logger().warning(warning)
     try:

@@ -5,7 +5,7 @@ import pwd
 from collections.abc import Iterable
 
 from ...adapters.linux.user_namespace import unmapped_user
-from ...adapters.tcp.access import Access
+from ...adapters.tcp.access import AccessPolicy
 from .model import Settings
 from .sources import ConfigurationError
 
@@ -14,18 +14,18 @@ _LAST_USER = 0xFFFFFFFE
 _STANDS_FOR_ALL = "stands for every user that is not mapped into the agent's user namespace (/proc/self/uid_map)"
 
 
-def access(settings: Settings) -> Access:
+def access(settings: Settings) -> AccessPolicy:
     """Return who may send requests; raises ConfigurationError for users whom this machine cannot tell, or has not."""
     unmapped = unmapped_user()
     if EVERYBODY in settings.allow_user:
-        return Access(None, settings.insecure_bind, unmapped)
+        return AccessPolicy(None, settings.insecure_bind, unmapped)
     own = os.geteuid()
     if own == unmapped:
         message = (
             f"the agent's own user, {own}, {_STANDS_FOR_ALL}; map the agent's user, or allow all: --allow-user '*'"
         )
         raise ConfigurationError(message)
-    return Access(_numbers(settings.allow_user, unmapped) | {own}, settings.insecure_bind, unmapped)
+    return AccessPolicy(_numbers(settings.allow_user, unmapped) | {own}, settings.insecure_bind, unmapped)
 
 
 def _numbers(names: Iterable[str], unmapped: int | None) -> frozenset[int]:

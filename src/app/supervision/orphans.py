@@ -11,8 +11,8 @@ import structlog
 
 from ...adapters.linux import procfs
 from ...adapters.linux.marks import range_of
-from ...adapters.linux.process_tree import Descent
-from ...adapters.linux.survivors import CLEAN_WALKS, Sighting
+from ...adapters.linux.process_tree import ProcessTree
+from ...adapters.linux.survivors import CLEAN_WALKS, Survivors
 from ...adapters.linux.timer_slack import TimerSlack, timer_slack
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
@@ -27,12 +27,12 @@ _WORKER, _ORPHAN = 0, 1
 """What stands for a mark here."""
 
 
-class Orphans:
+class OrphanReaper:
     """Kills every child of this process that bears a mark of a dead worker, from `begin` until none has been seen."""
 
     def __init__(self) -> None:
         """Kill nobody yet."""
-        self._descent = Descent(self._whose)
+        self._tree = ProcessTree(self._whose)
         self._slack: TimerSlack | None = timer_slack()
         # The ranges of marks of the workers that have died.
         self._ranges: set[int] = set()
@@ -43,7 +43,7 @@ class Orphans:
         self._told = False
         self._clean = 0
         self._killed: set[int] = set()
-        self._sightings: dict[int, Sighting] = {}
+        self._sightings: dict[int, Survivors] = {}
         self._walk: Iterator[None] | None = None
 
     @property
@@ -57,15 +57,15 @@ class Orphans:
 
     def add_worker(self, pid: int) -> None:
         """Leave a child alone, whatever it bears: `begin` or `remove_worker` says when it has been reaped."""
-        self._descent.enrol(pid, _WORKER)
+        self._tree.enrol(pid, _WORKER)
 
     def remove_worker(self, pid: int) -> None:
         """Forget a worker that has ended in good order; what its tasks have left on purpose stays."""
-        self._descent.release(pid)
+        self._tree.release(pid)
 
     def begin(self, pid: int, marks: int) -> None:
         """Sweep: a worker has died, whose range of marks began at `marks`."""
-        self._descent.release(pid)
+        self._tree.release(pid)
         self._ranges.add(marks)
         self._at = time.monotonic()
         self._stubborn_at = self._at + STUBBORN_SECONDS
@@ -85,16 +85,16 @@ class Orphans:
             return
         if self._walk is None:
             self._sightings = {}
-            self._walk = self._descent.walk(frozenset({_ORPHAN}), self._sightings)
+            self._walk = self._tree.walk(frozenset({_ORPHAN}), self._sightings)
         try:
             for _ in self._walk:
                 if time.monotonic() >= now + SLICE_SECONDS:
                     return
         except (OSError, MemoryError) as error:
             # What was not looked at is not gone.
-            self._sightings[_ORPHAN] = Sighting(died=True, reason=f"cannot look for it: {error!r}")
+            self._sightings[_ORPHAN] = Survivors(died=True, reason=f"cannot look for it: {error!r}")
         self._walk = None
-        self._judge(self._sightings.get(_ORPHAN, Sighting()))
+        self._judge(self._sightings.get(_ORPHAN, Survivors()))
 
     def _whose(self, pid: int) -> int | None:
         mark = procfs.mark(pid)
@@ -104,17 +104,17 @@ class Orphans:
             return _ORPHAN
         return None if mark is None else procfs.STRAY
 
-    def _judge(self, sighting: Sighting) -> None:
+    def _judge(self, survivors: Survivors) -> None:
         now = time.monotonic()
-        self._killed.update(sighting.alive)
-        self._clean = self._clean + 1 if sighting.clean else 0
+        self._killed.update(survivors.alive)
+        self._clean = self._clean + 1 if survivors.clean else 0
         if self._clean >= CLEAN_WALKS:
             self._at = None
             if self._killed:
                 _log.warning("killed what a dead worker left behind", processes=len(self._killed))
                 self._killed.clear()
             return
-        if now >= self._stubborn_at and not sighting.clean and not self._told:
-            _log.error("some of it does not die; sweeping on", pids=sighting.alive, reason=sighting.reason)
+        if now >= self._stubborn_at and not survivors.clean and not self._told:
+            _log.error("some of it does not die; sweeping on", pids=survivors.alive, reason=survivors.reason)
             self._told = True
         self._at = now + (STUBBORN_PAUSE_SECONDS if self._told else PAUSE_SECONDS)

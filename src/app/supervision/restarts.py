@@ -3,8 +3,8 @@
 import signal
 import time
 
-YOUNG_SECONDS = 1.0
-MAX_YOUNG_DEATHS = 5
+START_LIMIT_SECONDS = 1.0
+START_LIMIT_BURST = 5
 """So many workers in a row that crashed right after their start are no accident."""
 BACKOFF_SECONDS = 0.05
 RETRY_SECONDS = 0.1
@@ -24,7 +24,7 @@ class Restarts:
     @property
     def given_up(self) -> bool:
         """Whether there is no point in another attempt."""
-        return self._crashes >= MAX_YOUNG_DEATHS
+        return self._crashes >= START_LIMIT_BURST
 
     def accepted(self) -> None:
         """Take note of a worker that serves."""
@@ -40,7 +40,7 @@ class Restarts:
     def died(self, started_at: float, status: int) -> None:
         """Take note of the end of a worker that served; `status` is its exit status, -n after signal n."""
         now = time.monotonic()
-        young = now - started_at < YOUNG_SECONDS
+        young = now - started_at < START_LIMIT_SECONDS
         self._young_deaths = self._young_deaths + 1 if young else 0
         # SIGKILL comes from outside, most of all where memory is short: no reason to stop serving for good.
         self._crashes = self._crashes + (status != -signal.SIGKILL) if young else 0

@@ -20,10 +20,10 @@ from ...adapters.linux.subreaper import become_subreaper
 from ..control_pipe import FAILED, HURRY, STOP
 from ..scoreboard import Scoreboard
 from ..stop_signals import CHILD_SIGNAL, UNUSED_SIGNALS, StopSignals
-from .orphans import Orphans
+from .orphans import OrphanReaper
 from .restarts import Restarts
 from .stop_plan import StopPlan
-from .worker import Worker, start_worker
+from .worker import Worker, fork_worker
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
@@ -47,7 +47,7 @@ class Supervisor:
         self._count = count
         self._work = work
         self._selector = selectors.DefaultSelector()
-        self._orphans = Orphans()
+        self._orphan_reaper = OrphanReaper()
         self._workers: dict[int, Worker] = {}
         self._restarts = Restarts()
         self._plan = StopPlan(stop_seconds)
@@ -61,10 +61,10 @@ class Supervisor:
         become_subreaper()
         self._signals = StopSignals()
         self._selector.register(self._signals.descriptor, selectors.EVENT_READ, self._heed)
-        while self._workers or self._orphans.awaited or not self._plan.begun:
+        while self._workers or self._orphan_reaper.awaited or not self._plan.begun:
             self._keep_up()
-            self._orphans.sweep()
-            for key, _ in self._selector.select(self._orphans.patience(self._tick)):
+            self._orphan_reaper.sweep()
+            for key, _ in self._selector.select(self._orphan_reaper.patience(self._tick)):
                 key.data()
         return self._status
 
@@ -100,13 +100,13 @@ class Supervisor:
         row = self._scoreboard.claim()
         try:
             marks = new_range({worker.marks for worker in self._workers.values()})
-            worker = start_worker(self._work, lambda: self._let_go(marks))
+            worker = fork_worker(self._work, lambda: self._let_go(marks))
         except BaseException:
             self._scoreboard.release(row)
             raise
         worker.row, worker.marks = row, marks
         self._workers[worker.pid] = worker
-        self._orphans.add_worker(worker.pid)
+        self._orphan_reaper.add_worker(worker.pid)
         try:
             self._selector.register(worker.pidfd, selectors.EVENT_READ, lambda: self._bury(worker))
             self._selector.register(worker.ready, selectors.EVENT_READ, lambda: self._hear(worker))
@@ -114,7 +114,7 @@ class Supervisor:
             # Nobody would see it end (epoll_ctl(2): ENOMEM, ENOSPC).
             worker.kill()
             self._reap(worker)
-            self._orphans.remove_worker(worker.pid)
+            self._orphan_reaper.remove_worker(worker.pid)
             raise
 
     def _let_go(self, marks: int) -> None:
@@ -162,9 +162,9 @@ class Supervisor:
         self._hear(worker)
         status, (tasks, clients) = self._reap(worker)
         if self._plan.begun and status == 0:
-            self._orphans.remove_worker(worker.pid)
+            self._orphan_reaper.remove_worker(worker.pid)
             return
-        self._orphans.begin(worker.pid, worker.marks)
+        self._orphan_reaper.begin(worker.pid, worker.marks)
         how = f"exit status {status}" if status >= 0 else signal_name(-status)
         if not self._plan.begun and not worker.accepts:
             self._start_failed(worker.failure or f"it ended at its start: {how}")
@@ -183,7 +183,7 @@ class Supervisor:
     def _heed(self) -> None:
         for number in self._signals.read():
             if number == CHILD_SIGNAL:
-                self._orphans.reap()
+                self._orphan_reaper.reap()
                 continue
             if number in UNUSED_SIGNALS:
                 _log.info("signal ignored: it means nothing to the agent", signal=signal_name(number))

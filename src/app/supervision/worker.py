@@ -61,7 +61,7 @@ class Worker:
             os.close(descriptor)
 
 
-def start_worker(work: Callable[[int, int], int], let_go: Callable[[], None]) -> Worker:
+def fork_worker(work: Callable[[int, int], int], let_go: Callable[[], None]) -> Worker:
     """Fork; the new process calls `let_go` to close what is the supervisor's, then `work`, and exits with its result.
 
     CAUGHT_SIGNALS are blocked until `let_go` has returned. Raises OSError, leaving nothing behind; in the new process

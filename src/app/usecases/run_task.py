@@ -41,7 +41,7 @@ class RunTask:
         executed_at = int(self._clock.unix_seconds())
         started_at = self._clock.monotonic_seconds()
         execution = await self._executor.execute(request, control)
-        exit_code, error = verdict(execution.outcome)
+        exit_code, error = exit_code_and_error(execution.outcome)
         duration_ms = (execution.ended_at - started_at) * 1000
         control = control or _UNKNOWN
         self._log.debug(
@@ -64,7 +64,7 @@ class RunTask:
         )
 
 
-def verdict(outcome: Outcome) -> tuple[int, str]:
+def exit_code_and_error(outcome: Outcome) -> tuple[int, str]:
     """Return `exit_code` and `error` for an outcome, by the README's table (*The contract*)."""
     match outcome:
         case Exited(status):

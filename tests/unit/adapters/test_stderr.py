@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from execwire.adapters.stderr import MAX_WAITING, StderrWriter
+from execwire.adapters.stderr import MAX_WAITING, QueuedStderr
 
 BOUND_SECONDS = 20.0
 LAST = "the last line\n"
@@ -57,9 +57,9 @@ def pipe() -> Iterator[Pipe]:
 
 
 @pytest.fixture
-def writer(pipe: Pipe) -> Iterator[StderrWriter]:
+def writer(pipe: Pipe) -> Iterator[QueuedStderr]:
     others = set(threading.enumerate())
-    writer = StderrWriter(pipe.writing)
+    writer = QueuedStderr(pipe.writing)
     yield writer
     pipe.stop_reading()
     writer.close()
@@ -69,7 +69,7 @@ def writer(pipe: Pipe) -> Iterator[StderrWriter]:
         assert not thread.is_alive()
 
 
-def test_lines_come_out_whole_and_in_order(pipe: Pipe, writer: StderrWriter) -> None:
+def test_lines_come_out_whole_and_in_order(pipe: Pipe, writer: QueuedStderr) -> None:
     lines = [f"line {number} ü\n" for number in range(500)]
     assert [writer.write(line) for line in lines] == [len(line) for line in lines]
     writer.flush()
@@ -77,7 +77,7 @@ def test_lines_come_out_whole_and_in_order(pipe: Pipe, writer: StderrWriter) -> 
     assert pipe.read_until(LAST.encode()).decode() == "".join([*lines, LAST])
 
 
-def test_closing_gives_what_waits_the_time_to_get_out(pipe: Pipe, writer: StderrWriter) -> None:
+def test_closing_gives_what_waits_the_time_to_get_out(pipe: Pipe, writer: QueuedStderr) -> None:
     writer.write("one\n")
     writer.write(LAST)
     writer.close()
@@ -85,7 +85,7 @@ def test_closing_gives_what_waits_the_time_to_get_out(pipe: Pipe, writer: Stderr
     assert os.read(pipe.reading, 100) == f"one\n{LAST}".encode()
 
 
-def test_closing_a_writer_that_never_wrote_does_nothing(pipe: Pipe, writer: StderrWriter) -> None:
+def test_closing_a_writer_that_never_wrote_does_nothing(pipe: Pipe, writer: QueuedStderr) -> None:
     writer.close()
     os.set_blocking(pipe.reading, False)
     with pytest.raises(BlockingIOError):
@@ -93,7 +93,7 @@ def test_closing_a_writer_that_never_wrote_does_nothing(pipe: Pipe, writer: Stde
 
 
 def test_a_full_pipe_never_blocks_the_writer_and_what_it_costs_is_counted_and_said(
-    pipe: Pipe, writer: StderrWriter
+    pipe: Pipe, writer: QueuedStderr
 ) -> None:
     # Hazard 29.
     filling = pipe.fill()
@@ -117,7 +117,7 @@ def test_a_full_pipe_never_blocks_the_writer_and_what_it_costs_is_counted_and_sa
     assert len(kept) + sum(dropped) == written
 
 
-def test_closing_does_not_wait_for_a_pipe_that_nobody_reads(pipe: Pipe, writer: StderrWriter) -> None:
+def test_closing_does_not_wait_for_a_pipe_that_nobody_reads(pipe: Pipe, writer: QueuedStderr) -> None:
     pipe.fill()
     writer.write("lost\n")
     started = time.monotonic()
@@ -125,13 +125,13 @@ def test_closing_does_not_wait_for_a_pipe_that_nobody_reads(pipe: Pipe, writer: 
     assert time.monotonic() - started < BOUND_SECONDS
 
 
-def test_a_closed_pipe_is_nobody_to_tell_and_no_error(pipe: Pipe, writer: StderrWriter) -> None:
+def test_a_closed_pipe_is_nobody_to_tell_and_no_error(pipe: Pipe, writer: QueuedStderr) -> None:
     pipe.stop_reading()
     assert [writer.write("lost\n") for _ in range(3 * MAX_WAITING)] == [5] * 3 * MAX_WAITING
     writer.close()
 
 
-def test_a_descriptor_that_somebody_made_non_blocking_still_gets_every_byte(pipe: Pipe, writer: StderrWriter) -> None:
+def test_a_descriptor_that_somebody_made_non_blocking_still_gets_every_byte(pipe: Pipe, writer: QueuedStderr) -> None:
     filling = pipe.fill()
     os.set_blocking(pipe.writing, False)
     line = "x" * 200_000 + "\n"
@@ -140,6 +140,6 @@ def test_a_descriptor_that_somebody_made_non_blocking_still_gets_every_byte(pipe
     assert pipe.read_until(LAST.encode())[filling:].decode() == line + LAST
 
 
-def test_text_that_utf8_cannot_carry_is_written_all_the_same(pipe: Pipe, writer: StderrWriter) -> None:
+def test_text_that_utf8_cannot_carry_is_written_all_the_same(pipe: Pipe, writer: QueuedStderr) -> None:
     writer.write("a\udc80b\n")
     assert pipe.read_until(b"\n") == b"a?b\n"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import structlog
 
-from execwire.adapters.stderr import StderrWriter
+from execwire.adapters.stderr import QueuedStderr
 from execwire.app.logs import configure_logging
 
 
@@ -16,7 +16,7 @@ class Log:
     """Where the log goes, and what has come of it."""
 
     reading: int
-    writer: StderrWriter
+    writer: QueuedStderr
 
     def text(self) -> str:
         """Return all that was logged; afterwards nothing more comes."""
@@ -35,7 +35,7 @@ class Log:
 def log() -> Iterator[Log]:
     before = structlog.get_config()
     reading, writing = os.pipe()
-    writer = StderrWriter(writing)
+    writer = QueuedStderr(writing)
     yield Log(reading, writer)
     structlog.configure(**before)
     writer.close()

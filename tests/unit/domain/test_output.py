@@ -1,6 +1,6 @@
 import pytest
 
-from execwire.domain.output import CHUNK_BYTES, NO_OUTPUT, CapturedOutput, HeldOutput
+from execwire.domain.output import CHUNK_BYTES, NO_OUTPUT, BytesOutput, CapturedOutput
 
 
 async def chunks_of(output: CapturedOutput) -> list[bytes]:
@@ -11,7 +11,7 @@ async def chunks_of(output: CapturedOutput) -> list[bytes]:
 @pytest.mark.parametrize("size", [1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 3 * CHUNK_BYTES + 7])
 async def test_all_bytes_come_in_order_in_small_pieces_of_which_none_is_empty(size: int) -> None:
     data = (bytes(range(256)) * (size // 256 + 1))[:size]
-    output = HeldOutput(data)
+    output = BytesOutput(data)
     chunks = await chunks_of(output)
     assert output.size == size
     assert output.held == data
@@ -20,7 +20,7 @@ async def test_all_bytes_come_in_order_in_small_pieces_of_which_none_is_empty(si
 
 
 async def test_output_can_be_read_from_the_start_again() -> None:
-    output = HeldOutput(b"abc")
+    output = BytesOutput(b"abc")
     assert await chunks_of(output) == await chunks_of(output) == [b"abc"]
 
 

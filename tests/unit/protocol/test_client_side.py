@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from execwire.domain.output import NO_OUTPUT
 from execwire.domain.task import TaskRequest, TaskResult
 from execwire.protocol.received import InvalidResult, ReceivedResult, decode_result
-from execwire.protocol.requests import Incoming, RequestId, decode_request, encode_request
+from execwire.protocol.requests import DecodedRequest, RequestId, decode_request, encode_request
 from execwire.protocol.results import encode_result
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
@@ -28,7 +28,7 @@ def test_a_request_is_read_as_it_was_meant(
     line = encode_request(request, id_)
     assert line.endswith(b"\n")
     assert line.count(b"\n") == 1
-    assert decode_request(line) == Incoming(request, id_)
+    assert decode_request(line) == DecodedRequest(request, id_)
 
 
 def test_a_request_says_no_more_than_it_has_to() -> None:

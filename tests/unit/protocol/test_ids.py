@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from execwire.domain.output import NO_OUTPUT
 from execwire.domain.task import TaskResult
-from execwire.protocol.requests import Incoming, InvalidRequest, RequestId, decode_request
+from execwire.protocol.requests import DecodedRequest, InvalidRequest, RequestId, decode_request
 from execwire.protocol.results import encode_result
 
 RESULT = TaskResult(("a",), 0, 0.0, 0, NO_OUTPUT, "")
@@ -16,7 +16,7 @@ def with_id(text: str) -> bytes:
     return b'{"command":["a"],"id":' + text.encode() + b"}"
 
 
-def id_of(incoming: Incoming | InvalidRequest) -> RequestId | None:
+def id_of(incoming: DecodedRequest | InvalidRequest) -> RequestId | None:
     return incoming.id
 
 
@@ -29,7 +29,7 @@ def id_of(incoming: Incoming | InvalidRequest) -> RequestId | None:
 def test_an_id_comes_back_as_it_was_sent(request_id: RequestId, ascii_only: bool) -> None:  # noqa: FBT001
     line = json.dumps({"command": ["a"], "id": request_id}, ensure_ascii=ascii_only).encode()
     incoming = decode_request(line)
-    assert isinstance(incoming, Incoming)
+    assert isinstance(incoming, DecodedRequest)
     assert incoming.id == request_id
     assert isinstance(incoming.id, type(request_id))
     answer = json.loads(encode_result(RESULT, b"", incoming.id))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from execwire.adapters.tcp.answer import encode_answer
 from execwire.domain.output import NO_OUTPUT
 from execwire.domain.task import TaskRequest, TaskResult
-from execwire.protocol.requests import Incoming, InvalidRequest, decode_request
+from execwire.protocol.requests import DecodedRequest, InvalidRequest, decode_request
 from execwire.protocol.results import encode_result
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -45,7 +45,7 @@ OUTPUT = st.binary() | st.lists(st.sampled_from([b"\xf0", b"\x9f", b"\x98", b"\x
 @example(b'{"command":["\\uD800')
 def test_any_bytes_are_a_request_or_have_a_reason_why_not(line: bytes) -> None:
     incoming = decode_request(line)
-    assert isinstance(incoming, Incoming) or incoming.reason
+    assert isinstance(incoming, DecodedRequest) or incoming.reason
 
 
 @given(ALMOST_REQUESTS, st.booleans())
@@ -62,7 +62,7 @@ def test_what_is_nearly_a_request_gets_an_answer_that_can_be_sent(
 @given(COMMANDS, st.none() | st.floats(0, exclude_min=True, allow_infinity=False) | st.integers(1, 10**15))
 def test_a_valid_request_is_read_as_it_was_meant(command: tuple[str, ...], timeout: float | None) -> None:
     line = json.dumps({"command": command, "timeout": timeout}).encode()
-    assert decode_request(line) == Incoming(TaskRequest(command, timeout), None)
+    assert decode_request(line) == DecodedRequest(TaskRequest(command, timeout), None)
 
 
 @given(RESULTS, OUTPUT, st.none() | st.integers() | st.text(st.characters(exclude_categories=["Cs"])))

@@ -4,7 +4,7 @@ import math
 import pytest
 
 from execwire.domain.task import TaskRequest
-from execwire.protocol.requests import Incoming, InvalidRequest, decode_request
+from execwire.protocol.requests import DecodedRequest, InvalidRequest, decode_request
 
 NESTED = 100_000
 DIGITS = b"9" * 5000
@@ -13,7 +13,7 @@ DIGITS = b"9" * 5000
 
 def accepted(line: bytes) -> TaskRequest:
     incoming = decode_request(line)
-    assert isinstance(incoming, Incoming), incoming
+    assert isinstance(incoming, DecodedRequest), incoming
     return incoming.request
 
 
@@ -176,7 +176,7 @@ def test_what_no_library_reads_is_known_to_be_a_whole_object_and_each_part_of_it
 def test_however_deep_an_ignored_field_is_a_whole_object_is_run_or_refused(depth: int) -> None:
     # How deep a library goes depends on the version of Python.
     incoming = decode_request(b'{"command":["a"],"x":' + b"[" * depth + b"]" * depth + b"}")
-    assert isinstance(incoming, Incoming) or incoming.is_object
+    assert isinstance(incoming, DecodedRequest) or incoming.is_object
 
 
 def test_arguments_longer_than_the_system_takes_are_for_the_system_to_refuse() -> None:

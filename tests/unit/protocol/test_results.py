@@ -6,7 +6,7 @@ import pytest
 from fakes import FakeOutput
 
 from execwire.adapters.tcp.answer import Answer
-from execwire.domain.output import CHUNK_BYTES, NO_OUTPUT, CapturedOutput, HeldOutput
+from execwire.domain.output import CHUNK_BYTES, NO_OUTPUT, BytesOutput, CapturedOutput
 from execwire.domain.task import TaskResult
 from execwire.protocol.requests import RequestId
 from execwire.protocol.results import ESCAPE_BYTES, encode_ends, encode_result
@@ -94,18 +94,18 @@ async def test_characters_across_internal_boundaries_arrive_whole(boundary: int)
     # Hazards 19 and 20.
     for before in range(boundary - 4, boundary + 2):
         data = b"x" * before + "😀y".encode()
-        assert text_of(b"".join(await streamed(HeldOutput(data)))) == "x" * before + "😀y"
+        assert text_of(b"".join(await streamed(BytesOutput(data)))) == "x" * before + "😀y"
 
 
 async def test_a_stream_is_the_same_line_as_at_once() -> None:
     data = b'{"output":"' + EVERY_BYTE
     for request_id in (None, "k", 7):
         whole = encode_result(result_with(NO_OUTPUT), data, request_id)
-        assert b"".join(await streamed(HeldOutput(data), request_id)) == whole
+        assert b"".join(await streamed(BytesOutput(data), request_id)) == whole
 
 
 async def test_a_command_that_looks_like_the_output_key_does_not_mislead_a_stream() -> None:
-    result = TaskResult(('","output":"', ',"output":"'), 0, 0.0, 0, HeldOutput(b"hi"), "")
+    result = TaskResult(('","output":"', ',"output":"'), 0, 0.0, 0, BytesOutput(b"hi"), "")
     line = b"".join([piece async for piece in in_pieces(result).pieces()])
     assert json.loads(line)["command"] == list(result.command)
     assert text_of(line) == "hi"

@@ -4,11 +4,11 @@ import os
 from collections.abc import Callable
 
 from ....domain.output import NO_OUTPUT, CapturedOutput
-from ..watch import Watch
+from ..poller import Poller
 from .memory_output import MemoryOutput
 from .pipe_reader import bytes_in
 from .spool import NO_MEMORY, Spool
-from .spool_writer import Spooling
+from .spool_writer import SpoolWriter
 
 HELD_BYTES = 256 * 1024
 """Kept in memory for one task before its output goes to a file."""
@@ -30,14 +30,14 @@ class Capture:
         "_on_end",
         "_overflowed",
         "_pipe",
+        "_poller",
         "_size",
         "_spool",
-        "_spooling",
-        "_watch",
+        "_spool_writer",
         "_watched",
     )
 
-    def __init__(self, pipe: int, watch: Watch, spool: Spool, limit: int | None, on_end: Callable[[], None]) -> None:
+    def __init__(self, pipe: int, poller: Poller, spool: Spool, limit: int | None, on_end: Callable[[], None]) -> None:
         """Own `pipe`, a non-blocking reading end, and read it as it fills; keep at most `limit` bytes (None: all).
 
         Raises OSError where the kernel can watch no more descriptors; the pipe is then still the caller's.
@@ -46,7 +46,7 @@ class Capture:
         self._overflowed = False
         self._failure: OSError | None = None
         self._pipe = pipe
-        self._watch = watch
+        self._poller = poller
         self._spool = spool
         self._limit = limit
         self._on_end = on_end
@@ -55,50 +55,50 @@ class Capture:
         self._held = bytearray()
         # What was asked of the memory of all for it.
         self._claimed = 0
-        self._spooling: Spooling | None = None
-        watch.add(pipe, self._read)
+        self._spool_writer: SpoolWriter | None = None
+        poller.add(pipe, self._read)
         self._watched = True
 
     @property
     def overflowed(self) -> bool:
         """Whether there was more than may be kept."""
-        return self._overflowed if self._spooling is None else self._spooling.overflowed
+        return self._overflowed if self._spool_writer is None else self._spool_writer.overflowed
 
     @property
     def failure(self) -> OSError | None:
         """Why the rest could not be kept, if so."""
-        return self._failure if self._spooling is None else self._spooling.failure
+        return self._failure if self._spool_writer is None else self._spool_writer.failure
 
     @property
     def is_whole(self) -> bool:
         """Whether all that was read is in memory; if not, `overflowed` and `failure` say more."""
-        return self._spooling is None and not self._overflowed and self._failure is None
+        return self._spool_writer is None and not self._overflowed and self._failure is None
 
     @property
     def at_rest(self) -> bool:
         """Whether `finish` would wait for nothing."""
-        return self._spooling is None or self._spooling.at_rest
+        return self._spool_writer is None or self._spool_writer.at_rest
 
     @property
     def ended(self) -> bool:
         """Whether nothing more will be read."""
-        if self._spooling is not None:
-            return self._spooling.ended
+        if self._spool_writer is not None:
+            return self._spool_writer.ended
         return self._closed or self._overflowed or self._failure is not None
 
     async def finish(self) -> None:
         """Take what is in the pipe by now, and hardly more, and wait for nothing but the disk."""
-        if self._spooling is None and not self.ended and self._pipe >= 0:
+        if self._spool_writer is None and not self.ended and self._pipe >= 0:
             self._empty()
-        if self._spooling is not None:
-            await self._spooling.finish()
+        if self._spool_writer is not None:
+            await self._spool_writer.finish()
 
     def release_pipe(self) -> int | None:
         """Return the pipe, which is the caller's from now on; None at its end, where nobody can write to it any more.
 
         Once, when at rest, before `collect`.
         """
-        if self._closed or (self._spooling is not None and self._spooling.closed):
+        if self._closed or (self._spool_writer is not None and self._spool_writer.closed):
             return None
         self._unwatch()
         pipe, self._pipe = self._pipe, -1
@@ -118,9 +118,9 @@ class Capture:
         # garbage collector comes by.
         self._on_end = _tell_nobody
         output: CapturedOutput = NO_OUTPUT
-        if self._spooling is not None:
-            output = self._spooling.output() or NO_OUTPUT
-            self._spooling = None
+        if self._spool_writer is not None:
+            output = self._spool_writer.output() or NO_OUTPUT
+            self._spool_writer = None
         elif self._size:
             output = MemoryOutput(bytes(self._held), self._spool.memory)
             self._release(self._size)
@@ -131,7 +131,7 @@ class Capture:
     def _read(self) -> None:
         self._take()
         # As `ended` has it, without a call for each task.
-        if self._spooling is None and (self._closed or self._overflowed or self._failure is not None):
+        if self._spool_writer is None and (self._closed or self._overflowed or self._failure is not None):
             self._unwatch()
             self._on_end()
 
@@ -163,7 +163,7 @@ class Capture:
             self._failure = error
         except MemoryError:
             self._failure = NO_MEMORY
-        return not self._overflowed and self._failure is None and self._spooling is None
+        return not self._overflowed and self._failure is None and self._spool_writer is None
 
     def _keep(self, data: memoryview) -> None:
         self._held += data
@@ -181,10 +181,10 @@ class Capture:
         before, self._held = self._held, bytearray()
         self._release(0)
         # Where the limit is reached already, what is in memory is all that is moved.
-        self._spooling = Spooling(
-            self._pipe, self._watch, self._spool, limit=self._limit, before=before, on_end=self._on_end
+        self._spool_writer = SpoolWriter(
+            self._pipe, self._poller, self._spool, limit=self._limit, before=before, on_end=self._on_end
         )
-        self._spooling.overflowed = self._overflowed
+        self._spool_writer.overflowed = self._overflowed
 
     def _release(self, kept: int) -> None:
         self._spool.memory.release(self._claimed - kept)
@@ -193,7 +193,7 @@ class Capture:
     def _unwatch(self) -> None:
         if self._watched:
             self._watched = False
-            self._watch.remove(self._pipe)
+            self._poller.remove(self._pipe)
 
 
 def _tell_nobody() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 from ....domain.budget import Budget
-from ....domain.output import in_chunks
+from ....domain.output import chunked
 
 
 class MemoryOutput:
@@ -23,7 +23,7 @@ class MemoryOutput:
 
     def chunks(self) -> AsyncIterator[bytes]:
         """Yield the bytes, 256 KiB at a time."""
-        return in_chunks(self.held)
+        return chunked(self.held)
 
     def close(self) -> None:
         """Give the memory back."""

@@ -12,7 +12,7 @@ import select
 import time
 
 from ...rate_limited_log import RateLimitedLog
-from ..watch import Watch
+from ..poller import Poller
 
 DISCARD_BYTES = 64 * 1024
 """Read at a time of one pipe; who has filled it waits until the next time."""
@@ -28,15 +28,15 @@ DESCRIPTORS_DIVISOR = 4
 class PipeDiscarder:
     """Keeps pipes open and from being full, each for as long as somebody can write to it."""
 
-    def __init__(self, watch: Watch) -> None:
-        """Keep none yet; `watch` tells when the first of them is written to again."""
+    def __init__(self, poller: Poller) -> None:
+        """Keep none yet; `poller` tells when the first of them is written to again."""
         self._loop = asyncio.get_running_loop()
-        self._watch = watch
+        self._poller = poller
         self._null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
         self._epoll = select.epoll()
         # Oldest first.
         self._pipes: dict[int, None] = {}
-        # While nobody writes, `watch` looks; from the first byte on, a timer, until nobody writes any more.
+        # While nobody writes, `poller` looks; from the first byte on, a timer, until nobody writes any more.
         self._timer: asyncio.TimerHandle | None = None
         self._log = RateLimitedLog(
             "too many processes that were left behind hold the pipes of their output: the oldest pipe is closed, "
@@ -44,7 +44,7 @@ class PipeDiscarder:
             self._loop.time,
             self._loop.call_later,
         )
-        watch.add(self._epoll.fileno(), self._wake)
+        poller.add(self._epoll.fileno(), self._wake)
 
     def add(self, pipe: int) -> None:
         """Own a reading end that is not blocking and not watched; where there are too many, close the oldest."""
@@ -67,7 +67,7 @@ class PipeDiscarder:
     def close(self) -> None:
         """Close all of them."""
         if self._timer is None:
-            self._watch.remove(self._epoll.fileno())
+            self._poller.remove(self._epoll.fileno())
         else:
             self._timer.cancel()
         while self._pipes:
@@ -76,14 +76,14 @@ class PipeDiscarder:
         os.close(self._null)
 
     def _wake(self) -> None:
-        self._watch.remove(self._epoll.fileno())
+        self._poller.remove(self._epoll.fileno())
         self._timer = self._loop.call_later(INTERVAL_SECONDS, self._discard)
 
     def _discard(self) -> None:
         try:
             pause = self._empty_some()
             if pause is None:
-                self._watch.add(self._epoll.fileno(), self._wake)
+                self._poller.add(self._epoll.fileno(), self._wake)
         except (OSError, MemoryError):
             # Whoever writes would wait for ever at a full pipe, if nobody came again.
             pause = INTERVAL_SECONDS

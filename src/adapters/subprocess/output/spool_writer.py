@@ -9,8 +9,8 @@ from concurrent.futures import Future
 from typing import Any, BinaryIO
 
 from ...rate_limited_log import RateLimitedLog
+from ..poller import Poller
 from ..wakeup import wake
-from ..watch import Watch
 from .pipe_reader import READ_BYTES, bytes_in
 from .spool import NO_MEMORY, Spool, SpooledOutput, Stop, write_all
 
@@ -19,7 +19,7 @@ STEP_BYTES = 1024 * 1024
 _spool_full = RateLimitedLog("the spool is full: tasks that write more are ended; see --max-spool", time.monotonic)
 
 
-class Spooling:
+class SpoolWriter:
     """Moves what comes through a pipe behind what came `before`, until one of three things has happened.
 
     `closed`: nobody can write any more. `overflowed`: there was more than may be kept, which its owner may know from
@@ -33,11 +33,11 @@ class Spooling:
         "_limit",
         "_on_end",
         "_pipe",
+        "_poller",
         "_size",
         "_spool",
         "_stirred",
         "_task",
-        "_watch",
         "_watched",
         "closed",
         "failure",
@@ -45,14 +45,21 @@ class Spooling:
     )
 
     def __init__(
-        self, pipe: int, watch: Watch, spool: Spool, *, limit: int | None, before: bytearray, on_end: Callable[[], None]
+        self,
+        pipe: int,
+        poller: Poller,
+        spool: Spool,
+        *,
+        limit: int | None,
+        before: bytearray,
+        on_end: Callable[[], None],
     ) -> None:
         """Begin; `pipe` stays the caller's and must not be watched by it. Keep at most `limit` bytes (None: all)."""
         self.closed = False
         self.overflowed = False
         self.failure: OSError | None = None
         self._pipe = pipe
-        self._watch = watch
+        self._poller = poller
         self._spool = spool
         self._limit = limit
         self._on_end = on_end
@@ -163,7 +170,7 @@ class Spooling:
         if self._finishing:
             return
         self._stirred = asyncio.get_running_loop().create_future()
-        self._watch.add(self._pipe, self._stir)
+        self._poller.add(self._pipe, self._stir)
         self._watched = True
         await self._stirred
 
@@ -176,7 +183,7 @@ class Spooling:
     def _unwatch(self) -> None:
         if self._watched:
             self._watched = False
-            self._watch.remove(self._pipe)
+            self._poller.remove(self._pipe)
 
 
 def _close(opening: Future[BinaryIO]) -> None:

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable
 
 from ....domain.outcome import NotStarted
-from ..watch import Watch
+from ..poller import Poller
 from .start_failure import cannot_start
 from .start_order import FAILED, GO, MAX_REPORT_BYTES, PROCESS, PROGRAM, Program
 
@@ -26,20 +26,20 @@ class Start:
     does so before anything can come of it.
     """
 
-    __slots__ = ("_channel", "_found_at", "_learn", "_loop", "_name", "_program", "_watch", "failure", "process")
+    __slots__ = ("_channel", "_found_at", "_learn", "_loop", "_name", "_poller", "_program", "failure", "process")
 
-    def __init__(self, name: bytes, channel: socket.socket, watch: Watch, learn: Callable[[Program], None]) -> None:
+    def __init__(self, name: bytes, channel: socket.socket, poller: Poller, learn: Callable[[Program], None]) -> None:
         """Own `channel`, not blocking; `learn` is told a program that was executed quickly. Raises OSError."""
         self._loop = asyncio.get_running_loop()
         self.process: asyncio.Future[int | None] = self._loop.create_future()
         self.failure: NotStarted | None = None
         self._name = name
         self._channel: socket.socket | None = channel
-        self._watch = watch
+        self._poller = poller
         self._learn = learn
         self._program: Program | None = None
         self._found_at = 0.0
-        watch.add(channel.fileno(), self._read)
+        poller.add(channel.fileno(), self._read)
 
     def go(self) -> None:
         """Let the process become the program."""
@@ -72,7 +72,7 @@ class Start:
     def close(self) -> None:
         """Want to know nothing more; a process that has not been told to go ends."""
         if self._channel is not None:
-            self._watch.remove(self._channel.fileno())
+            self._poller.remove(self._channel.fileno())
             self._channel.close()
             self._channel = None
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ...linux.procfs import NO_MARK
 from ..containment import Containment
-from ..watch import Watch
+from ..poller import Poller
 from .posix import RESETTABLE_SIGNALS
 from .start import Start
 from .start_order import Program, StartOrder
@@ -45,13 +45,13 @@ _PROGRAM = (
 class Starter:
     """Has programs started by a process of its own, one worker's."""
 
-    def __init__(self, containment: Containment, watch: Watch, environment: dict[bytes, bytes]) -> None:
+    def __init__(self, containment: Containment, poller: Poller, environment: dict[bytes, bytes]) -> None:
         """Start nothing yet; `containment` is told of the starter, so that it is not taken for a task's.
 
         `environment` is the starter's own, which may need it to find its libraries.
         """
         self._containment = containment
-        self._watch = watch
+        self._poller = poller
         self._environment = environment
         self._room = asyncio.Semaphore(MAX_AT_ONCE)
         self._pid: int | None = None
@@ -111,7 +111,7 @@ class Starter:
         pid = self._pid
         if self._orders is None or pid is None:
             return
-        self._watch.remove(self._orders.fileno())
+        self._poller.remove(self._orders.fileno())
         self._orders.close()
         self._orders = self._pid = None
         os.kill(pid, signal.SIGKILL)
@@ -121,7 +121,7 @@ class Starter:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             ours.setblocking(False)  # noqa: FBT003 -- its only form
-            start = Start(order.name, ours, self._watch, learn)
+            start = Start(order.name, ours, self._poller, learn)
         except BaseException:
             ours.close()
             theirs.close()
@@ -164,7 +164,7 @@ class Starter:
         self._due_at = self._loop.time() + BEGIN_SECONDS
         self._containment.enrol(pid, NO_MARK)
         # It is readable when the starter has died.
-        self._watch.add(ours.fileno(), self.close)
+        self._poller.add(ours.fileno(), self.close)
         return ours
 
     def _spawn(self, orders: int) -> int:

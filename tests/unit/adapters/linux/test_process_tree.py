@@ -4,7 +4,7 @@ import pytest
 from process_table import ProcessTable
 from walks import enrolled, walk
 
-from execwire.adapters.linux.process_tree import Descent
+from execwire.adapters.linux.process_tree import ProcessTree
 
 ENDING, OTHER = 7, 8
 
@@ -17,32 +17,35 @@ def table(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Pr
 
 
 @pytest.fixture
-def descent(table: ProcessTable) -> Descent:
+def tree(table: ProcessTable) -> ProcessTree:
     assert table.getpid() == table.me
-    return Descent()
+    return ProcessTree()
 
 
-def test_a_family_is_killed_parents_before_children_and_nobody_else(table: ProcessTable, descent: Descent) -> None:
-    top = enrolled(table, descent, ENDING)
+def test_a_family_is_killed_parents_before_children_and_nobody_else(table: ProcessTable, tree: ProcessTree) -> None:
+    top = enrolled(table, tree, ENDING)
     child = table.start(top)
     grandchild = table.start(child)
-    other = enrolled(table, descent, OTHER)
+    other = enrolled(table, tree, OTHER)
     table.start(other)
-    sightings = walk(descent, table, ENDING)
-    assert sightings[ENDING].alive == [top, child, grandchild]
+    survivors_by_mark = walk(tree, table, ENDING)
+    assert survivors_by_mark[ENDING].alive == [top, child, grandchild]
     assert table.killed == [top, child, grandchild]
     assert table.alive == [other, other + 1]
 
 
-def test_one_walk_serves_all_that_are_ending(table: ProcessTable, descent: Descent) -> None:
-    first, second = enrolled(table, descent, ENDING), enrolled(table, descent, OTHER)
-    sightings = walk(descent, table, ENDING, OTHER)
-    assert {mark: sighting.alive for mark, sighting in sightings.items()} == {ENDING: [first], OTHER: [second]}
+def test_one_walk_serves_all_that_are_ending(table: ProcessTable, tree: ProcessTree) -> None:
+    first, second = enrolled(table, tree, ENDING), enrolled(table, tree, OTHER)
+    survivors_by_mark = walk(tree, table, ENDING, OTHER)
+    assert {mark: survivors.alive for mark, survivors in survivors_by_mark.items()} == {
+        ENDING: [first],
+        OTHER: [second],
+    }
 
 
 # Hazard 5.
-def test_daemons_that_left_their_family_are_told_by_their_mark(table: ProcessTable, descent: Descent) -> None:
-    top = enrolled(table, descent, ENDING)
+def test_daemons_that_left_their_family_are_told_by_their_mark(table: ProcessTable, tree: ProcessTree) -> None:
+    top = enrolled(table, tree, ENDING)
     middle = table.start(top)
     daemon = table.start(middle)
     its_child = table.start(daemon)
@@ -50,55 +53,55 @@ def test_daemons_that_left_their_family_are_told_by_their_mark(table: ProcessTab
     neighbour = table.start(mark=OTHER)
     table.vanish(middle)
     table.die(top)
-    walk(descent, table, ENDING)
+    walk(tree, table, ENDING)
     assert table.killed == [daemon, its_child]
     assert table.alive == [stranger, neighbour]
 
 
 def test_what_stands_below_a_child_is_of_its_mark_whatever_it_says_itself(
-    table: ProcessTable, descent: Descent
+    table: ProcessTable, tree: ProcessTree
 ) -> None:
-    top = enrolled(table, descent, ENDING)
+    top = enrolled(table, tree, ENDING)
     table.start(top, mark=OTHER)
-    walk(descent, table, ENDING)
+    walk(tree, table, ENDING)
     assert table.alive == []
 
 
 # Hazard 8.
-def test_a_leader_is_left_to_whoever_waits_for_it(table: ProcessTable, descent: Descent) -> None:
-    top = enrolled(table, descent, ENDING)
+def test_a_leader_is_left_to_whoever_waits_for_it(table: ProcessTable, tree: ProcessTree) -> None:
+    top = enrolled(table, tree, ENDING)
     table.die(top)
-    sightings = walk(descent, table, ENDING)
-    assert sightings[ENDING].alive == []
+    survivors_by_mark = walk(tree, table, ENDING)
+    assert survivors_by_mark[ENDING].alive == []
     assert (table.reaped, table.killed) == ([], [])
-    descent.release(top)
-    walk(descent, table, ENDING)
+    tree.release(top)
+    walk(tree, table, ENDING)
     assert table.reaped == [top]
 
 
-def test_who_is_reaped_by_another_in_just_that_moment_is_no_trouble(table: ProcessTable, descent: Descent) -> None:
+def test_who_is_reaped_by_another_in_just_that_moment_is_no_trouble(table: ProcessTable, tree: ProcessTree) -> None:
     adopted = table.start(mark=OTHER)
     table.die(adopted)
     table.before["wait", adopted] = lambda: table.vanish(adopted)
-    walk(descent, table)
+    walk(tree, table)
     assert table.reaped == []
 
 
 # Hazard 7.
-def test_what_may_not_be_signalled_is_seen_alive_with_the_reason(table: ProcessTable, descent: Descent) -> None:
-    top = enrolled(table, descent, ENDING)
+def test_what_may_not_be_signalled_is_seen_alive_with_the_reason(table: ProcessTable, tree: ProcessTree) -> None:
+    top = enrolled(table, tree, ENDING)
     table.rows[top].others = True
     child = table.start(top)
-    sighting = walk(descent, table, ENDING)[ENDING]
-    assert sighting.alive == [top, child]
-    assert sighting.reason == "may not be signalled: it runs as another user"
+    survivors = walk(tree, table, ENDING)[ENDING]
+    assert survivors.alive == [top, child]
+    assert survivors.reason == "may not be signalled: it runs as another user"
     assert table.alive == [top]
 
 
-def test_what_does_not_die_is_seen_alive_again_and_again(table: ProcessTable, descent: Descent) -> None:
-    top = enrolled(table, descent, ENDING)
+def test_what_does_not_die_is_seen_alive_again_and_again(table: ProcessTable, tree: ProcessTree) -> None:
+    top = enrolled(table, tree, ENDING)
     table.rows[top].stuck = True
     for _ in range(2):
-        sighting = walk(descent, table, ENDING)[ENDING]
-        assert sighting.alive == [top]
-        assert "SIGKILL" in sighting.reason
+        survivors = walk(tree, table, ENDING)[ENDING]
+        assert survivors.alive == [top]
+        assert "SIGKILL" in survivors.reason

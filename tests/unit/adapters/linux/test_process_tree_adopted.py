@@ -4,7 +4,7 @@ import pytest
 from process_table import FakeProcess, ProcessTable
 from walks import enrolled, walk
 
-from execwire.adapters.linux.process_tree import Descent
+from execwire.adapters.linux.process_tree import ProcessTree
 from execwire.adapters.linux.procfs import STRAY
 
 ENDING, OTHER = 7, 8
@@ -18,115 +18,117 @@ def table(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Pr
 
 
 @pytest.fixture
-def descent(table: ProcessTable) -> Descent:
+def tree(table: ProcessTable) -> ProcessTree:
     assert table.getpid() == table.me
-    return Descent()
+    return ProcessTree()
 
 
 # Hazard 11.
-def test_adopted_zombies_are_reaped_by_pid(table: ProcessTable, descent: Descent) -> None:
+def test_adopted_zombies_are_reaped_by_pid(table: ProcessTable, tree: ProcessTree) -> None:
     adopted = [table.start(mark=OTHER) for _ in range(3)]
-    walk(descent, table)
+    walk(tree, table)
     for pid in adopted:
         table.die(pid)
-    walk(descent, table)
+    walk(tree, table)
     assert sorted(table.reaped) == adopted
-    assert not descent.has_children
+    assert not tree.has_children
 
 
 # Hazard 6: of a chain of processes that hand over to each other, walks may meet none but zombies.
-def test_an_adopted_zombie_counts_as_seen_for_it_may_have_forked(table: ProcessTable, descent: Descent) -> None:
+def test_an_adopted_zombie_counts_as_seen_for_it_may_have_forked(table: ProcessTable, tree: ProcessTree) -> None:
     adopted = table.start(mark=ENDING)
     table.die(adopted)
-    sighting = walk(descent, table, ENDING)[ENDING]
-    assert (sighting.alive, sighting.died, sighting.clean) == ([], True, False)
-    assert walk(descent, table, ENDING) == {}
+    survivors = walk(tree, table, ENDING)[ENDING]
+    assert (survivors.alive, survivors.died, survivors.clean) == ([], True, False)
+    assert walk(tree, table, ENDING) == {}
 
 
-def test_a_leader_that_has_died_does_not_keep_a_walk_from_being_clean(table: ProcessTable, descent: Descent) -> None:
-    table.die(enrolled(table, descent, ENDING))
-    assert walk(descent, table, ENDING)[ENDING].clean
+def test_a_leader_that_has_died_does_not_keep_a_walk_from_being_clean(table: ProcessTable, tree: ProcessTree) -> None:
+    table.die(enrolled(table, tree, ENDING))
+    assert walk(tree, table, ENDING)[ENDING].clean
 
 
-def test_the_newest_is_met_first(table: ProcessTable, descent: Descent) -> None:
+def test_the_newest_is_met_first(table: ProcessTable, tree: ProcessTree) -> None:
     adopted = [table.start(mark=ENDING) for _ in range(3)]
-    assert walk(descent, table, ENDING)[ENDING].alive == adopted[::-1]
+    assert walk(tree, table, ENDING)[ENDING].alive == adopted[::-1]
 
 
-def test_an_abandoned_leader_is_killed_by_its_mark_and_reaped(table: ProcessTable, descent: Descent) -> None:
-    top = enrolled(table, descent, ENDING)
+def test_an_abandoned_leader_is_killed_by_its_mark_and_reaped(table: ProcessTable, tree: ProcessTree) -> None:
+    top = enrolled(table, tree, ENDING)
     table.rows[top].stuck = True
-    descent.abandon(top)
-    assert descent.adopted_marks == {ENDING}
-    assert walk(descent, table, ENDING)[ENDING].alive == [top]
+    tree.abandon(top)
+    assert tree.adopted_marks == {ENDING}
+    assert walk(tree, table, ENDING)[ENDING].alive == [top]
     table.die(top)
-    walk(descent, table, ENDING)
+    walk(tree, table, ENDING)
     assert table.reaped == [top]
-    assert descent.adopted_marks == set()
+    assert tree.adopted_marks == set()
 
 
-def test_abandoning_who_was_never_enrolled_leaves_him_without_a_mark(table: ProcessTable, descent: Descent) -> None:
-    descent.abandon(table.start())
-    assert descent.adopted_marks == set()
-    assert descent.has_children
+def test_abandoning_who_was_never_enrolled_leaves_him_without_a_mark(table: ProcessTable, tree: ProcessTree) -> None:
+    tree.abandon(table.start())
+    assert tree.adopted_marks == set()
+    assert tree.has_children
 
 
-def test_who_is_enrolled_is_adopted_no_longer(table: ProcessTable, descent: Descent) -> None:
+def test_who_is_enrolled_is_adopted_no_longer(table: ProcessTable, tree: ProcessTree) -> None:
     pid = table.start(mark=OTHER)
-    walk(descent, table)
-    assert descent.adopted_marks == {OTHER}
-    descent.enrol(pid, ENDING)
-    assert descent.adopted_marks == set()
-    walk(descent, table, ENDING)
+    walk(tree, table)
+    assert tree.adopted_marks == {OTHER}
+    tree.enrol(pid, ENDING)
+    assert tree.adopted_marks == set()
+    walk(tree, table, ENDING)
     assert table.killed == [pid]
 
 
-def test_adopted_ones_are_known_by_what_the_last_walk_left(table: ProcessTable, descent: Descent) -> None:
+def test_adopted_ones_are_known_by_what_the_last_walk_left(table: ProcessTable, tree: ProcessTree) -> None:
     staying, going, unmarked = table.start(mark=OTHER), table.start(mark=ENDING), table.start()
-    walk(descent, table)
-    assert descent.adopted_marks == {OTHER, ENDING, STRAY}
+    walk(tree, table)
+    assert tree.adopted_marks == {OTHER, ENDING, STRAY}
     table.vanish(going)
-    walk(descent, table)
-    assert descent.adopted_marks == {OTHER, STRAY}
+    walk(tree, table)
+    assert tree.adopted_marks == {OTHER, STRAY}
     table.vanish(staying)
-    walk(descent, table)
-    assert (descent.adopted_marks, descent.has_children) == ({STRAY}, True)
+    walk(tree, table)
+    assert (tree.adopted_marks, tree.has_children) == ({STRAY}, True)
     table.vanish(unmarked)
-    walk(descent, table)
-    assert not descent.has_children
+    walk(tree, table)
+    assert not tree.has_children
 
 
-def test_a_mark_is_read_once(table: ProcessTable, descent: Descent) -> None:
+def test_a_mark_is_read_once(table: ProcessTable, tree: ProcessTree) -> None:
     table.start(mark=OTHER)
     for _ in range(5):
-        walk(descent, table)
+        walk(tree, table)
     assert table.asked["mark"] == 1
 
 
 # What su(1) starts bears no mark of ours, and loses its parent as that is killed.
-def test_who_stood_below_a_leader_is_of_its_task_whatever_it_bears_later(table: ProcessTable, descent: Descent) -> None:
-    top = enrolled(table, descent, ENDING)
+def test_who_stood_below_a_leader_is_of_its_task_whatever_it_bears_later(
+    table: ProcessTable, tree: ProcessTree
+) -> None:
+    top = enrolled(table, tree, ENDING)
     child = table.start(top, mark=OTHER)
     below, stranger = table.start(child), table.start(mark=OTHER)
-    descent.expect(top, ENDING)
+    tree.expect(top, ENDING)
     table.vanish(top)
-    descent.release(top)
+    tree.release(top)
     table.vanish(child)
     for pid in (below, stranger):
         table.rows[pid].mark = None
-    assert walk(descent, table, ENDING)[ENDING].alive == [below]
+    assert walk(tree, table, ENDING)[ENDING].alive == [below]
     assert table.alive == [stranger]
-    descent.drop(ENDING)
+    tree.drop(ENDING)
 
 
 # Hazard 8.
 def test_who_has_the_number_of_one_that_stood_below_a_leader_is_somebody_else(
-    table: ProcessTable, descent: Descent
+    table: ProcessTable, tree: ProcessTree
 ) -> None:
-    top = enrolled(table, descent, ENDING)
+    top = enrolled(table, tree, ENDING)
     child = table.start(top)
-    descent.expect(top, ENDING)
+    tree.expect(top, ENDING)
     table.vanish(child)
     table.rows[child] = FakeProcess(child, table.me, None, started=99)
-    assert walk(descent, table, ENDING)[ENDING].alive == [top]
+    assert walk(tree, table, ENDING)[ENDING].alive == [top]
     assert table.alive == [child]

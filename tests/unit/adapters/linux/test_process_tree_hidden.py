@@ -4,7 +4,7 @@ import pytest
 from process_table import FakeProcess, ProcessTable
 from walks import enrolled, walk
 
-from execwire.adapters.linux.process_tree import Descent
+from execwire.adapters.linux.process_tree import ProcessTree
 from execwire.adapters.linux.survivors import UNKNOWN
 
 ENDING, OTHER = 7, 8
@@ -18,9 +18,9 @@ def table(monkeypatch: pytest.MonkeyPatch) -> ProcessTable:
 
 
 @pytest.fixture
-def descent(table: ProcessTable) -> Descent:
+def tree(table: ProcessTable) -> ProcessTree:
     assert table.getpid() == table.me
-    return Descent()
+    return ProcessTree()
 
 
 def hidden(table: ProcessTable, parent: int | None = None, mark: int | None = None, *, others: bool = False) -> int:
@@ -29,80 +29,80 @@ def hidden(table: ProcessTable, parent: int | None = None, mark: int | None = No
     return pid
 
 
-def test_a_hidden_daemon_is_told_by_its_mark_killed_and_reaped(table: ProcessTable, descent: Descent) -> None:
+def test_a_hidden_daemon_is_told_by_its_mark_killed_and_reaped(table: ProcessTable, tree: ProcessTree) -> None:
     daemon, neighbour = hidden(table, mark=ENDING), hidden(table, mark=OTHER)
-    assert walk(descent, table, ENDING)[ENDING].alive == [daemon]
-    assert walk(descent, table, ENDING)[ENDING].died
+    assert walk(tree, table, ENDING)[ENDING].alive == [daemon]
+    assert walk(tree, table, ENDING)[ENDING].died
     assert (table.killed, table.reaped, table.alive) == ([daemon], [daemon], [neighbour])
 
 
-def test_a_hidden_process_below_a_leader_is_killed(table: ProcessTable, descent: Descent) -> None:
-    child = hidden(table, enrolled(table, descent, ENDING))
-    assert child in walk(descent, table, ENDING)[ENDING].alive
+def test_a_hidden_process_below_a_leader_is_killed(table: ProcessTable, tree: ProcessTree) -> None:
+    child = hidden(table, enrolled(table, tree, ENDING))
+    assert child in walk(tree, table, ENDING)[ENDING].alive
     assert table.alive == []
 
 
-def test_what_stands_below_a_hidden_process_is_met_when_that_is_dead(table: ProcessTable, descent: Descent) -> None:
+def test_what_stands_below_a_hidden_process_is_met_when_that_is_dead(table: ProcessTable, tree: ProcessTree) -> None:
     top = hidden(table, mark=ENDING)
     table.start(top)
-    assert walk(descent, table, ENDING)[ENDING].alive == [top]
+    assert walk(tree, table, ENDING)[ENDING].alive == [top]
     assert len(table.alive) == 1
-    walk(descent, table, ENDING)
+    walk(tree, table, ENDING)
     assert table.alive == []
 
 
 # Hazard 8.
-def test_a_number_that_went_to_a_hidden_stranger_is_not_signalled(table: ProcessTable, descent: Descent) -> None:
-    child = table.start(enrolled(table, descent, ENDING))
+def test_a_number_that_went_to_a_hidden_stranger_is_not_signalled(table: ProcessTable, tree: ProcessTree) -> None:
+    child = table.start(enrolled(table, tree, ENDING))
 
     def reused() -> None:
         table.vanish(child)
         table.rows[child] = FakeProcess(child, 1, None, hidden=True)
 
     table.before["pidfd", child] = reused
-    walk(descent, table, ENDING)
+    walk(tree, table, ENDING)
     assert table.alive == [child]
 
 
 def test_whose_mark_cannot_be_known_keeps_every_task_that_lived_then_from_being_called_gone(
-    table: ProcessTable, descent: Descent
+    table: ProcessTable, tree: ProcessTree
 ) -> None:
-    enrolled(table, descent, ENDING)
+    enrolled(table, tree, ENDING)
     unknown = hidden(table, others=True)
     for _ in range(3):
-        sighting = walk(descent, table, ENDING)[ENDING]
-        assert unknown in sighting.alive
-        assert (sighting.clean, sighting.reason) == (False, UNKNOWN)
+        survivors = walk(tree, table, ENDING)[ENDING]
+        assert unknown in survivors.alive
+        assert (survivors.clean, survivors.reason) == (False, UNKNOWN)
     assert unknown not in table.killed
     # It cannot be of a task that was started later.
-    later = enrolled(table, descent, OTHER)
-    assert walk(descent, table, OTHER)[OTHER].alive == [later]
+    later = enrolled(table, tree, OTHER)
+    assert walk(tree, table, OTHER)[OTHER].alive == [later]
 
 
-def test_whose_mark_cannot_be_known_is_reaped_when_it_dies(table: ProcessTable, descent: Descent) -> None:
+def test_whose_mark_cannot_be_known_is_reaped_when_it_dies(table: ProcessTable, tree: ProcessTree) -> None:
     unknown = hidden(table, others=True)
-    walk(descent, table)
+    walk(tree, table)
     table.die(unknown)
-    walk(descent, table)
+    walk(tree, table)
     assert table.reaped == [unknown]
-    assert not descent.has_children
+    assert not tree.has_children
 
 
-def test_who_has_changed_its_mark_is_told_by_the_session_of_its_leader(table: ProcessTable, descent: Descent) -> None:
-    top = enrolled(table, descent, ENDING)
+def test_who_has_changed_its_mark_is_told_by_the_session_of_its_leader(table: ProcessTable, tree: ProcessTree) -> None:
+    top = enrolled(table, tree, ENDING)
     strays = [hidden(table, others=True), table.start()]
     for stray in strays:
         table.rows[stray].session = top
-    assert set(strays) < set(walk(descent, table, ENDING)[ENDING].alive)
+    assert set(strays) < set(walk(tree, table, ENDING)[ENDING].alive)
 
 
 def test_a_zombie_that_a_tracer_holds_keeps_nobody_waiting_and_is_reaped_in_the_end(
-    table: ProcessTable, descent: Descent
+    table: ProcessTable, tree: ProcessTree
 ) -> None:
     traced = table.start(mark=ENDING)
     table.rows[traced].traced = True
     table.die(traced)
-    assert walk(descent, table, ENDING)[ENDING].clean
+    assert walk(tree, table, ENDING)[ENDING].clean
     table.rows[traced].traced = False
-    walk(descent, table)
+    walk(tree, table)
     assert table.reaped == [traced]

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 from process_table import FakeProcess, ProcessTable
 
-from execwire.adapters.linux.process_tree import Descent
-from execwire.adapters.linux.survivors import Sighting
+from execwire.adapters.linux.process_tree import ProcessTree
+from execwire.adapters.linux.survivors import Survivors
 
 MARK = 7
 STRANGER = 1
@@ -14,22 +14,22 @@ STRANGER = 1
 
 
 class Walker:
-    """A Descent over a table, with the leader of a task and a child of it."""
+    """A ProcessTree over a table, with the leader of a task and a child of it."""
 
     def __init__(self, table: ProcessTable) -> None:
         self.table = table
-        self.descent = Descent()
+        self.tree = ProcessTree()
         self.leader = table.start(mark=MARK)
-        self.descent.enrol(self.leader, MARK)
+        self.tree.enrol(self.leader, MARK)
         self.child = table.start(self.leader)
 
     def walk(self) -> list[int]:
         """Return who was seen alive."""
-        sightings: dict[int, Sighting] = {}
-        for _ in self.descent.walk(frozenset({MARK}), sightings):
+        survivors_by_mark: dict[int, Survivors] = {}
+        for _ in self.tree.walk(frozenset({MARK}), survivors_by_mark):
             pass
         assert self.table.pidfds == {}
-        return sightings[MARK].alive if MARK in sightings else []
+        return survivors_by_mark[MARK].alive if MARK in survivors_by_mark else []
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_the_walk_pauses_after_each_process(walker: Walker) -> None:
     table = walker.table
     for _ in range(10):
         table.start(walker.leader)
-    pauses = sum(1 for _ in walker.descent.walk(frozenset({MARK}), {}))
+    pauses = sum(1 for _ in walker.tree.walk(frozenset({MARK}), {}))
     assert pauses >= 12
 
 
@@ -121,11 +121,11 @@ def test_a_leader_that_was_reaped_during_the_walk_is_taken_for_nobody_else(
 ) -> None:
     table = walker.table
     newer = table.start(mark=MARK)
-    walker.descent.enrol(newer, MARK)
-    for _ in walker.descent.walk(frozenset({MARK}), {}):
+    walker.tree.enrol(newer, MARK)
+    for _ in walker.tree.walk(frozenset({MARK}), {}):
         if walker.leader in table.rows:
             become_of(table, walker.leader)
-            walker.descent.release(walker.leader)
+            walker.tree.release(walker.leader)
     # The newest is walked first; the child is met in the next walk.
     assert table.killed == [newer]
     assert table.reaped == []

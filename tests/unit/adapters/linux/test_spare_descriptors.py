@@ -5,34 +5,36 @@ from collections.abc import Iterator
 import pytest
 from proc import open_descriptors
 
-from execwire.adapters.linux.spare_descriptors import SIZE, Reserve
+from execwire.adapters.linux.spare_descriptors import SIZE, SpareDescriptors
 
 
 @pytest.fixture
-def reserve() -> Iterator[Reserve]:
-    reserve = Reserve()
-    yield reserve
-    reserve.close()
+def spare_descriptors() -> Iterator[SpareDescriptors]:
+    spare_descriptors = SpareDescriptors()
+    yield spare_descriptors
+    spare_descriptors.close()
 
 
 # Hazard 15.
-def test_what_it_holds_is_to_be_had_inside_and_is_taken_back_afterwards(reserve: Reserve) -> None:
+def test_what_it_holds_is_to_be_had_inside_and_is_taken_back_afterwards(spare_descriptors: SpareDescriptors) -> None:
     held = open_descriptors()
     for _ in range(3):
-        with reserve:
+        with spare_descriptors:
             assert len(held - open_descriptors()) == SIZE
         assert len(held - open_descriptors()) == 0
 
 
-def test_it_is_taken_back_when_what_was_done_inside_has_failed(reserve: Reserve) -> None:
+def test_it_is_taken_back_when_what_was_done_inside_has_failed(spare_descriptors: SpareDescriptors) -> None:
     held = open_descriptors()
-    with pytest.raises(LookupError), reserve:
+    with pytest.raises(LookupError), spare_descriptors:
         raise LookupError
     assert len(held - open_descriptors()) == 0
 
 
 # Hazard 15.
-def test_what_is_not_to_be_had_now_is_taken_the_next_time(reserve: Reserve, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_to_be_had_now_is_taken_the_next_time(
+    spare_descriptors: SpareDescriptors, monkeypatch: pytest.MonkeyPatch
+) -> None:
     held = open_descriptors()
 
     def refuse(*_: object) -> None:
@@ -40,10 +42,10 @@ def test_what_is_not_to_be_had_now_is_taken_the_next_time(reserve: Reserve, monk
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "open", refuse)
-        with reserve:
+        with spare_descriptors:
             pass
     assert len(held - open_descriptors()) == SIZE
-    with reserve:
+    with spare_descriptors:
         pass
     assert len(held - open_descriptors()) == 0
 
@@ -58,17 +60,17 @@ def test_no_task_inherits_it(monkeypatch: pytest.MonkeyPatch) -> None:
         return opened[-1]
 
     monkeypatch.setattr(os, "open", remember)
-    reserve = Reserve()
+    spare_descriptors = SpareDescriptors()
     assert [os.get_inheritable(descriptor) for descriptor in opened] == [False] * SIZE
-    reserve.close()
+    spare_descriptors.close()
 
 
 def test_closed_it_holds_none() -> None:
     before = open_descriptors()
-    reserve = Reserve()
+    spare_descriptors = SpareDescriptors()
     assert len(open_descriptors() - before) == SIZE
-    reserve.close()
-    reserve.close()
+    spare_descriptors.close()
+    spare_descriptors.close()
     assert open_descriptors() - before == set()
 
 
@@ -79,4 +81,4 @@ def test_where_there_are_too_few_to_start_with_that_is_an_error(monkeypatch: pyt
 
     monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(OSError, match="Too many open files"):
-        Reserve()
+        SpareDescriptors()

@@ -12,7 +12,7 @@ from running import Running
 from turns import past
 
 from execwire.adapters.subprocess import leader
-from execwire.adapters.subprocess.handling import Leftovers
+from execwire.adapters.subprocess.context import Leftovers
 from execwire.adapters.subprocess.process import Process
 from execwire.domain.outcome import Exited, Outcome, OutputLimitExceeded, OutputLost, Signalled, TimedOut
 
@@ -42,14 +42,14 @@ async def test_end_of_file_of_one_that_has_ended_is_the_end(running: Running, st
     assert await ending(process) == (outcome, b"text")
     # Hazard 8: once it is reaped, nobody is signalled by its number.
     assert running.kernel.calls == ["reap", "release", "ask group"]
-    assert running.exits.callbacks == {}
+    assert running.exit_watcher.callbacks == {}
 
 
 async def test_who_closes_its_stdout_and_lives_on_is_waited_for(running: Running) -> None:
     process = running.start()
     ended = asyncio.create_task(ending(process))
     running.hang_up()
-    await eventually(lambda: running.exits.hastened == [process.leader])
+    await eventually(lambda: running.exit_watcher.hastened == [process.leader])
     assert not ended.done()
     running.exit()
     assert await ended == (Exited(0), b"")

@@ -10,7 +10,7 @@ from running import LONG, Running
 from turns import past
 
 from execwire.adapters.subprocess import leader
-from execwire.adapters.subprocess.handling import Leftovers
+from execwire.adapters.subprocess.context import Leftovers
 from execwire.adapters.subprocess.process import Process
 from execwire.domain.outcome import Cancelled, Execution, Exited
 
@@ -73,7 +73,7 @@ async def test_an_order_that_comes_in_the_moment_of_its_end_is_not_held_up_by_it
     running.kernel.family = True
     process = running.start()
     running.hang_up()
-    await eventually(lambda: running.exits.hastened == [process.leader])
+    await eventually(lambda: running.exit_watcher.hastened == [process.leader])
     running.exit()
     running.control.stop(Cancelled())
     async with asyncio.timeout(LONG / 2):

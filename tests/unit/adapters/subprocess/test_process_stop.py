@@ -11,7 +11,7 @@ from running import LONG, Running
 from turns import past, settle
 
 from execwire.adapters.subprocess import leader
-from execwire.adapters.subprocess.handling import Leftovers
+from execwire.adapters.subprocess.context import Leftovers
 from execwire.adapters.subprocess.process import Process
 from execwire.domain.outcome import Cancelled, Exited, Outcome, Refused, TimedOut
 

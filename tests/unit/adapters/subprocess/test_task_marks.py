@@ -72,7 +72,7 @@ async def test_what_living_processes_and_running_tasks_carry_is_not_given_again(
     table: ProcessTable, slack: Slack, marks: TaskMarks
 ) -> None:
     running, ended, free = marks.new(), marks.new(), marks.new()
-    enrolled(table, marks.descent, running)
+    enrolled(table, marks.tree, running)
     below = table.start(table.start())
     slack.numbers = {below: ended}
     for _ in range(NUMBERS // 2):

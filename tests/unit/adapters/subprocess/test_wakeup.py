@@ -6,7 +6,7 @@ from contextvars import Context
 
 import pytest
 
-from execwire.adapters.subprocess.turns import Turns
+from execwire.adapters.subprocess.throttle import Throttle
 from execwire.adapters.subprocess.wakeup import wake
 
 
@@ -58,7 +58,7 @@ async def test_who_was_woken_or_waits_no_longer_is_not_woken_again() -> None:
 
 
 async def test_turns_go_on_where_there_is_no_memory_to_ask_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    turns = Turns(2)
+    turns = Throttle(2)
     with monkeypatch.context() as patch:
         patch.setattr(asyncio.get_running_loop(), "call_soon", ShortOfMemory(1))
         await turns.next()

@@ -7,7 +7,7 @@ from dependency_injector.providers import Provider
 
 from execwire.adapters.clock import SystemClock
 from execwire.adapters.subprocess.executor import SubprocessExecutor
-from execwire.adapters.tcp.access import Access
+from execwire.adapters.tcp.access import AccessPolicy
 from execwire.app.agent.container import Container
 from execwire.app.settings.model import Settings
 from execwire.testing import FakeClock, FakeTaskExecutor
@@ -29,7 +29,7 @@ def providers(container: Container) -> dict[str, Provider[object]]:
 
 
 async def test_every_provider_can_be_built_and_building_opens_nothing(listener: socket.socket) -> None:
-    container = Container(listeners=(listener,), access=Access(None), descriptor_limit=(64, 64))
+    container = Container(listeners=(listener,), access=AccessPolicy(None), descriptor_limit=(64, 64))
     before = descriptors()
     built = {name: provider() for name, provider in providers(container).items()}
     assert descriptors() == before
@@ -40,7 +40,7 @@ async def test_every_provider_can_be_built_and_building_opens_nothing(listener: 
 
 
 async def test_everybody_who_asks_gets_the_same_part(listener: socket.socket) -> None:
-    container = Container(listeners=(listener,), access=Access(None), descriptor_limit=(64, 64))
+    container = Container(listeners=(listener,), access=AccessPolicy(None), descriptor_limit=(64, 64))
     for name, provider in providers(container).items():
         assert provider() is provider(), name
 

@@ -10,7 +10,7 @@ from proc import eventually
 from structlog.testing import capture_logs
 from turns import settle
 
-from execwire.adapters.tcp.access import Access
+from execwire.adapters.tcp.access import AccessPolicy
 from execwire.app.agent.container import Container
 from execwire.app.agent.lifecycle import Orders, on_unhandled, serve
 from execwire.app.control_pipe import HURRY, STOP
@@ -46,7 +46,7 @@ class Worker:
             executor=self.executor,
             clock=self.executor.clock,
             listeners=(),
-            access=Access(None),
+            access=AccessPolicy(None),
             settings=Settings(drain_seconds=60.0),
         )
         self.reading, self.writing = os.pipe()
@@ -165,7 +165,7 @@ def test_what_nobody_has_caught_is_logged() -> None:
 async def test_an_executor_that_needs_no_opening_is_taken_as_it_is() -> None:
     reading, writing = os.pipe()
     clock = FakeClock()
-    container = Container(executor=FakeTaskExecutor(clock), clock=clock, listeners=(), access=Access(None))
+    container = Container(executor=FakeTaskExecutor(clock), clock=clock, listeners=(), access=AccessPolicy(None))
     orders = Orders(reading)
     async with asyncio.timeout(BOUND_SECONDS):
         await serve(container, orders, orders.stop.set)

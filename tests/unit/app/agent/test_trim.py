@@ -15,7 +15,7 @@ LONG = 1000.0
 
 
 class Trimming:
-    """`hand_back` at work, and what it has asked for."""
+    """`trim_when_idle` at work, and what it has asked for."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -63,7 +63,7 @@ async def trimming(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Trimming]:
 @pytest.fixture
 async def handing_back(trimming: Trimming) -> AsyncIterator[asyncio.Task[None]]:
     assert trimming.asked == []
-    task = asyncio.create_task(memory.hand_back())
+    task = asyncio.create_task(memory.trim_when_idle())
     await asyncio.sleep(0)
     yield task
     assert not task.done()
@@ -100,7 +100,7 @@ async def test_under_endless_load_it_comes_once_in_so_long(trimming: Trimming, m
     monkeypatch.setattr(memory, "BUSY_SECONDS", 10 * PAUSE)
     monkeypatch.setattr(memory, "WORK_SECONDS", 0.0)
     trimming.load = 2 * memory.QUIET_SHARE * PAUSE
-    task = asyncio.create_task(memory.hand_back())
+    task = asyncio.create_task(memory.trim_when_idle())
     await past(5 * PAUSE)
     assert trimming.asked == []
     await eventually(lambda: len(trimming.asked) >= 4)
@@ -121,7 +121,7 @@ async def test_a_c_library_without_that_call_is_done_without(
     trimming: Trimming, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memory, "ctypes", SimpleNamespace(CDLL=bare))
-    task = asyncio.create_task(memory.hand_back())
+    task = asyncio.create_task(memory.trim_when_idle())
     await asyncio.sleep(0)
     trimming.seconds += memory.WORK_SECONDS
     await eventually(lambda: trimming.asked == ["collect"])

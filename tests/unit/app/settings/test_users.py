@@ -3,7 +3,7 @@ import pwd
 
 import pytest
 
-from execwire.adapters.tcp.access import Access
+from execwire.adapters.tcp.access import AccessPolicy
 from execwire.app.settings import users
 from execwire.app.settings.model import Settings
 from execwire.app.settings.sources import ConfigurationError
@@ -18,7 +18,7 @@ def _in_a_user_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(users, "unmapped_user", lambda: UNMAPPED)
 
 
-def of(*names: str, insecure_bind: bool = False) -> Access:
+def of(*names: str, insecure_bind: bool = False) -> AccessPolicy:
     return access(Settings(allow_user=names, insecure_bind=insecure_bind))
 
 
@@ -28,8 +28,8 @@ def _every_user_is_mapped(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_by_default_the_agents_own_user_is_let_in() -> None:
-    assert of() == Access(OWN)
-    assert of(insecure_bind=True) == Access(OWN, remote=True)
+    assert of() == AccessPolicy(OWN)
+    assert of(insecure_bind=True) == AccessPolicy(OWN, remote=True)
 
 
 def test_users_are_let_in_by_name_and_by_number() -> None:
@@ -66,8 +66,8 @@ def test_the_number_that_stands_for_all_who_are_not_mapped_lets_nobody_in(name: 
 
 @pytest.mark.usefixtures("_in_a_user_namespace")
 def test_an_agent_of_that_number_does_not_start_unless_everybody_is_let_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert of() == Access(OWN, unmapped=UNMAPPED)
+    assert of() == AccessPolicy(OWN, unmapped=UNMAPPED)
     monkeypatch.setattr(os, "geteuid", lambda: UNMAPPED)
     with pytest.raises(ConfigurationError, match="own user, 65534, stands for every user that is not mapped"):
         of("0")
-    assert of("*") == Access(None, unmapped=UNMAPPED)
+    assert of("*") == AccessPolicy(None, unmapped=UNMAPPED)

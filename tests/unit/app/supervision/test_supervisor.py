@@ -13,7 +13,7 @@ from workers import FakeSystem, FakeWorker
 from execwire.adapters.linux.survivors import CLEAN_WALKS
 from execwire.app.control_pipe import FAILED
 from execwire.app.supervision import orphans, restarts
-from execwire.app.supervision.restarts import MAX_YOUNG_DEATHS
+from execwire.app.supervision.restarts import START_LIMIT_BURST
 
 
 @pytest.fixture
@@ -89,19 +89,19 @@ def test_workers_that_die_again_and_again_right_after_their_start_are_given_up(s
     system.live(dies)
     with capture_logs() as logs:
         assert Run(system).until_stopped() == FAILED
-    assert len(system.forked) == MAX_YOUNG_DEATHS
+    assert len(system.forked) == START_LIMIT_BURST
     assert any("giving up" in log["event"] for log in logs)
 
 
 def test_workers_that_are_killed_again_and_again_are_started_again(system: FakeSystem) -> None:
     # As where memory is short.
-    system.live(*[is_killed] * (2 * MAX_YOUNG_DEATHS), lives)
+    system.live(*[is_killed] * (2 * START_LIMIT_BURST), lives)
     assert Run(system).until_stopped() == 0
 
 
 def test_deaths_of_old_workers_are_no_reason_to_give_up(system: FakeSystem, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(restarts, "YOUNG_SECONDS", 0.0)
-    system.live(*[dies] * (2 * MAX_YOUNG_DEATHS), lives)
+    monkeypatch.setattr(restarts, "START_LIMIT_SECONDS", 0.0)
+    system.live(*[dies] * (2 * START_LIMIT_BURST), lives)
     assert Run(system).until_stopped() == 0
 
 

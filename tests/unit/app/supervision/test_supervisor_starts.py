@@ -14,7 +14,7 @@ from workers import FakeSystem, FakeWorker
 
 from execwire.app.control_pipe import FAILED
 from execwire.app.supervision import supervisor
-from execwire.app.supervision.restarts import MAX_YOUNG_DEATHS
+from execwire.app.supervision.restarts import START_LIMIT_BURST
 
 
 @pytest.fixture
@@ -35,11 +35,11 @@ def hangs(_: FakeSystem, worker: FakeWorker) -> None:
 
 # Hazard 15.
 def test_a_shortage_when_a_worker_is_started_again_is_waited_out(system: FakeSystem) -> None:
-    system.live(dies, *[fails] * (2 * MAX_YOUNG_DEATHS), lives)
+    system.live(dies, *[fails] * (2 * START_LIMIT_BURST), lives)
     with capture_logs() as logs:
         assert Run(system).until_stopped() == 0
     failures = [log for log in logs if log["event"] == "cannot start a worker; trying again"]
-    assert [log["reason"] for log in failures] == ["no more of it"] * (2 * MAX_YOUNG_DEATHS)
+    assert [log["reason"] for log in failures] == ["no more of it"] * (2 * START_LIMIT_BURST)
 
 
 def test_a_first_worker_that_cannot_be_started_ends_the_agent(system: FakeSystem) -> None:

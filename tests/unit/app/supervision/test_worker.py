@@ -12,7 +12,7 @@ from proc import open_descriptors
 from execwire.app.control_pipe import FAILED, HURRY, STOP
 from execwire.app.stop_signals import CAUGHT_SIGNALS
 from execwire.app.supervision import worker
-from execwire.app.supervision.worker import start_worker
+from execwire.app.supervision.worker import fork_worker
 
 
 def blocked() -> set[int]:
@@ -44,7 +44,7 @@ def unheld() -> None:
 
 def test_orders_reach_a_worker_and_closing_ends_them(fork: FakeFork) -> None:
     fork.copying = True
-    started = start_worker(no_work, unheld)
+    started = fork_worker(no_work, unheld)
     orders, ready = fork.copies
     started.tell(STOP)
     started.tell(HURRY)
@@ -61,7 +61,7 @@ def test_orders_reach_a_worker_and_closing_ends_them(fork: FakeFork) -> None:
 
 def test_who_has_just_died_does_not_mind_an_order(fork: FakeFork) -> None:
     assert fork.pid == PID
-    started = start_worker(no_work, unheld)
+    started = fork_worker(no_work, unheld)
     started.tell(STOP)
     started.close()
 
@@ -85,7 +85,7 @@ def test_a_worker_lets_go_of_what_is_the_supervisors_and_exits_with_what_its_wor
         return 3
 
     with pytest.raises(ExitedError) as end:
-        start_worker(work, let_go)
+        fork_worker(work, let_go)
     assert end.value.args == (3,)
     assert seen == [{*CAUGHT_SIGNALS}, set()]
 
@@ -105,14 +105,14 @@ def test_whatever_fails_in_the_forked_process_it_never_returns_into_the_supervis
         raise error
 
     with pytest.raises(ExitedError) as end:
-        start_worker(work, let_go)
+        fork_worker(work, let_go)
     assert end.value.args == (FAILED,)
     for descriptor in (fork.pipes[0][0], fork.pipes[1][1]):
         os.close(descriptor)
 
 
 def test_no_stop_signal_gets_between_the_fork_and_what_the_worker_makes_of_it(fork: FakeFork) -> None:
-    start_worker(no_work, unheld).close()
+    fork_worker(no_work, unheld).close()
     assert {*CAUGHT_SIGNALS} <= fork.blocked
 
 
@@ -120,7 +120,7 @@ def test_no_stop_signal_gets_between_the_fork_and_what_the_worker_makes_of_it(fo
 def test_a_fork_that_fails_leaves_nothing_behind(fork: FakeFork) -> None:
     fork.fork_refusal = BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
     with pytest.raises(BlockingIOError):
-        start_worker(no_work, unheld)
+        fork_worker(no_work, unheld)
     assert fork.ended == []
 
 
@@ -130,19 +130,19 @@ def test_without_descriptors_for_its_pipes_nothing_is_forked(fork: FakeFork, lef
     fork.left = left
     fork.fork_refusal = AssertionError()
     with pytest.raises(OSError, match="Too many open files"):
-        start_worker(no_work, unheld)
+        fork_worker(no_work, unheld)
 
 
 # Hazard 15.
 def test_a_worker_that_cannot_be_watched_is_killed_then_reaped(fork: FakeFork) -> None:
     fork.watch_refusal = OSError(errno.EMFILE, "Too many open files")
     with pytest.raises(OSError, match="Too many open files"):
-        start_worker(no_work, unheld)
+        fork_worker(no_work, unheld)
     assert fork.ended == [("kill", PID, signal.SIGKILL), ("wait", PID, 0)]
 
 
 def test_killing_sends_sigkill_to_it_alone(fork: FakeFork) -> None:
-    started = start_worker(no_work, unheld)
+    started = fork_worker(no_work, unheld)
     started.kill()
     started.close()
     assert fork.ended == [("kill", PID, signal.SIGKILL)]

@@ -180,7 +180,7 @@ async def test_a_pipe_that_cannot_be_watched_stays_the_callers(tmp_path: Path, m
     def refuse(*_: object) -> None:
         raise OSError(28, os.strerror(28))
 
-    monkeypatch.setattr("execwire.adapters.subprocess.watch.Watch.add", refuse)
+    monkeypatch.setattr("execwire.adapters.subprocess.poller.Poller.add", refuse)
     with pytest.raises(OSError, match="No space left"):
         async with capturing(tmp_path):
             pass

@@ -16,7 +16,7 @@ from turns import past
 from execwire.adapters.subprocess.output import pipe_discarder
 from execwire.adapters.subprocess.output.pipe_discarder import DESCRIPTORS_DIVISOR, DISCARD_BYTES, PipeDiscarder
 from execwire.adapters.subprocess.output.pipe_reader import bytes_in
-from execwire.adapters.subprocess.watch import Watch
+from execwire.adapters.subprocess.poller import Poller
 
 PAUSE = 0.005
 
@@ -25,8 +25,8 @@ class Discarding:
     """A PipeDiscarder, and the pipes that it was given."""
 
     def __init__(self) -> None:
-        self.watch = Watch()
-        self.discarder = PipeDiscarder(self.watch)
+        self.poller = Poller()
+        self.discarder = PipeDiscarder(self.poller)
         self.ends: list[tuple[int, int]] = []
 
     def add(self, capacity: int = DISCARD_BYTES) -> int:
@@ -43,7 +43,7 @@ class Discarding:
 
     def close(self) -> None:
         self.discarder.close()
-        self.watch.close()
+        self.poller.close()
         for _, writing in self.ends:
             os.close(writing)
 
@@ -129,15 +129,15 @@ async def test_it_comes_again_where_memory_runs_out_in_the_middle(
     discarding: Discarding, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failures = [MemoryError(), OSError(), MemoryError()]
-    add = Watch.add
+    add = Poller.add
 
-    def fail_at_first(watch: Watch, descriptor: int, callback: Callable[[], None]) -> None:
+    def fail_at_first(poller: Poller, descriptor: int, callback: Callable[[], None]) -> None:
         if failures:
             raise failures.pop()
-        add(watch, descriptor, callback)
+        add(poller, descriptor, callback)
 
     writing = discarding.add()
-    monkeypatch.setattr(Watch, "add", fail_at_first)
+    monkeypatch.setattr(Poller, "add", fail_at_first)
     for _ in range(2):
         fill(writing)
         await eventually(lambda: bytes_in(writing) == 0)

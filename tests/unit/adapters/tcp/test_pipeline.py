@@ -4,14 +4,14 @@ import asyncio
 from dataclasses import dataclass, field
 
 from fakes import FakeOutput, FakeTaskIntake
-from served import Limits, Served, ask, echo, surroundings
+from served import Limits, Served, ask, context, echo
 from transport import FakeTransport
 from turns import settle
 
-from execwire.adapters.tcp.exchanges import Exchanges
-from execwire.adapters.tcp.outbox import Outbox
+from execwire.adapters.tcp.pipeline import Pipeline
+from execwire.adapters.tcp.result_writer import ResultWriter
 from execwire.domain.task import TaskRequest, TaskResult
-from execwire.protocol.requests import Incoming
+from execwire.protocol.requests import DecodedRequest
 
 ABC = ["a", "b", "c"]
 
@@ -138,25 +138,25 @@ async def test_a_result_that_was_sent_has_given_its_output_back() -> None:
 
 async def test_a_result_that_comes_before_there_is_anywhere_to_send_it_is_dropped() -> None:
     outputs = Outputs()
-    exchanges = Exchanges(surroundings(FakeTaskIntake(outputs)), lambda: None)
-    exchanges.take(Incoming(TaskRequest(("a",)), None))
+    pipeline = Pipeline(context(FakeTaskIntake(outputs)), lambda: None)
+    pipeline.take(DecodedRequest(TaskRequest(("a",)), None))
     await settle()
     assert [output.closed for output in outputs.given] == [1]
 
 
 async def test_requests_in_flight_are_counted_until_they_are_sent() -> None:
-    exchanges = Exchanges(surroundings(FakeTaskIntake(echo), Limits(requests=3)), lambda: None)
-    outbox = exchanges.outbox = Outbox(FakeTransport(), exchanges.holder, exchanges.sent)
-    outbox.pause()
+    pipeline = Pipeline(context(FakeTaskIntake(echo), Limits(requests=3)), lambda: None)
+    result_writer = pipeline.result_writer = ResultWriter(FakeTransport(), pipeline.holder, pipeline.sent)
+    result_writer.pause()
     seen: list[tuple[bool, bool]] = []
     for _ in range(3):
-        exchanges.take(Incoming(TaskRequest(("a",)), None))
+        pipeline.take(DecodedRequest(TaskRequest(("a",)), None))
         await settle()
-        seen.append((exchanges.empty, exchanges.full))
+        seen.append((pipeline.empty, pipeline.full))
     assert seen == [(False, False), (False, False), (False, True)]
-    assert exchanges.holder.held > 0
-    outbox.resume()
-    assert (exchanges.empty, exchanges.full, exchanges.holder.held) == (True, False, 0)
+    assert pipeline.holder.held > 0
+    result_writer.resume()
+    assert (pipeline.empty, pipeline.full, pipeline.holder.held) == (True, False, 0)
 
 
 async def test_a_client_that_goes_in_the_turn_in_which_it_asks_leaves_nothing_behind() -> None:

@@ -21,7 +21,7 @@ ANSWER_BYTES = 1024
 """What an answer that waits takes besides its bytes."""
 
 
-class Outbox:
+class ResultWriter:
     """Sends results through a transport and tells its owner, by `on_sent`, when one has been handed over.
 
     Owns the results that were put and closes their outputs, delivered or not. What has to wait is encoded and charged.

@@ -2,12 +2,12 @@ import asyncio
 
 from turns import settle
 
-from execwire.adapters.subprocess.turns import Turns
+from execwire.adapters.subprocess.throttle import Throttle
 
 A_TURN = 3
 
 
-class CountedTurns(Turns):
+class CountedTurns(Throttle):
     """Turns that counts how often the loop was asked for one."""
 
     counted = 0
@@ -18,7 +18,7 @@ class CountedTurns(Turns):
 
 
 async def test_a_burst_goes_on_a_few_a_turn_in_order_of_arrival() -> None:
-    turns, gone_on = Turns(A_TURN), list[int]()
+    turns, gone_on = Throttle(A_TURN), list[int]()
 
     async def caller(number: int) -> None:
         await turns.next()
@@ -54,7 +54,7 @@ async def test_once_nobody_comes_nothing_turns() -> None:
 
 
 async def test_who_gives_up_while_waiting_takes_nobodys_turn() -> None:
-    turns = Turns(1)
+    turns = Throttle(1)
     callers = [asyncio.create_task(turns.next()) for _ in range(3)]
     await asyncio.sleep(0)
     callers[1].cancel()

@@ -27,7 +27,7 @@ class InFlight:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class ConnectionContext:
     """What all connections share; `max_line` is bytes, `line_seconds` how long a line may take to arrive."""
 
     intake: TaskIntake

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Protocol
 
-from .surroundings import Surroundings
+from .context import ConnectionContext
 
 
 class TakesLines(Protocol):
@@ -14,7 +14,7 @@ class TakesLines(Protocol):
         ...
 
 
-class Valve:
+class ReadFlow:
     """Pauses and resumes a transport; shut for want of room, it has `take` called when it is this client's turn."""
 
     __slots__ = (
@@ -31,13 +31,13 @@ class Valve:
         "shut",
     )
 
-    def __init__(self, transport: asyncio.Transport, surroundings: Surroundings, take: TakesLines) -> None:
+    def __init__(self, transport: asyncio.Transport, context: ConnectionContext, take: TakesLines) -> None:
         """Start open."""
         self._transport = transport
-        self._intake = surroundings.intake
-        self._scheduler = surroundings.scheduler
-        self._budget = surroundings.memory
-        self._log = surroundings.memory_log
+        self._intake = context.intake
+        self._scheduler = context.scheduler
+        self._budget = context.memory
+        self._log = context.memory_log
         # The client holds too much: it has its next turn when memory is free again.
         self.short_of_memory = False
         self._take = take
@@ -65,7 +65,7 @@ class Valve:
         else:
             self._transport.resume_reading()
 
-    def let_others(self, *, bulk: bool) -> None:
+    def yield_iteration(self, *, bulk: bool) -> None:
         """Take on in a later iteration of the loop: others have something to say too."""
         if not self.scheduled:
             self.scheduled = True
@@ -95,7 +95,7 @@ class Valve:
 
     def _on_memory(self) -> None:
         self.short_of_memory = False
-        self.let_others(bulk=True)
+        self.yield_iteration(bulk=True)
 
     def _go_on(self) -> None:
         self.scheduled = False

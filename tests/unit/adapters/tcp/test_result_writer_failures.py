@@ -8,7 +8,7 @@ from fakes import FakeOutput
 from served import Served, ask
 from turns import settle
 
-from execwire.adapters.tcp.outbox import WRITE_BUFFER_BYTES
+from execwire.adapters.tcp.result_writer import WRITE_BUFFER_BYTES
 from execwire.domain.task import TaskRequest, TaskResult
 from execwire.protocol import results as wire_result
 from execwire.protocol.requests import RequestId

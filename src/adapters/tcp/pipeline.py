@@ -14,12 +14,12 @@ from ...domain.memory import MemoryHolder
 from ...domain.outcome import Cancelled
 from ...domain.output import NO_OUTPUT
 from ...domain.task import NO_EXIT_CODE, TaskRequest, TaskResult
-from ...protocol.requests import Incoming, InvalidRequest, RequestId
+from ...protocol.requests import DecodedRequest, InvalidRequest, RequestId
 from ...protocol.results import INTERNAL_ERROR
+from .context import ConnectionContext
 from .exchange import Exchange
-from .outbox import ANSWER_BYTES, Outbox
 from .relief import Relief
-from .surroundings import Surroundings
+from .result_writer import ANSWER_BYTES, ResultWriter
 
 _numbers = itertools.count(1)
 """Of clients, in the order in which they connected to this process."""
@@ -38,8 +38,8 @@ def estimate(text_bytes: int, arguments: int) -> int:
     return REQUEST_BYTES + text_bytes + ARGUMENT_BYTES * arguments
 
 
-class Exchanges:
-    """Starts each request at once; its result goes to the outbox in its turn, or as soon as it is there under an id."""
+class Pipeline:
+    """Starts each request at once; results go to the writer in order, or under an id as soon as they are there."""
 
     __slots__ = (
         "_client",
@@ -54,22 +54,22 @@ class Exchanges:
         "_running",
         "full",
         "holder",
-        "outbox",
+        "result_writer",
     )
 
-    def __init__(self, surroundings: Surroundings, on_relieved: Callable[[], None]) -> None:
-        """Start with nothing in flight; `outbox` has to be set before the first request.
+    def __init__(self, context: ConnectionContext, on_relieved: Callable[[], None]) -> None:
+        """Start with nothing in flight; `result_writer` has to be set before the first request.
 
         `on_relieved` is called when answers have gone to the spool, for want of memory.
         """
         # A number for the log; not this object itself, which would then be a circle with whatever runs.
         self._client = next(_numbers)
-        self._intake = surroundings.intake
-        self._clock = surroundings.clock
-        self._limits = surroundings.in_flight
-        self._relief = Relief(surroundings, on_relieved)
+        self._intake = context.intake
+        self._clock = context.clock
+        self._limits = context.in_flight
+        self._relief = Relief(context, on_relieved)
         # What this client holds in memory.
-        self.holder = MemoryHolder(surroundings.memory, self._relieve)
+        self.holder = MemoryHolder(context.memory, self._relieve)
         # Requests without an id whose results have not been passed on, oldest first.
         self._in_order: deque[Exchange] = deque()
         self._ids: set[RequestId] = set()
@@ -80,7 +80,7 @@ class Exchanges:
         self.full = False
         # The client is gone; results go nowhere.
         self._closed = False
-        self.outbox: Outbox | None = None
+        self.result_writer: ResultWriter | None = None
 
     @property
     def empty(self) -> bool:
@@ -92,7 +92,7 @@ class Exchanges:
         """How many requests were taken and have not been answered."""
         return self._count
 
-    def take(self, incoming: Incoming | InvalidRequest, line: bytes = b"") -> None:
+    def take(self, incoming: DecodedRequest | InvalidRequest, line: bytes = b"") -> None:
         """Run what was asked for, by that line, or say what is wrong with it."""
         if isinstance(incoming, InvalidRequest):
             self._reject_line(incoming.reason, incoming.id)
@@ -115,7 +115,7 @@ class Exchanges:
         self._pass_on(exchange, self._result_without_a_run((), error))
 
     def sent(self, exchange: Exchange) -> None:
-        """Forget an exchange that the outbox has handed over."""
+        """Forget an exchange that the result writer has handed over."""
         self._count -= 1
         self.full = False
         self._let_go(exchange)
@@ -136,8 +136,8 @@ class Exchanges:
         self.holder.close()
 
     def _relieve(self) -> None:
-        if self.outbox is not None:
-            self._relief.start(self.holder, self.outbox, reversed(self._in_order))
+        if self.result_writer is not None:
+            self._relief.start(self.holder, self.result_writer, reversed(self._in_order))
 
     def _let_go(self, exchange: Exchange) -> None:
         # As MemoryHolder.charge, for every task.
@@ -181,19 +181,19 @@ class Exchanges:
         self._pass_on(exchange, result)
 
     def _pass_on(self, exchange: Exchange, result: TaskResult) -> None:
-        if self._closed or self.outbox is None:
+        if self._closed or self.result_writer is None:
             result.output.close()
             self._let_go(exchange)
             return
         exchange.result = result
         if exchange.id is not None:
-            self.outbox.put(exchange)
+            self.result_writer.put(exchange)
         elif self._in_order[0] is not exchange:
-            self.outbox.hold(exchange)
+            self.result_writer.hold(exchange)
         else:
-            self.outbox.put(self._in_order.popleft())
+            self.result_writer.put(self._in_order.popleft())
             while self._in_order and self._in_order[0].answer is not None:
-                self.outbox.put(self._in_order.popleft())
+                self.result_writer.put(self._in_order.popleft())
 
     def _result_without_a_run(self, command: tuple[str, ...], error: str) -> TaskResult:
         return TaskResult(command, int(self._clock.unix_seconds()), 0.0, NO_EXIT_CODE, NO_OUTPUT, error)

@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from proc import eventually
 
-from execwire.adapters.subprocess.watch import Watch
+from execwire.adapters.subprocess.poller import Poller
 
 
 @pytest.fixture
-async def watch() -> AsyncIterator[Watch]:
-    watch = Watch()
-    yield watch
-    watch.close()
+async def poller() -> AsyncIterator[Poller]:
+    poller = Poller()
+    yield poller
+    poller.close()
 
 
 @pytest.fixture
@@ -24,9 +24,9 @@ def pipe() -> Iterator[tuple[int, int]]:
         os.close(end)
 
 
-async def test_what_is_readable_is_told_again_until_it_is_read(watch: Watch, pipe: tuple[int, int]) -> None:
+async def test_what_is_readable_is_told_again_until_it_is_read(poller: Poller, pipe: tuple[int, int]) -> None:
     calls: list[str] = []
-    watch.add(pipe[0], lambda: calls.append("readable"))
+    poller.add(pipe[0], lambda: calls.append("readable"))
     await asyncio.sleep(0)
     assert calls == []
     os.write(pipe[1], b"x")
@@ -36,21 +36,21 @@ async def test_what_is_readable_is_told_again_until_it_is_read(watch: Watch, pip
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert len(calls) == told
-    watch.remove(pipe[0])
+    poller.remove(pipe[0])
 
 
-async def test_what_was_removed_is_told_no_more_and_may_be_added_again(watch: Watch, pipe: tuple[int, int]) -> None:
+async def test_what_was_removed_is_told_no_more_and_may_be_added_again(poller: Poller, pipe: tuple[int, int]) -> None:
     calls: list[str] = []
-    watch.add(pipe[0], lambda: calls.append("first"))
-    watch.remove(pipe[0])
+    poller.add(pipe[0], lambda: calls.append("first"))
+    poller.remove(pipe[0])
     os.write(pipe[1], b"x")
-    watch.add(pipe[0], lambda: calls.append("second"))
+    poller.add(pipe[0], lambda: calls.append("second"))
     await eventually(lambda: len(calls) > 0)
     assert set(calls) == {"second"}
-    watch.remove(pipe[0])
+    poller.remove(pipe[0])
 
 
-async def test_a_callback_may_remove_what_would_be_told_next(watch: Watch, pipe: tuple[int, int]) -> None:
+async def test_a_callback_may_remove_what_would_be_told_next(poller: Poller, pipe: tuple[int, int]) -> None:
     other, writing = os.pipe2(os.O_NONBLOCK)
     ends = {"one": pipe[0], "other": other}
     calls: list[str] = []
@@ -58,10 +58,10 @@ async def test_a_callback_may_remove_what_would_be_told_next(watch: Watch, pipe:
     def call(name: str) -> None:
         calls.append(name)
         for descriptor in ends.values():
-            watch.remove(descriptor)
+            poller.remove(descriptor)
 
     for name, descriptor in ends.items():
-        watch.add(descriptor, functools.partial(call, name))
+        poller.add(descriptor, functools.partial(call, name))
     os.write(pipe[1], b"x")
     os.write(writing, b"x")
     await eventually(lambda: len(calls) > 0)
@@ -71,10 +71,10 @@ async def test_a_callback_may_remove_what_would_be_told_next(watch: Watch, pipe:
     os.close(writing)
 
 
-async def test_what_cannot_be_watched_is_an_error_and_leaves_nothing_behind(watch: Watch) -> None:
+async def test_what_cannot_be_watched_is_an_error_and_leaves_nothing_behind(poller: Poller) -> None:
     always_readable = os.memfd_create("file")
     with pytest.raises(PermissionError):
-        watch.add(always_readable, lambda: None)
+        poller.add(always_readable, lambda: None)
     with pytest.raises(KeyError):
-        watch.remove(always_readable)
+        poller.remove(always_readable)
     os.close(always_readable)

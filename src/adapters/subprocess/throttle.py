@@ -6,7 +6,7 @@ from collections import deque
 from .wakeup import wake
 
 
-class Turns:
+class Throttle:
     """Lets so many callers go on before the loop looks after everything else; the rest follow in order of arrival.
 
     Turns are counted only where it comes to that: one caller after the other does not pay for it.

@@ -11,34 +11,34 @@ from transport import FakeTransport
 from turns import settle
 
 from execwire.adapters.tcp.exchange import Exchange
-from execwire.adapters.tcp.outbox import WRITE_BUFFER_BYTES, Outbox
+from execwire.adapters.tcp.result_writer import WRITE_BUFFER_BYTES, ResultWriter
 from execwire.domain.memory import MemoryBudget, MemoryHolder
 from execwire.domain.task import TaskResult
 from execwire.protocol.results import ESCAPE_BYTES
 
 
 class Client(asyncio.Protocol):
-    """An Outbox with the client that it writes to."""
+    """An ResultWriter with the client that it writes to."""
 
     def __init__(self) -> None:
         self.transport = FakeTransport(self)
         self.sent: list[Exchange] = []
         self.holder = MemoryHolder(MemoryBudget(PLENTY), lambda: None)
-        self.outbox = Outbox(self.transport, self.holder, self.sent.append)
+        self.result_writer = ResultWriter(self.transport, self.holder, self.sent.append)
 
     def pause_writing(self) -> None:
-        self.outbox.pause()
+        self.result_writer.pause()
 
     def resume_writing(self) -> None:
-        self.outbox.resume()
+        self.result_writer.resume()
 
     def connection_lost(self, exc: Exception | None) -> None:
         assert exc is None
-        self.outbox.close()
+        self.result_writer.close()
 
     def put(self, *outputs: FakeOutput) -> None:
         for number, output in enumerate(outputs):
-            self.outbox.put(Exchange(None, 0, TaskResult((str(number),), 0, 0.0, 0, output, "")))
+            self.result_writer.put(Exchange(None, 0, TaskResult((str(number),), 0, 0.0, 0, output, "")))
 
     def read(self) -> list[str]:
         """What has been read, each result by its output."""
@@ -120,16 +120,16 @@ async def test_small_results_wait_for_the_large_one_before_them(client: Client) 
 
 
 async def test_pausing_and_resuming_more_often_than_needed_changes_nothing(client: Client) -> None:
-    client.outbox.resume()
-    client.outbox.pause()
-    client.outbox.pause()
+    client.result_writer.resume()
+    client.result_writer.pause()
+    client.result_writer.pause()
     client.put(small(b"a"))
     assert client.read() == []
-    client.outbox.resume()
-    client.outbox.resume()
+    client.result_writer.resume()
+    client.result_writer.resume()
     assert client.read() == ["a"]
 
 
 async def test_an_exchange_without_a_result_has_nothing_to_send(client: Client) -> None:
-    client.outbox.put(Exchange(None, 0))
+    client.result_writer.put(Exchange(None, 0))
     assert client.transport.written == b""

@@ -17,7 +17,7 @@ RETRY_SECONDS = 0.05
 """After which a callback that has failed is called again."""
 
 
-class Watch:
+class Poller:
     """Calls back while a descriptor is readable, level-triggered, until it is removed.
 
     A callback may come once too often for a descriptor number that was closed and taken anew within one batch:

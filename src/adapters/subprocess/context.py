@@ -5,10 +5,10 @@ from enum import Enum
 
 from ...domain.ports.clock import Clock
 from .containment import Containment
-from .leader import Exits
+from .exit_watcher import ExitWatcher
 from .output.pipe_discarder import PipeDiscarder
 from .output.spool import Spool
-from .watch import Watch
+from .poller import Poller
 
 
 class Leftovers(Enum):
@@ -23,15 +23,15 @@ class Leftovers(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Handling:
+class ProcessContext:
     """What all processes share; `linger` is seconds, `max_output` bytes of one task (None: no limit)."""
 
     clock: Clock
     containment: Containment
     discarder: PipeDiscarder
     leftovers: Leftovers
-    watch: Watch
-    exits: Exits
+    poller: Poller
+    exit_watcher: ExitWatcher
     spool: Spool
     linger: float
     max_output: int | None

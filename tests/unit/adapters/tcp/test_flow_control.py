@@ -5,15 +5,15 @@ from collections.abc import Callable
 
 import pytest
 from fakes import FakeTaskIntake
-from served import echo, surroundings
+from served import context, echo
 from transport import FakeTransport
 from turns import settle
 
-from execwire.adapters.tcp.valve import Valve
+from execwire.adapters.tcp.flow_control import ReadFlow
 
 
 class Guarded:
-    """A Valve, and what it has called for."""
+    """A ReadFlow, and what it has called for."""
 
     def __init__(self, intake: FakeTaskIntake | None = None, then: Callable[["Guarded"], None] | None = None) -> None:
         self.intake = intake or FakeTaskIntake(echo)
@@ -21,7 +21,7 @@ class Guarded:
         # For each call, whether one request was granted with it.
         self.taken: list[bool] = []
         self._then = then
-        self.valve = Valve(self.transport, surroundings(self.intake), self._take)
+        self.read_flow = ReadFlow(self.transport, context(self.intake), self._take)
 
     def _take(self, *, granted: bool = False) -> None:
         self.taken.append(granted)
@@ -31,7 +31,7 @@ class Guarded:
 
 async def test_it_starts_open() -> None:
     guarded = Guarded()
-    assert not guarded.valve.shut
+    assert not guarded.read_flow.shut
     assert guarded.transport.is_reading()
 
 
@@ -42,52 +42,52 @@ async def test_shut_the_transport_is_not_read_until_it_is_opened_again(*, room: 
     reading: list[bool] = []
     # Shut or opened twice is shut or opened; the transport minds being told twice.
     for shut in (True, True, False, False):
-        guarded.valve.turn(shut=shut)
+        guarded.read_flow.turn(shut=shut)
         reading.append(guarded.transport.is_reading())
     assert reading == [False, False, True, True]
-    guarded.valve.close()
+    guarded.read_flow.close()
 
 
 async def test_after_the_end_of_file_there_is_nothing_to_pause() -> None:
     guarded = Guarded()
-    guarded.valve.at_eof = True
-    guarded.valve.turn(shut=True)
-    assert guarded.valve.shut
+    guarded.read_flow.at_eof = True
+    guarded.read_flow.turn(shut=True)
+    assert guarded.read_flow.shut
     assert guarded.transport.is_reading()
-    guarded.valve.turn(shut=False)
-    assert not guarded.valve.shut
+    guarded.read_flow.turn(shut=False)
+    assert not guarded.read_flow.shut
 
 
 async def test_a_transport_that_is_closing_is_left_alone() -> None:
     guarded = Guarded()
     guarded.transport.closing = True
     guarded.intake.fill()
-    guarded.valve.turn(shut=True)
+    guarded.read_flow.turn(shut=True)
     await settle()
-    assert not guarded.valve.shut
+    assert not guarded.read_flow.shut
     assert len(guarded.intake.turns) == 0
 
 
 async def test_shut_for_its_own_limits_it_asks_for_no_room() -> None:
     guarded = Guarded()
-    guarded.valve.turn(shut=True)
+    guarded.read_flow.turn(shut=True)
     await settle()
     assert len(guarded.intake.turns) == 0
     assert guarded.taken == []
 
 
 async def test_shut_for_want_of_room_it_calls_when_it_is_its_turn_and_then_asks_anew() -> None:
-    guarded = Guarded(then=lambda guarded: guarded.valve.turn(shut=True))
+    guarded = Guarded(then=lambda guarded: guarded.read_flow.turn(shut=True))
     guarded.intake.fill()
-    guarded.valve.turn(shut=True)
-    guarded.valve.turn(shut=True)
+    guarded.read_flow.turn(shut=True)
+    guarded.read_flow.turn(shut=True)
     for turn in range(1, 4):
         await settle()
         assert len(guarded.intake.turns) == 1, "one place in the queue a client"
         guarded.intake.grant()
         await settle()
         assert guarded.taken == [True] * turn
-    guarded.valve.close()
+    guarded.read_flow.close()
 
 
 async def test_turns_come_in_the_order_in_which_clients_were_shut() -> None:
@@ -96,7 +96,7 @@ async def test_turns_come_in_the_order_in_which_clients_were_shut() -> None:
     order: list[int] = []
     clients = [Guarded(intake, lambda _, number=number: order.append(number)) for number in range(3)]  # type: ignore[misc]
     for number in (2, 0, 1):
-        clients[number].valve.turn(shut=True)
+        clients[number].read_flow.turn(shut=True)
         await settle()
     for _ in clients:
         intake.grant()
@@ -106,8 +106,8 @@ async def test_turns_come_in_the_order_in_which_clients_were_shut() -> None:
 
 async def test_letting_others_it_goes_on_in_the_next_turn_once() -> None:
     guarded = Guarded()
-    guarded.valve.let_others(bulk=False)
-    guarded.valve.let_others(bulk=False)
+    guarded.read_flow.yield_iteration(bulk=False)
+    guarded.read_flow.yield_iteration(bulk=False)
     assert guarded.taken == []
     await asyncio.sleep(0)
     assert guarded.taken == [False]
@@ -118,8 +118,8 @@ async def test_letting_others_it_goes_on_in_the_next_turn_once() -> None:
 async def test_who_goes_on_anyway_asks_for_no_room_before() -> None:
     guarded = Guarded()
     guarded.intake.fill()
-    guarded.valve.let_others(bulk=False)
-    guarded.valve.turn(shut=True)
+    guarded.read_flow.yield_iteration(bulk=False)
+    guarded.read_flow.turn(shut=True)
     assert len(guarded.intake.turns) == 0
     await settle()
     assert guarded.taken == [False]
@@ -129,11 +129,11 @@ async def test_who_goes_on_anyway_asks_for_no_room_before() -> None:
 async def test_closed_it_calls_nobody_any_more_and_gives_its_place_up(*, at_once: bool) -> None:
     guarded = Guarded()
     guarded.intake.fill()
-    guarded.valve.turn(shut=True)
+    guarded.read_flow.turn(shut=True)
     if not at_once:
         await settle()
-    guarded.valve.let_others(bulk=False)
-    guarded.valve.close()
+    guarded.read_flow.yield_iteration(bulk=False)
+    guarded.read_flow.close()
     await settle()
     guarded.intake.make_room()
     await settle()
