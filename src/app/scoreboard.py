@@ -22,7 +22,6 @@ class Scoreboard:
     """
 
     def __init__(self, workers: int) -> None:
-        """Start with all rows free."""
         self._numbers: memoryview = memoryview(mmap.mmap(-1, workers * _COLUMNS * _NUMBER_BYTES)).cast(_NUMBER)
         self._free = list(range(workers))
         self._mine = 0

@@ -101,7 +101,6 @@ class MemoryHolder:
     __slots__ = ("budget", "held", "on_pressure")
 
     def __init__(self, budget: MemoryBudget, on_pressure: Callable[[], None]) -> None:
-        """Hold nothing yet."""
         self.budget = budget
         self.held = 0
         self.on_pressure = on_pressure

@@ -28,7 +28,6 @@ class LineFramer:
     __slots__ = ("_begun", "_buffer", "_max_line", "_searched", "_skipping", "_too_long", "foreign", "pending")
 
     def __init__(self, max_line: int) -> None:
-        """Start at the beginning of a line."""
         self._max_line = max_line
         self._buffer = bytearray()
         # What was fed and not yet taken, to be looked at and not to be changed.

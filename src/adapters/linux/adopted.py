@@ -14,7 +14,7 @@ class Adopted:
     """The adopted children that the last walk left, with the marks that they had when they were first seen."""
 
     def __init__(self, leaders: dict[int, int], identify: Callable[[int], int | None]) -> None:
-        """Know nobody yet; `leaders` are the marks of all other children, by pid, as they come and go.
+        """`leaders` are the marks of all other children, by pid, as they come and go.
 
         `identify` takes a pid and returns the mark, STRAY for none of this worker, None where that cannot be known.
         """

@@ -36,7 +36,6 @@ class ScannedFamily:
     """Reads the parent of every process of the machine: 10 us each, instead of a few for those that matter."""
 
     def __init__(self) -> None:
-        """Know nobody before the first `refresh`."""
         self._children: dict[int, list[int]] = {}
 
     def refresh(self) -> Iterator[None]:

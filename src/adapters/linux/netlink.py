@@ -34,7 +34,7 @@ class Netlink:
     """One socket of one netlink family, opened when it is needed, and again after anything went wrong with it."""
 
     def __init__(self, protocol: int) -> None:
-        """Open nothing yet; `protocol` is the family (NETLINK_SOCK_DIAG and so on)."""
+        """`protocol` is the family (NETLINK_SOCK_DIAG and so on)."""
         self._protocol = protocol
         self._socket: socket.socket | None = None
         # Random, so that nobody can say the next one.

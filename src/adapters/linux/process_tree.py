@@ -19,7 +19,7 @@ class ProcessTree:
     """
 
     def __init__(self, identify: Callable[[int], int | None] = any_mark) -> None:
-        """Know nobody yet; `identify` tells whose an adopted child is, as Adopted takes it."""
+        """`identify` tells whose an adopted child is, as Adopted takes it."""
         self._pid = os.getpid()
         self._leaders: dict[int, int] = {}
         self._adopted = Adopted(self._leaders, identify)

@@ -21,7 +21,6 @@ class Routes:
     """Asks over one netlink socket, opened at the first question."""
 
     def __init__(self) -> None:
-        """Open nothing yet."""
         self._netlink = Netlink(_NETLINK_ROUTE)
 
     def close(self) -> None:

@@ -57,7 +57,6 @@ class SockDiag:
     """Asks over one netlink socket, which is opened at the first question at the latest."""
 
     def __init__(self) -> None:
-        """Open nothing yet."""
         self._netlink = Netlink(_NETLINK_SOCK_DIAG)
 
     def open(self) -> None:

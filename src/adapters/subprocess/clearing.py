@@ -16,7 +16,6 @@ class Clearing:
     __slots__ = ("_context", "_group", "_hurried", "_kills_all", "_leader", "_mark", "_start")
 
     def __init__(self, leader: Leader, mark: int, context: ProcessContext, start: Start | None) -> None:
-        """Do nothing yet."""
         self._leader = leader
         self._mark = mark
         self._start = start

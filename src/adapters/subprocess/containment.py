@@ -40,7 +40,7 @@ class Containment:
     """Ends tasks by their marks, and tidies up what is adopted."""
 
     def __init__(self, slack: TimerSlack | None = None) -> None:
-        """Sweep nothing yet; tasks have a second mark in `slack`, if there is one."""
+        """Tasks have a second mark in `slack`, if there is one."""
         self._turns = Throttle(KILLS_PER_ITERATION)
         self._slices = Slices()
         self._loop = asyncio.get_running_loop()

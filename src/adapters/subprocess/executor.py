@@ -53,7 +53,7 @@ class SubprocessExecutor:
     """Runs commands by posix_spawn(3); works between entering and leaving `async with`, on one event loop."""
 
     def __init__(self, settings: SubprocessSettings, clock: Clock, memory: Budget) -> None:
-        """Open nothing yet; output stays in memory as far as there is `memory` for it."""
+        """Output stays in memory as far as there is `memory` for it."""
         self._settings = settings
         self._memory = memory
         self._clock = clock

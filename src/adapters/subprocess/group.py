@@ -22,7 +22,6 @@ class GroupWait:
     __slots__ = ("_containment", "_group", "_hurried", "_loop", "_mark", "_pidfds", "_poller", "_wakeup")
 
     def __init__(self, group: int, mark: int, containment: Containment, poller: Poller) -> None:
-        """Look at nothing yet."""
         self._group = group
         self._mark = mark
         self._containment = containment

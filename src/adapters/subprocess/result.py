@@ -20,7 +20,6 @@ class Result:
     __slots__ = ("_disowned", "_ended", "_execution", "_loop", "failure", "over")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Have nothing to tell yet."""
         self.over = False
         self.failure: Exception | None = None
         self._loop = loop

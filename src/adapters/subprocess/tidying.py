@@ -21,7 +21,7 @@ class Tidying:
     """Looks at the adopted children while there are any children: once a second, and at a hint that one has ended."""
 
     def __init__(self, tree: ProcessTree, slices: Slices, on_child_end: Callable[[], object]) -> None:
-        """Look at nothing yet; `on_child_end` is told of the hints."""
+        """`on_child_end` is told of the hints."""
         self._tree = tree
         self._slices = slices
         self._on_child_end = on_child_end

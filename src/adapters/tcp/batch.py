@@ -37,7 +37,7 @@ class Batch:
     __slots__ = ("_counted", "_framer", "_holder", "_intake", "_max_line", "_patience", "_pending", "_pipeline")
 
     def __init__(self, framer: LineFramer, pipeline: Pipeline, context: ConnectionContext, patience: Countdown) -> None:
-        """Take nothing before it is asked for; a line that is taken stops `patience`."""
+        """Stop `patience` whenever a line is taken."""
         self._framer = framer
         self._pending = framer.pending
         self._pipeline = pipeline

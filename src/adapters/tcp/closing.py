@@ -12,7 +12,7 @@ class Closing:
     __slots__ = ("_discarded", "_on_told", "_transport")
 
     def __init__(self, transport: asyncio.Transport, on_told: Callable[[], None]) -> None:
-        """Do nothing yet; `on_told` is called when the client has been sent all, and has only to close its side."""
+        """`on_told` is called when the client has been sent all, and has only to close its side."""
         self._transport = transport
         self._on_told = on_told
         self._discarded = 0

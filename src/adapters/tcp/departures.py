@@ -30,7 +30,6 @@ class Departures:
     __slots__ = ("_limit", "_order")
 
     def __init__(self, limit: int = MAX_DEPARTING) -> None:
-        """Start with none."""
         self._limit = limit
         # In the order of their coming; the values mean nothing.
         self._order: dict[Departing, None] = {}

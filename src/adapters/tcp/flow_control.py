@@ -32,7 +32,6 @@ class ReadFlow:
     )
 
     def __init__(self, transport: asyncio.Transport, context: ConnectionContext, take: TakesLines) -> None:
-        """Start open."""
         self._transport = transport
         self._intake = context.intake
         self._scheduler = context.scheduler

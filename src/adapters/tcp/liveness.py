@@ -14,7 +14,6 @@ class Countdown:
     __slots__ = ("_on_over", "_seconds", "_timer", "running")
 
     def __init__(self, seconds: float, on_over: Callable[[], None]) -> None:
-        """Run nothing yet."""
         self._seconds = seconds
         self._on_over = on_over
         self._timer: asyncio.TimerHandle | None = None
@@ -45,7 +44,6 @@ class Liveness:
     __slots__ = ("_countdown", "_needed", "_peer", "_transport")
 
     def __init__(self, transport: asyncio.Transport, peer: Peer, needed: Callable[[], bool]) -> None:
-        """Look nobody up before `watch` or `check`."""
         self._transport = transport
         self._peer = peer
         self._needed = needed

@@ -53,7 +53,6 @@ class Peers:
     """Identifies clients, over netlink sockets that they share."""
 
     def __init__(self) -> None:
-        """Open nothing yet."""
         self._diag = SockDiag()
         self._routes = Routes()
 

@@ -58,7 +58,7 @@ class Pipeline:
     )
 
     def __init__(self, context: ConnectionContext, on_relieved: Callable[[], None]) -> None:
-        """Start with nothing in flight; `result_writer` has to be set before the first request.
+        """`result_writer` has to be set before the first request.
 
         `on_relieved` is called when answers have gone to the spool, for want of memory.
         """

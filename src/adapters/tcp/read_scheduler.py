@@ -22,7 +22,6 @@ class ReadScheduler:
     """
 
     def __init__(self, clock: Clock) -> None:
-        """Measure by `clock`."""
         self._now = clock.monotonic_seconds
         # Ordered sets.
         self._small: dict[Turn, None] = {}

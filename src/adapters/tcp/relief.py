@@ -15,7 +15,6 @@ class Relief:
     __slots__ = ("_log", "_on_done", "_store", "_task")
 
     def __init__(self, context: ConnectionContext, on_done: Callable[[], None]) -> None:
-        """Do nothing yet."""
         self._store = context.store
         self._log = context.store_log
         self._on_done = on_done

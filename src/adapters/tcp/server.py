@@ -44,7 +44,6 @@ class StreamServer:
     """Accepts on listening sockets that its caller owns; `async with` serves, leaving it closes everything."""
 
     def __init__(self, listeners: Sequence[socket.socket], context: ConnectionContext, door: Door) -> None:
-        """Serve nobody yet."""
         self._listeners = listeners
         self._context = context
         self._door = door

@@ -15,7 +15,6 @@ class FairQueue:
     __slots__ = ("_clients", "size")
 
     def __init__(self) -> None:
-        """Start empty."""
         # By client, in the order of their turns; none without a place.
         self._clients: OrderedDict[object, OrderedDict[Place, None]] = OrderedDict()
         self.size = 0

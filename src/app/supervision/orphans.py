@@ -31,7 +31,6 @@ class OrphanReaper:
     """Kills every child of this process that bears a mark of a dead worker, from `begin` until none has been seen."""
 
     def __init__(self) -> None:
-        """Kill nobody yet."""
         self._tree = ProcessTree(self._whose)
         self._slack: TimerSlack | None = timer_slack()
         # The ranges of marks of the workers that have died.

@@ -15,7 +15,6 @@ class Restarts:
     """Counts what went wrong in a row and says when to try again; times are monotonic seconds."""
 
     def __init__(self) -> None:
-        """Have workers started at once."""
         self.due_at = 0.0
         self._failures = 0
         self._young_deaths = 0

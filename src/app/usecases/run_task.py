@@ -31,7 +31,6 @@ class RunTask:
     """Asks the executor, asks the clock, makes the TaskResult."""
 
     def __init__(self, executor: TaskExecutor, clock: Clock) -> None:
-        """Take the two ports it stands on."""
         self._executor = executor
         self._clock = clock
         self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger().bind()

@@ -29,7 +29,7 @@ class PipeDiscarder:
     """Keeps pipes open and from being full, each for as long as somebody can write to it."""
 
     def __init__(self, poller: Poller) -> None:
-        """Keep none yet; `poller` tells when the first of them is written to again."""
+        """`poller` tells when the first of them is written to again."""
         self._loop = asyncio.get_running_loop()
         self._poller = poller
         self._null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)

@@ -16,7 +16,6 @@ class MountTable:
     """The mounts of one moment, see proc_pid_mountinfo(5)."""
 
     def __init__(self, text: bytes) -> None:
-        """Read the text of mountinfo."""
         # A later line is mounted over an earlier one.
         self._local: dict[bytes, bool] = dict(_mount(line) for line in text.splitlines())
 

@@ -76,7 +76,6 @@ class Program:
     __slots__ = ("absent", "files", "path", "tried_at")
 
     def __init__(self, path: bytes, absent: tuple[bytes, ...], files: tuple[bytes, ...]) -> None:
-        """Say what was found."""
         self.path = path
         self.absent = absent
         self.files = files

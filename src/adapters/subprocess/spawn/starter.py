@@ -46,7 +46,7 @@ class Starter:
     """Has programs started by a process of its own, one worker's."""
 
     def __init__(self, containment: Containment, poller: Poller, environment: dict[bytes, bytes]) -> None:
-        """Start nothing yet; `containment` is told of the starter, so that it is not taken for a task's.
+        """`containment` is told of the starter, so that it is not taken for a task's.
 
         `environment` is the starter's own, which may need it to find its libraries.
         """
