@@ -10,10 +10,10 @@ from typing import cast
 
 from agent import ANSWER_SECONDS
 
-from .contract import read_result
+from .conversation import Load
 from .floods import FLOODS, MIB
-from .talk import Load
-from .verdict import BrokenError
+from .result_format import read_result
+from .runner import CheckFailedError
 
 METHOD_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~"
 """Of a method of HTTP (RFC 9110, section 5.6.2)."""
@@ -48,12 +48,12 @@ async def _speak_something_else(load: Load, streams: Streams) -> None:
     try:
         said = await asyncio.wait_for(reader.read(), ANSWER_SECONDS)
     except TimeoutError:
-        raise BrokenError(f"a client that began with {head!r} was not let go") from None
+        raise CheckFailedError(f"a client that began with {head!r} was not let go") from None
     except ConnectionError:
         return  # the answer can be lost to a reset where the client has sent on
     lines = said.splitlines()
     if lines and (len(lines) > 1 or read_result(lines[0]).command):
-        raise BrokenError(f"to {head!r}: {said[:300]!r}")
+        raise CheckFailedError(f"to {head!r}: {said[:300]!r}")
 
 
 async def _flood(load: Load, streams: Streams) -> None:

@@ -10,18 +10,18 @@ from pathlib import Path
 
 from agent import Agent, running_agent
 
-from .crowd import Crowd
+from .availability import RECOVERY_SECONDS, Probe
+from .client_pool import Crowd
 from .faults import Fault, Scene
-from .probe import RECOVERY_SECONDS, Probe
-from .remains import at_rest, see_files
-from .stage import set_up
-from .verdict import BrokenError, Order, run_check, say
+from .leak_check import at_rest, see_files
+from .privileges import set_up
+from .runner import CheckFailedError, RunOptions, run_check, say
 
 PROCESSES = 3
 CALM_SECONDS = 1.0
 
 
-async def chaos(order: Order) -> None:
+async def chaos(order: RunOptions) -> None:
     """One fault after the other, all kinds in turn, in an order by chance."""
     chance = random.Random(order.seed)
     marker = f"chaos-{os.getpid()}-{order.seed}"
@@ -70,7 +70,7 @@ async def _all_of(faults: list[Fault], scene: Scene, probe: Probe, seconds: floa
             await fault(scene)
             seen[name] += 1
             if await probe.recovery() is None:
-                raise BrokenError(f"nobody is served {RECOVERY_SECONDS:g} s after: {name}")
+                raise CheckFailedError(f"nobody is served {RECOVERY_SECONDS:g} s after: {name}")
             await asyncio.sleep(CALM_SECONDS)
             scene.crowd.see_all_well()
     return seen
@@ -78,11 +78,11 @@ async def _all_of(faults: list[Fault], scene: Scene, probe: Probe, seconds: floa
 
 def _judge(agent: Agent, probe: Probe) -> None:
     if probe.counts["refused"]:
-        raise BrokenError(f"{probe.counts['refused']} connections were refused")
+        raise CheckFailedError(f"{probe.counts['refused']} connections were refused")
     for words in ("internal error", "inside the agent"):
         for line in agent.log_text().splitlines():
             if words in line:
-                raise BrokenError(f"in the agent's log: {line}")
+                raise CheckFailedError(f"in the agent's log: {line}")
 
 
 def _told(counts: Counter[str]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator
 from agent import Agent, running_agent
 
 from .floods import FLOODS
-from .verdict import BrokenError, Order, run_check, say
+from .runner import CheckFailedError, RunOptions, run_check, say
 
 MOST_MS = {1: 20.0, 10: 100.0}
 """What the median of another client's `true` may take, by the number of clients that flood."""
@@ -18,7 +18,7 @@ WARM_UP_SECONDS = 0.5
 LEAST_SAMPLES = 5
 
 
-async def fairness(order: Order) -> None:
+async def fairness(order: RunOptions) -> None:
     """Measure each flood with one client and with ten; say all figures, then judge."""
     broken: list[str] = []
     seconds = order.seconds / (len(FLOODS) * len(MOST_MS))
@@ -39,7 +39,7 @@ async def fairness(order: Order) -> None:
             say(f"| {kind:34} | {' | '.join(figures)} |")
         await agent.run("true")
     if broken:
-        raise BrokenError("; ".join(broken))
+        raise CheckFailedError("; ".join(broken))
 
 
 @contextlib.asynccontextmanager
@@ -64,7 +64,7 @@ async def _waits(agent: Agent, seconds: float) -> list[float]:
             result = await client.ask(command=["true"])
             waits.append((time.monotonic() - begin) * 1000)
             if result["exit_code"] != 0:
-                raise BrokenError(f"true was answered with {result}")
+                raise CheckFailedError(f"true was answered with {result}")
     return waits
 
 

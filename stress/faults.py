@@ -12,8 +12,8 @@ from pathlib import Path
 from agent import Agent
 from proc import descriptors, eventually, is_alive, memory_kib
 
-from .crowd import Crowd
-from .verdict import BrokenError, say
+from .client_pool import Crowd
+from .runner import CheckFailedError, say
 
 RESTART_SECONDS = 10.0
 FILL_BYTES = 1024 * 1024
@@ -52,7 +52,7 @@ async def worker_killed(scene: Scene) -> None:
     try:
         await eventually(lambda: not is_alive(worker) and len(scene.agent.workers) == 1, RESTART_SECONDS)
     except AssertionError:
-        raise BrokenError(f"no worker {RESTART_SECONDS:g} s after the last was killed") from None
+        raise CheckFailedError(f"no worker {RESTART_SECONDS:g} s after the last was killed") from None
 
 
 async def worker_stopped(scene: Scene) -> None:

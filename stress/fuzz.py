@@ -13,11 +13,11 @@ from hypothesis.errors import Flaky
 from hypothesis.stateful import run_state_machine_as_test
 from proc import descriptors, eventually, zombies
 
-from .example import Bench
-from .machine import machine
+from .commands import MAX_OUTPUT, Programs
+from .fuzz_case import FuzzContext
 from .model import MAX_LINE
-from .programs import MAX_OUTPUT, Programs
-from .verdict import BrokenError, Order, run_check, say
+from .runner import CheckFailedError, RunOptions, run_check, say
+from .state_machine import machine
 
 ROUND_EXAMPLES = 20
 STEPS = 30
@@ -30,11 +30,11 @@ OPTIONS = (
 )
 
 
-async def fuzz(order: Order) -> None:
+async def fuzz(order: RunOptions) -> None:
     """Go on in rounds, each from a seed of its own."""
     with tempfile.TemporaryDirectory() as folder:
         async with running_agent(*OPTIONS) as agent:
-            bench = Bench(
+            bench = FuzzContext(
                 agent.port, agent.worker, Programs(Path(folder), order.seed), f"fuzz-{os.getpid()}-{order.seed}"
             )
             await agent.run("true")
@@ -47,10 +47,10 @@ async def fuzz(order: Order) -> None:
                 except Flaky as error:
                     causes: tuple[Exception, ...] = getattr(error, "exceptions", (error,))
                     what = "; ".join(map(repr, causes))
-                    broken = BrokenError(f"round {order.seed + number}, seen once and not again: {what}")
+                    broken = CheckFailedError(f"round {order.seed + number}, seen once and not again: {what}")
                     broken.add_note("the end of the agent's log:\n" + agent.log_text()[-LOG_CHARACTERS:])
                     raise broken from error
-                except BrokenError as error:
+                except CheckFailedError as error:
                     error.add_note(f"round {number}: make fuzz SEED={order.seed + number} EXAMPLES={ROUND_EXAMPLES}")
                     error.add_note("the end of the agent's log:\n" + agent.log_text()[-LOG_CHARACTERS:])
                     raise
@@ -59,7 +59,7 @@ async def fuzz(order: Order) -> None:
             say(f"fuzz: {', '.join(f'{count} {what}' for what, count in bench.counts.items())}")
 
 
-def _round(bench: Bench, number: int) -> None:
+def _round(bench: FuzzContext, number: int) -> None:
     # It means the lines over the limit, whose size is their point.
     warnings.filterwarnings("ignore", "Generating overly large repr")
     run_state_machine_as_test(
@@ -81,7 +81,7 @@ async def _see_it_rest(agent: Agent, before: list[str]) -> None:
         await eventually(lambda: len(descriptors(agent.worker)) <= len(before))
         await eventually(lambda: not zombies(agent.worker) and not zombies(agent.pid))
     except AssertionError:
-        raise BrokenError(f"at rest: {descriptors(agent.worker)} open, zombies {zombies(agent.worker)}") from None
+        raise CheckFailedError(f"at rest: {descriptors(agent.worker)} open, zombies {zombies(agent.worker)}") from None
 
 
 if __name__ == "__main__":

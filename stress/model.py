@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NoReturn, TypeGuard, cast
 
-from .contract import Id
-from .programs import Effect, Programs
+from .commands import Effect, Programs
+from .result_format import Id
 
 MAX_LINE = 8192
 MAX_ID_CHARACTERS = 128

@@ -8,7 +8,7 @@ import time
 from agent import Agent, running_agent
 from proc import memory_kib
 
-from .verdict import BrokenError, Order, run_check, say
+from .runner import CheckFailedError, RunOptions, run_check, say
 
 CLIENTS = 100
 BUDGET_MIB, SLACK_MIB = 64, 64
@@ -16,7 +16,7 @@ BUDGET_MIB, SLACK_MIB = 64, 64
 PAUSE_SECONDS = 0.02
 
 
-async def pressure(order: Order) -> None:
+async def pressure(order: RunOptions) -> None:
     """Have them misbehave, look at the worker's memory, and ask for `true` all the while."""
     options = ("--max-memory", f"{BUDGET_MIB}MiB", "--drain-seconds", "0")
     async with running_agent(*options) as agent:
@@ -33,7 +33,7 @@ async def pressure(order: Order) -> None:
         say(f"pressure: {before:.0f} MiB before, {highest:.0f} at most, {BUDGET_MIB + SLACK_MIB} are allowed")
         say(f"pressure: `true` was answered in {statistics.median(waits):.2f} s, {max(waits):.2f} s at most")
         if highest > BUDGET_MIB + SLACK_MIB:
-            raise BrokenError(f"the worker took {highest:.0f} MiB")
+            raise CheckFailedError(f"the worker took {highest:.0f} MiB")
 
 
 async def _watch(agent: Agent, seconds: float) -> tuple[float, list[float]]:
@@ -44,7 +44,7 @@ async def _watch(agent: Agent, seconds: float) -> tuple[float, list[float]]:
         while time.monotonic() < until:
             begin = time.monotonic()
             if (await client.ask(command=["true"]))["exit_code"] != 0:
-                raise BrokenError("true failed")
+                raise CheckFailedError("true failed")
             waits.append(time.monotonic() - begin)
             highest = max(highest, memory_kib(agent.worker, "RssAnon") / 1024)
             await asyncio.sleep(PAUSE_SECONDS)

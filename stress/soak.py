@@ -11,11 +11,11 @@ from pathlib import Path
 from agent import Agent, running_agent
 
 from .bad_clients import MISBEHAVIOUR
-from .load import client
-from .remains import Level, at_rest, see_files
-from .talk import Load
-from .tasks import WRITING_DAEMON
-from .verdict import BrokenError, Order, run_check, say
+from .conversation import Load
+from .leak_check import Level, at_rest, see_files
+from .runner import CheckFailedError, RunOptions, run_check, say
+from .task_mix import WRITING_DAEMON
+from .workload import client
 
 CONNECTIONS = 64
 WARM_UP_PART, MOST_WARM_UP_SECONDS = 0.4, 120.0
@@ -24,7 +24,7 @@ SLACK_KIB = 24 * 1024
 """What the heap may keep beyond that: of a peak, pages stay that something small still stands on."""
 
 
-async def soak(order: Order) -> None:
+async def soak(order: RunOptions) -> None:
     """Warm up, rest, load, rest; compare the two."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as spool_dir, tempfile.TemporaryDirectory() as folder:
         async with running_agent("--spool-dir", spool_dir, "--max-memory=64MiB") as agent:
@@ -67,12 +67,12 @@ def _over_after(seconds: float) -> Callable[[], bool]:
 
 def _judge(agent: Agent, worker: int, after: Level, most_kib: float) -> None:
     if agent.worker != worker:
-        raise BrokenError("the worker has died")
+        raise CheckFailedError("the worker has died")
     if after.memory_kib > most_kib:
-        raise BrokenError(f"memory grew to {after.memory_kib} KiB, {most_kib:.0f} are allowed")
+        raise CheckFailedError(f"memory grew to {after.memory_kib} KiB, {most_kib:.0f} are allowed")
     for line in agent.log_text().splitlines():
         if '"level": "error"' in line:
-            raise BrokenError(f"in the agent's log: {line}")
+            raise CheckFailedError(f"in the agent's log: {line}")
 
 
 if __name__ == "__main__":

@@ -4,18 +4,20 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from uuid import uuid4
 
-import phrasebooks
+import executor_drivers
 import pytest
-from phrasebook import Phrasebook
+from executor_driver import ExecutorDriver
 
-Opener = Callable[[], AbstractAsyncContextManager[Phrasebook]]
+Opener = Callable[[], AbstractAsyncContextManager[ExecutorDriver]]
 
 
-@pytest.fixture(params=[phrasebooks.real, phrasebooks.fake, phrasebooks.drained], ids=["real", "fake", "drained"])
-async def book(request: pytest.FixtureRequest) -> AsyncIterator[Phrasebook]:
+@pytest.fixture(
+    params=[executor_drivers.real, executor_drivers.fake, executor_drivers.drained], ids=["real", "fake", "drained"]
+)
+async def driver(request: pytest.FixtureRequest) -> AsyncIterator[ExecutorDriver]:
     opener: Opener = request.param
-    async with opener() as book:
-        yield book
+    async with opener() as driver:
+        yield driver
 
 
 @pytest.fixture

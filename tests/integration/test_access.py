@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 from agent import Agent, Client, running_agent
-from shared import shared_agent
-from strangers import (
+from other_user import (
     ASK,
     ASK_AND_READ_A_LINE,
     BECOME_STRANGER,
-    STRANGER,
+    OTHER_USER,
     WRITE_AND_GO,
-    as_stranger,
     only_root,
+    run_as_other_user,
     skip_unless_he_can_run_an_agent,
 )
+from shared import shared_agent
 
 pytestmark = only_root
 
@@ -40,11 +40,11 @@ async def check_served(agent: Agent) -> None:
 # Hazard 33.
 async def test_another_user_is_refused_and_told_how_to_be_let_in(agent: Agent, tmp_path: Path) -> None:
     trace = tmp_path / "ran"
-    answer = json.loads(await as_stranger(ASK, str(agent.port), touching(trace)))
+    answer = json.loads(await run_as_other_user(ASK, str(agent.port), touching(trace)))
     assert list(answer) == ["command", "executed_at", "duration_ms", "exit_code", "output", "error"]
     assert (answer["command"], answer["exit_code"], answer["output"]) == ([], -1, "")
-    assert answer["error"].startswith(f"refused: user {STRANGER} may not send requests here")
-    assert f"--allow-user {STRANGER}" in answer["error"]
+    assert answer["error"].startswith(f"refused: user {OTHER_USER} may not send requests here")
+    assert f"--allow-user {OTHER_USER}" in answer["error"]
     await check_served(agent)
     assert not trace.exists()
 
@@ -58,7 +58,7 @@ async def test_one_who_writes_and_closes_before_he_is_looked_up_has_nothing_run(
         os.kill(worker, signal.SIGSTOP)
         try:
             for _ in range(3):
-                assert await as_stranger(WRITE_AND_GO, str(agent.port), touching(trace)) == ""
+                assert await run_as_other_user(WRITE_AND_GO, str(agent.port), touching(trace)) == ""
         finally:
             os.kill(worker, signal.SIGCONT)
         await check_served(agent)
@@ -71,10 +71,10 @@ async def test_two_hundred_refusals_are_a_few_lines_of_the_log_and_port_probes_n
     probes = 'for _ in {1..200}; do exec 3<>"/dev/tcp/127.0.0.1/$1" && exec 3>&-; done'
     requests = 'for _ in {1..200}; do exec 3<>"/dev/tcp/127.0.0.1/$1" && echo "{}" >&3 && exec 3>&-; done'
     async with running_agent() as agent:
-        assert await as_stranger(probes, str(agent.port)) == ""
+        assert await run_as_other_user(probes, str(agent.port)) == ""
         await check_served(agent)
         assert refusals(agent) == 0
-        assert await as_stranger(requests, str(agent.port)) == ""
+        assert await run_as_other_user(requests, str(agent.port)) == ""
         await check_served(agent)
         await agent.stop()
         assert refusals(agent) == 200
@@ -88,11 +88,11 @@ def refusals(agent: Agent) -> int:
 
 
 # Hazard 33.
-@pytest.mark.parametrize("allowed", [str(STRANGER), "*"])
+@pytest.mark.parametrize("allowed", [str(OTHER_USER), "*"])
 async def test_another_user_is_let_in_by_number_or_with_everybody(allowed: str) -> None:
     async with running_agent("--allow-user", allowed) as agent:
         request = json.dumps({"command": ["echo", "hi"]})
-        answer = json.loads(await as_stranger(ASK_AND_READ_A_LINE, str(agent.port), request))
+        answer = json.loads(await run_as_other_user(ASK_AND_READ_A_LINE, str(agent.port), request))
         assert (answer["output"], answer["error"]) == ("hi\n", "")
         await check_served(agent)
 
@@ -105,21 +105,21 @@ async def test_an_agent_of_another_user_lets_him_in_and_root_where_told_and_runs
         assert refused["exit_code"] == -1
         assert "--allow-user root" in refused["error"]
         request = json.dumps({"command": ["id", "-u"]})
-        answer = json.loads(await as_stranger(ASK_AND_READ_A_LINE, str(agent.port), request))
-        assert (answer["output"], answer["error"]) == (f"{STRANGER}\n", "")
+        answer = json.loads(await run_as_other_user(ASK_AND_READ_A_LINE, str(agent.port), request))
+        assert (answer["output"], answer["error"]) == (f"{OTHER_USER}\n", "")
         assert await agent.stop() == 0
     async with running_agent("--allow-user", "root", launcher=BECOME_STRANGER) as agent:
-        assert (await agent.run("id", "-u"))["output"] == f"{STRANGER}\n"
+        assert (await agent.run("id", "-u"))["output"] == f"{OTHER_USER}\n"
 
 
 # Hazard 33.
 async def test_root_is_let_in_by_the_unix_socket_of_an_agent_of_another_user() -> None:
     skip_unless_he_can_run_an_agent()
     with tempfile.TemporaryDirectory() as folder:
-        os.chown(folder, STRANGER, STRANGER)
+        os.chown(folder, OTHER_USER, OTHER_USER)
         path = Path(folder) / "execwire.sock"
         async with (
             running_agent("--unix", str(path), launcher=BECOME_STRANGER),
             Client(*await asyncio.open_unix_connection(path)) as client,
         ):
-            assert (await client.ask(command=["id", "-u"]))["output"] == f"{STRANGER}\n"
+            assert (await client.ask(command=["id", "-u"]))["output"] == f"{OTHER_USER}\n"

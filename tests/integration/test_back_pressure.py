@@ -7,7 +7,7 @@ import pytest
 from agent import Agent, Client, running_agent
 from gate import Gate, gate_in
 from proc import eventually, memory_kib
-from sockets import port_of, unread_bytes, until_read
+from proc_net import port_of, unread_bytes, until_read
 
 IN_FLIGHT = 1024
 MIB = 1024 * 1024

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from agent import running_agent
+from other_user import only_root
 from proc import alive_with, children, eventually
-from strangers import only_root
 
 from execwire.adapters.linux.timer_slack import timer_slack
 

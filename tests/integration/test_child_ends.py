@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 from adopting import MARK, adopt, reap
+from event_loop import past
 from proc import eventually, is_alive
-from turns import past
 
 from execwire.adapters.subprocess import containment as containment_module
 from execwire.adapters.subprocess import tidying

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 from agent import Agent, running_agent
+from other_user import only_root
 from proc import alive_with, children, eventually, is_alive, zombies
-from strangers import only_root
 
 pytestmark = only_root
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from agent import Agent, running_agent
+from other_user import skip_unless_he_can_run_an_agent
 from proc import children, descriptors, eventually, memory_kib
-from strangers import skip_unless_he_can_run_an_agent
 from trees import sleeper
 
 # Hazard 15, all through this file.

@@ -9,8 +9,8 @@ from agent import Agent, Client
 from first_bytes import RECORDED, SPECIFIED
 from hypothesis import given
 from hypothesis import strategies as st
+from proc_net import until_read
 from shared import shared_agent
-from sockets import until_read
 
 MAX_LINE = 4096
 MIB = 1024 * 1024

@@ -4,7 +4,7 @@ import json
 import resource
 
 import pytest
-from phrasebooks import real
+from executor_drivers import real
 from proc import eventually
 
 from execwire.adapters.subprocess.executor import SubprocessExecutor
@@ -36,12 +36,12 @@ async def test_an_ended_task_takes_no_memory_until_the_collector_comes_by(
     script: str, timeout_ms: float | None
 ) -> None:
     # Hazard 11. The collector comes seldom, and what waits for it has the task's output in its hands.
-    async with real() as phrases:
+    async with real() as driver:
         gc.collect()
         gc.disable()
         try:
             for _ in range(3):
-                execution = await phrases.executor.execute(TaskRequest(("sh", "-c", script), timeout_ms))
+                execution = await driver.executor.execute(TaskRequest(("sh", "-c", script), timeout_ms))
                 execution.output.close()
             # What the event loop has still to call for the last of them.
             await asyncio.sleep(0)

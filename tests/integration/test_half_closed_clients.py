@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 from agent import Agent, running_agent
-from departures import DEPARTURES, close, reset
+from disconnects import DEPARTURES, close, reset
 from gate import Gate, gate_in
 from proc import eventually
+from proc_net import until_read
 from shared import shared_agent
-from sockets import until_read
 
 IN_FLIGHT = 4
 

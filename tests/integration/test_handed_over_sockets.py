@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from agent import Agent, running_agent
-from strangers import BECOME_STRANGER, THIRD, becoming, only_root, skip_unless_he_can_run_an_agent
+from other_user import BECOME_STRANGER, THIRD, becoming, only_root, skip_unless_he_can_run_an_agent
 
 pytestmark = only_root
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from agent import Agent, running_agent
+from other_user import BECOME_STRANGER, only_root, skip_unless_he_can_run_an_agent
 from proc import alive_with, children, eventually
-from strangers import BECOME_STRANGER, only_root, skip_unless_he_can_run_an_agent
 
 pytestmark = only_root
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from agent import running_agent
-from files import made
+from programs import made
 
 PACKAGES = {"dependency_injector", "execwire", "msgspec", "sitecustomize", "structlog", "typing_extensions", "uvloop"}
 NOT_NEEDED = {"curses", "http", "multiprocessing", "sqlite3", "tkinter", "unittest", "xmlrpc"}

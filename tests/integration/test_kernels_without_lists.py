@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from agent import running_agent
+from other_user import only_root
 from proc import children, eventually
-from strangers import only_root
 from trees import escaping
 
 _WITHOUT_LISTS = """

@@ -2,7 +2,7 @@
 
 from agent import Agent, running_agent
 from proc import eventually
-from sockets import until_read
+from proc_net import until_read
 
 
 def lines_with(agent: Agent, words: str) -> list[str]:

@@ -3,10 +3,10 @@ from collections.abc import Iterator
 
 import pytest
 from agent import Agent, running_agent
-from departures import DEPARTURES, Departure
+from disconnects import DEPARTURES, Departure
 from proc import memory_kib
+from proc_net import until_read
 from shared import shared_agent
-from sockets import until_read
 
 KIB = 1024
 MIB = 1024 * KIB

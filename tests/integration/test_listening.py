@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from agent import Agent, Client, running_agent
 from gate import gate_in
+from other_user import only_root, run_as_other_user
 from proc import eventually
-from sockets import needs_ipv6
-from strangers import as_stranger, only_root
+from proc_net import needs_ipv6
 
 
 async def connect(host: str, agent: Agent) -> Client:
@@ -53,7 +53,7 @@ async def test_another_user_is_refused_over_ipv6_too() -> None:
     # Hazard 33.
     async with running_agent("--host", "::1") as agent:
         ask = 'exec 3<>"/dev/tcp/::1/$1" && echo "$2" >&3 && cat <&3'
-        assert "may not send requests here" in await as_stranger(ask, str(agent.port), '{"command":["true"]}')
+        assert "may not send requests here" in await run_as_other_user(ask, str(agent.port), '{"command":["true"]}')
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", pytest.param("::", marks=needs_ipv6)])  # noqa: S104 -- the test's subject

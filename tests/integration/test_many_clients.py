@@ -6,10 +6,10 @@ from contextlib import AsyncExitStack
 
 import pytest
 from agent import Agent, running_agent
-from departures import reset
+from disconnects import reset
 from proc import descriptors, eventually
+from proc_net import port_of, until_let_go
 from shared import shared_agent
-from sockets import port_of, until_let_go
 
 MANY = 1000
 LINE_SECONDS = 0.5

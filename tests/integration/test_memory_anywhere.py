@@ -6,10 +6,10 @@ At each call that the adapter makes for it, in turn, a MemoryError is raised ins
 import asyncio
 import os
 
-import phrasebooks
+import executor_drivers
 import pytest
+from executor_driver import ExecutorDriver
 from injection import Injection, injected
-from phrasebook import Phrasebook
 from proc import alive_with, children, descriptors, eventually
 
 from execwire import adapters
@@ -33,11 +33,11 @@ def hear_nothing(_loop: asyncio.AbstractEventLoop, _context: dict[str, object]) 
     """Be told of what only the loop hears."""
 
 
-async def execute(book: Phrasebook, request: TaskRequest, injection: Injection) -> None:
+async def execute(driver: ExecutorDriver, request: TaskRequest, injection: Injection) -> None:
     """Run it with the failure in it; it has to end, be it by being stopped."""
     control = TaskControl()
     with injected(injection):
-        task = asyncio.ensure_future(book.executor.execute(request, control))
+        task = asyncio.ensure_future(driver.executor.execute(request, control))
         done, _ = await asyncio.wait({task}, timeout=BOUND_SECONDS)
     assert done, injection.where
     if task.exception() is None:
@@ -53,20 +53,20 @@ async def test_memory_that_runs_out_at_any_step_ends_that_task_and_nothing_of_it
     command, timeout, stride = COMMANDS[kind]
     # What only the loop hears of is told to nobody here: that it ends the task, is the subject.
     asyncio.get_running_loop().set_exception_handler(hear_nothing)
-    async with phrasebooks.real() as book:
+    async with executor_drivers.real() as driver:
         request = TaskRequest(command, timeout)
-        (await book.executor.execute(request)).output.close()
+        (await driver.executor.execute(request)).output.close()
         before, others = descriptors(os.getpid()), set(children(os.getpid()))
         number, injection = 1, Injection(FOLDER, 1, MemoryError())
         while number == 1 or injection.where:
             injection = Injection(FOLDER, number, MemoryError())
-            await execute(book, request, injection)
+            await execute(driver, request, injection)
             await eventually(lambda: len(descriptors(os.getpid())) <= len(before))
             await eventually(lambda: set(children(os.getpid())) <= others)
             number += stride
         assert number > 50
         # And the next one runs.
-        execution = await book.executor.execute(TaskRequest(("printf", "next")))
+        execution = await driver.executor.execute(TaskRequest(("printf", "next")))
         assert execution.output.held == b"next"
         execution.output.close()
     assert alive_with(MARKER) == []

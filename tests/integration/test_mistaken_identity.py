@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from agent import Agent, running_agent
 from namespaces import namespaces
+from other_user import OTHER_USER, THIRD, becoming, only_root, skip_unless_he_can_run_an_agent
 from proc import eventually
-from strangers import STRANGER, THIRD, becoming, only_root, skip_unless_he_can_run_an_agent
 
 pytestmark = only_root
 CAP_NET_ADMIN = 12
@@ -104,7 +104,7 @@ async def test_whoever_gets_the_port_of_a_connection_that_was_reset_does_not_sta
     ) as agent:
         assert (await agent.run("echo", "served"))["output"] == "served\n"
         hold.touch()
-        stranger = connection(agent, STRANGER)
+        stranger = connection(agent, OTHER_USER)
         stranger.connect((HOST, agent.port))
         stranger.sendall(touching(trace))
         await eventually(held.exists)
@@ -137,7 +137,7 @@ async def test_whoever_is_about_to_connect_from_the_port_of_one_that_has_gone_do
         namespace.set("ipv4/tcp_challenge_ack_limit", 1)
         async with running_agent("--lost-client", "finish", launcher=namespace.launcher) as agent:
             with namespace.entered():
-                strangers = [connection(agent, STRANGER) for _ in range(2)]
+                strangers = [connection(agent, OTHER_USER) for _ in range(2)]
             ports = [stranger.getsockname()[1] for stranger in strangers]
             os.kill(agent.worker, signal.SIGSTOP)
             try:

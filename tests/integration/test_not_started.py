@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from agent import Agent, running_agent
-from files import made, written_to
+from programs import made, written_to
 from standing import standing_agent
 
 

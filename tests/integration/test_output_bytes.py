@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from agent import Agent
-from files import made
+from programs import made
 from standing import standing_agent
 
 ALL_BYTES = bytes(range(256))

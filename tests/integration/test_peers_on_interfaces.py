@@ -13,8 +13,8 @@ import pytest
 from agent import Agent
 from gate import gate_in
 from namespaces import Namespace, connect, namespaces
+from other_user import OTHER_USER
 from standing import standing_agent
-from strangers import STRANGER
 
 KEEPALIVE = "02"
 """Of the kinds of timer in /proc/net/tcp."""
@@ -76,11 +76,11 @@ async def test_one_of_this_host_is_served_and_half_closes_whatever_it_is_bound_t
     hosts: Hosts, host: str, interface: str, tmp_path: Path, *, everybody: bool
 ) -> None:
     port = hosts.agents[everybody].port
-    own, stranger = (client(hosts.here, host, port, interface=interface, user=user) for user in (0, STRANGER))
+    own, stranger = (client(hosts.here, host, port, interface=interface, user=user) for user in (0, OTHER_USER))
     slow = asyncio.create_task(asyncio.to_thread(ask, own, *SLOW))
     output, error = await asyncio.to_thread(ask, stranger, "echo", "served")
     assert (output == "served\n") is everybody
-    assert (f"user {STRANGER} may not" in error) is not everybody
+    assert (f"user {OTHER_USER} may not" in error) is not everybody
     with gate_in(tmp_path) as gate, closing(client(hosts.here, host, port, interface=interface)) as going:
         going.sendall(json.dumps({"command": gate.before("true")}).encode() + b"\n")
         going.shutdown(socket.SHUT_WR)

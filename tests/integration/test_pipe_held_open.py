@@ -11,8 +11,8 @@ from uuid import uuid4
 
 import pytest
 from agent import Agent
-from files import made
 from proc import alive_with, eventually
+from programs import made
 from standing import standing_agent
 
 SOON_SECONDS = 5.0

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from agent import running_agent
+from other_user import becoming, skip_unless_he_can_run_an_agent
 from proc import children, eventually
-from strangers import becoming, skip_unless_he_can_run_an_agent
 from trees import sleeper
 
 AS_NOBODY_ELSE = becoming(54315, "--inh-caps=-all", "--bounding-set=-all")

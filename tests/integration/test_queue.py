@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from agent import Agent, running_agent
-from files import made
 from proc import eventually
+from programs import made
 from standing import standing_agent
 
 

@@ -24,7 +24,7 @@ from execwire.testing import FakeClock
 
 REQUEST = b'{"command":["true"]}\n'
 BOUND_SECONDS = 20.0
-ALLOWED, STRANGER = 1000, 1001
+ALLOWED, OTHER_USER = 1000, 1001
 
 
 class Clients:
@@ -77,7 +77,7 @@ async def serving(listener: socket.socket, max_connections: int = 10) -> AsyncGe
 async def test_clients_of_another_user_that_do_not_close_keep_no_allowed_one_out(listener: socket.socket) -> None:
     async with serving(listener, max_connections=2) as (_, clients):
         for _ in range(20):
-            assert b"may not send requests" in await clients.answer(STRANGER)
+            assert b"may not send requests" in await clients.answer(OTHER_USER)
         assert b'"exit_code":0' in await clients.answer()
 
 
@@ -112,7 +112,7 @@ async def test_of_those_on_their_way_out_the_oldest_are_closed_past_a_bound_and_
     before = len(open_descriptors())
     async with serving(listener) as (_, clients):
         for _ in range(MAX_DEPARTING + 40):
-            assert b"may not send requests" in await clients.answer(STRANGER)
+            assert b"may not send requests" in await clients.answer(OTHER_USER)
         # Those of the clients themselves, and of as many on the server's side as are kept.
         assert len(open_descriptors()) <= before + 2 * MAX_DEPARTING + 40 + 10
 
@@ -121,7 +121,7 @@ async def test_a_flood_of_refusals_is_a_line_and_a_count(listener: socket.socket
     with capture_logs() as logs:
         async with serving(listener) as (_, clients):
             for _ in range(50):
-                await clients.answer(STRANGER)
+                await clients.answer(OTHER_USER)
     lines = [log for log in logs if log["event"] == "client refused"]
     assert len(lines) == 2
     assert sum(1 + line.get("suppressed", 0) for line in lines) == 50
@@ -132,7 +132,7 @@ async def test_a_port_probe_of_another_user_is_no_warning(listener: socket.socke
     with capture_logs() as logs:
         async with serving(listener) as (_, clients):
             for _ in range(20):
-                (await clients.connect(STRANGER, says=b"")).close()
+                (await clients.connect(OTHER_USER, says=b"")).close()
             await eventually(lambda: len(logs) == 20)
     assert {log["log_level"] for log in logs} == {"debug"}
 
@@ -142,7 +142,7 @@ async def test_a_client_of_another_user_that_waits_in_silence_is_a_warning_and_i
 ) -> None:
     with capture_logs() as logs:
         async with serving(listener) as (_, clients):
-            assert b"may not send requests" in await clients.answer(STRANGER, says=b"")
+            assert b"may not send requests" in await clients.answer(OTHER_USER, says=b"")
     assert [(log["event"], log["log_level"]) for log in logs] == [("client refused", "warning")]
 
 
@@ -180,7 +180,7 @@ async def test_a_stop_waits_for_no_client_that_is_owed_nothing(listener: socket.
     async with serving(listener) as (serving_now, clients):
         idle = await clients.connect()
         assert b'"exit_code":0' in await received(idle)
-        assert b"may not" in await clients.answer(STRANGER)
+        assert b"may not" in await clients.answer(OTHER_USER)
         serving_now.leave()
         # Less than those wait who were told the end.
         async with asyncio.timeout(CLOSE_SECONDS / 2):

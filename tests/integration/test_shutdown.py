@@ -11,7 +11,7 @@ import pytest
 from agent import Agent, Client, running_agent
 from gate import Gate, gate_in
 from proc import eventually
-from sockets import until_read
+from proc_net import until_read
 
 RUNNING = 100
 CLIENTS = 4

@@ -12,7 +12,7 @@ import signal
 import sys
 from collections.abc import Iterator
 
-import phrasebooks
+import executor_drivers
 import pytest
 from proc import is_alive
 
@@ -73,13 +73,13 @@ def test_the_record_would_show_a_signal_to_a_pid_that_was_reaped(signalled: Sign
 async def test_whatever_ends_tasks_at_whatever_moment_only_children_are_signalled(signalled: Signalled) -> None:
     source = random.Random(8)  # noqa: S311 -- to be the same every time
     scripts = ("exit 0", "sleep 0.005", "sleep 1 & exit 0", "exec >&-; sleep 0.01", "setsid -f sleep 0.1", "sleep 60")
-    async with phrasebooks.real() as book:
+    async with executor_drivers.real() as driver:
         # The first start of a program takes longer than most of these have.
-        await book.executor.execute(TaskRequest(("sh", "-c", "exit 0")))
+        await driver.executor.execute(TaskRequest(("sh", "-c", "exit 0")))
         for _ in range(15):
             tasks = [
                 asyncio.create_task(
-                    book.executor.execute(TaskRequest(("sh", "-c", source.choice(scripts)), source.uniform(0.5, 60)))
+                    driver.executor.execute(TaskRequest(("sh", "-c", source.choice(scripts)), source.uniform(0.5, 60)))
                 )
                 for _ in range(12)
             ]

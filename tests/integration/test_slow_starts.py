@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from agent import Agent, Client, running_agent
-from files import made
 from fuse import needs_fuse, slow_file_system
 from leases import leased, skip_unless_leases_hold
 from proc import children, descriptors, descriptors_at_rest, eventually
+from programs import made
 from standing import standing_agent
 
 LATE_SECONDS = 0.5

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 from agent import Agent, running_agent
-from files import made
+from other_user import BECOME_STRANGER, only_root, skip_unless_he_can_run_an_agent
 from proc import children, descriptors, descriptors_at_rest, eventually, is_starter, zombies
+from programs import made
 from standing import standing_agent
-from strangers import BECOME_STRANGER, only_root, skip_unless_he_can_run_an_agent
 
 from execwire.adapters.subprocess.tidying import TIDY_SECONDS
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from proc import children, eventually, is_alive
 
-PROGRAM = "tests.support.supervised"
+PROGRAM = "tests.support.supervisor_program"
 PATIENCE = 20.0
 
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from strangers import becoming, skip_unless_he_can_run_an_agent
+from other_user import becoming, skip_unless_he_can_run_an_agent
 
 AS_NOBODY_ELSE = becoming(54316)
 """A user with no other process: the limit of processes is the user's."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from agent import Agent, Client, running_agent
 from proc import eventually
-from sockets import needs_ipv6
+from proc_net import needs_ipv6
 
 SERVE = (sys.executable, "-m", "execwire", "serve")
 TOLD_BY_NAME = Path("/proc/self/comm").read_text(encoding="ascii").strip()

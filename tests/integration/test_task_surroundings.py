@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from agent import Agent, running_agent
-from files import made
 from proc import descriptors
+from programs import made
 from standing import standing_agent
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from agent import Agent, Client, running_agent
 from gate import Gate, gate_in
-from strangers import STRANGER, only_root
+from other_user import OTHER_USER, only_root
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ async def test_another_user_who_gets_at_the_socket_is_refused() -> None:
                 connect_as_stranger(path)
             path.chmod(0o666)
             async with Client(*await asyncio.open_unix_connection(sock=connect_as_stranger(path))) as client:
-                assert f"user {STRANGER} may not send requests here" in (await client.result())["error"]
+                assert f"user {OTHER_USER} may not send requests here" in (await client.result())["error"]
                 assert await client.at_end() == b""
             await check_served(agent, path)
 
@@ -105,7 +105,7 @@ async def test_another_user_who_gets_at_the_socket_is_refused() -> None:
 def connect_as_stranger(path: Path) -> socket.socket:
     """Connect while this process is him; the kernel notes who connected."""
     client = socket.socket(socket.AF_UNIX)
-    os.seteuid(STRANGER)
+    os.seteuid(OTHER_USER)
     try:
         client.connect(str(path))
     except OSError:

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from agent import Agent, running_agent
+from other_user import skip_unless_he_can_run_an_agent
 from proc import alive_with, children, eventually, zombies
-from strangers import skip_unless_he_can_run_an_agent
 from trees import sleeper
 
 NOBODY = "54322"

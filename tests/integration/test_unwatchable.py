@@ -3,7 +3,7 @@
 import asyncio
 import os
 
-import phrasebooks
+import executor_drivers
 import pytest
 from proc import alive_with, children, descriptors, eventually
 
@@ -31,13 +31,13 @@ async def test_nothing_stays_of_a_command_for_whose_watching_there_is_no_memory(
         def __init__(self, *_: object) -> None:
             raise MemoryError
 
-    async with phrasebooks.real() as book:
-        (await book.executor.execute(TaskRequest(("sleep", "0")))).output.close()
+    async with executor_drivers.real() as driver:
+        (await driver.executor.execute(TaskRequest(("sleep", "0")))).output.close()
         before, children_before = descriptors(os.getpid()), children(os.getpid())
         with monkeypatch.context() as patch:
             patch.setattr(executor, "Process", Unwatchable)
             async with asyncio.timeout(10):
-                execution = await book.executor.execute(TaskRequest(("sleep", SECONDS)))
+                execution = await driver.executor.execute(TaskRequest(("sleep", SECONDS)))
         assert isinstance(execution.outcome, OutputLost)
         await nothing_stays(before, children_before)
 
@@ -49,13 +49,13 @@ async def test_nothing_stays_of_a_command_whose_group_may_not_be_signalled(monke
         asked.append(group)
         raise PermissionError
 
-    async with phrasebooks.real() as book:
-        (await book.executor.execute(TaskRequest(("sleep", "0")))).output.close()
+    async with executor_drivers.real() as driver:
+        (await driver.executor.execute(TaskRequest(("sleep", "0")))).output.close()
         before, children_before = descriptors(os.getpid()), children(os.getpid())
         with monkeypatch.context() as patch:
             patch.setattr(os, "killpg", refuse)
             async with asyncio.timeout(10):
-                execution = await book.executor.execute(TaskRequest(("sleep", SECONDS), 100.0))
+                execution = await driver.executor.execute(TaskRequest(("sleep", SECONDS), 100.0))
         assert execution.outcome == TimedOut()
         assert asked
         await nothing_stays(before, children_before)

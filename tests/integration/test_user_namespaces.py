@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 from agent import running_agent
-from strangers import ASK_AND_READ_A_LINE, STRANGER, as_stranger
+from other_user import ASK_AND_READ_A_LINE, OTHER_USER, run_as_other_user
 from user_namespaces import in_user_namespace
 
 SHOWN = int(Path("/proc/sys/kernel/overflowuid").read_text(encoding="ascii"))
-AS_ROOT_INSIDE = (0, f"0 {STRANGER} 1")
-AS_NOBODY_INSIDE = (SHOWN, f"{SHOWN} {STRANGER} 1")
+AS_ROOT_INSIDE = (0, f"0 {OTHER_USER} 1")
+AS_NOBODY_INSIDE = (SHOWN, f"{SHOWN} {OTHER_USER} 1")
 NO_MAP = (SHOWN, "")
 ECHO = json.dumps({"command": ["echo", "hi"]})
 
@@ -20,7 +20,7 @@ ECHO = json.dumps({"command": ["echo", "hi"]})
 async def test_only_who_is_mapped_is_told_from_others_and_that_number_is_not_advised() -> None:
     async with running_agent(launcher=in_user_namespace(*AS_ROOT_INSIDE)) as agent:
         # He is the agent's own user; this process's, root, is not mapped.
-        answer = json.loads(await as_stranger(ASK_AND_READ_A_LINE, str(agent.port), ECHO))
+        answer = json.loads(await run_as_other_user(ASK_AND_READ_A_LINE, str(agent.port), ECHO))
         assert (answer["output"], answer["error"]) == ("hi\n", "")
         refused = (await agent.run("echo", "hi"))["error"]
         assert "not mapped into the agent's user namespace" in refused

@@ -6,8 +6,8 @@ import signal
 from pathlib import Path
 
 from agent import running_agent
+from other_user import ASK_AND_READ_A_LINE, OTHER_USER, only_root, run_as_other_user
 from proc import eventually
-from strangers import ASK_AND_READ_A_LINE, STRANGER, as_stranger, only_root
 
 NAMES = """
 import os, pwd
@@ -25,12 +25,12 @@ async def test_a_name_is_looked_up_once_and_never_by_a_worker(tmp_path: Path) ->
     guest = tmp_path / "guest"
     guest.touch()
     (tmp_path / "sitecustomize.py").write_text(NAMES)
-    environment = {"PYTHONPATH": str(tmp_path), "GUEST": str(guest), "GUEST_ID": str(STRANGER)}
+    environment = {"PYTHONPATH": str(tmp_path), "GUEST": str(guest), "GUEST_ID": str(OTHER_USER)}
     async with running_agent("--allow-user", "execwire-guest", environment=environment) as agent:
         guest.unlink()
         first = agent.worker
         os.kill(first, signal.SIGKILL)
         await eventually(lambda: agent.workers not in ([], [first]))
         request = json.dumps({"command": ["echo", "hi"]})
-        answer = json.loads(await as_stranger(ASK_AND_READ_A_LINE, str(agent.port), request))
+        answer = json.loads(await run_as_other_user(ASK_AND_READ_A_LINE, str(agent.port), request))
         assert (answer["output"], answer["error"]) == ("hi\n", "")

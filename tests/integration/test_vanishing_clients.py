@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 from agent import Agent, Client
-from departures import DEPARTURES, Departure
+from disconnects import DEPARTURES, Departure
 from gate import Gate, gate_in
 from proc import descriptors, eventually
+from proc_net import port_of, unread_bytes, until_let_go, until_read
 from shared import shared_agent
-from sockets import port_of, unread_bytes, until_let_go, until_read
 
 RUNNING = 2
 IN_FLIGHT = 4

@@ -3,7 +3,7 @@
 import os
 import signal
 
-from workers import FakeSystem, FakeWorker
+from fake_workers import FakeSystem, FakeWorker
 
 
 def no_work(orders: int, ready: int) -> int:

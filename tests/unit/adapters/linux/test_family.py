@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from process_table import ProcessTable
+from fake_process_table import ProcessTable
 
 from execwire.adapters.linux import procfs
 from execwire.adapters.linux.family import Family, ListedFamily, ScannedFamily, family, unknowable

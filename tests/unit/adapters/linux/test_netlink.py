@@ -3,7 +3,7 @@
 import errno
 
 import pytest
-from netlink import FakeNetlink, done, error, refuse_sockets
+from fake_netlink import FakeNetlink, done, error, refuse_sockets
 
 from execwire.adapters.linux.netlink import Message, Netlink, Refusal
 

@@ -1,8 +1,8 @@
 """Walks over a family, whatever it did to get away."""
 
 import pytest
-from process_table import ProcessTable
-from walks import enrolled, walk
+from fake_process_table import ProcessTable
+from tree_walks import enrolled, walk
 
 from execwire.adapters.linux.process_tree import ProcessTree
 

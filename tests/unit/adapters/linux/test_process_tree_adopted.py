@@ -1,8 +1,8 @@
 """Walks over what has lost its parent: whose it is taken for, and what its death means."""
 
 import pytest
-from process_table import FakeProcess, ProcessTable
-from walks import enrolled, walk
+from fake_process_table import FakeProcess, ProcessTable
+from tree_walks import enrolled, walk
 
 from execwire.adapters.linux.process_tree import ProcessTree
 from execwire.adapters.linux.procfs import STRAY

@@ -1,8 +1,8 @@
 """Walks over processes that /proc does not show (hidepid): what cannot be looked at is not gone."""
 
 import pytest
-from process_table import FakeProcess, ProcessTable
-from walks import enrolled, walk
+from fake_process_table import FakeProcess, ProcessTable
+from tree_walks import enrolled, walk
 
 from execwire.adapters.linux.process_tree import ProcessTree
 from execwire.adapters.linux.survivors import UNKNOWN

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 
 import pytest
-from process_table import FakeProcess, ProcessTable
+from fake_process_table import FakeProcess, ProcessTable
 
 from execwire.adapters.linux.process_tree import ProcessTree
 from execwire.adapters.linux.survivors import Survivors
 
 MARK = 7
-STRANGER = 1
+OTHER_USER = 1
 """The parent of what does not descend from here."""
 
 
@@ -42,7 +42,7 @@ def walker(monkeypatch: pytest.MonkeyPatch) -> Walker:
 def reused(table: ProcessTable, pid: int) -> None:
     """The process ends, is reaped, and its number goes to a stranger."""
     table.vanish(pid)
-    table.rows[pid] = FakeProcess(pid, STRANGER, None)
+    table.rows[pid] = FakeProcess(pid, OTHER_USER, None)
 
 
 # Hazard 6.

@@ -4,7 +4,7 @@ import errno
 import os
 
 import pytest
-from netlink import FakeNetlink, done, error, refuse_sockets
+from fake_netlink import FakeNetlink, done, error, refuse_sockets
 
 from execwire.adapters.linux import sock_diag
 from execwire.adapters.linux.sock_diag import probe

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from fake_process_table import ProcessTable
 from proc import eventually
-from process_table import ProcessTable
 from structlog.testing import capture_logs
 
 from execwire.adapters.linux.survivors import CLEAN_WALKS

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from event_loop import past
+from fake_process_table import ProcessTable
 from proc import eventually
-from process_table import ProcessTable
-from turns import past
 
 from execwire.adapters.subprocess import tidying
 from execwire.adapters.subprocess.containment import Containment

@@ -5,8 +5,8 @@ import errno
 from collections.abc import AsyncIterator, Coroutine
 
 import pytest
+from fake_process_table import ProcessTable
 from proc import eventually, open_descriptors
-from process_table import ProcessTable
 from structlog.testing import capture_logs
 
 from execwire.adapters.linux.spare_descriptors import SIZE

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 from typing import NoReturn
 
 import pytest
-from following import FakeLeader, Following
+from event_loop import past, settle
+from exit_watcher_harness import FakeLeader, Following
 from proc import eventually
-from turns import past, settle
 
 from execwire.adapters.subprocess import exit_watcher
 

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from captured import read_and_close
+from capture_harness import read_and_close
+from event_loop import past
 from proc import eventually
-from running import Running
-from turns import past
+from process_harness import Running
 
 from execwire.adapters.subprocess import leader
 from execwire.adapters.subprocess.context import Leftovers

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from event_loop import past
 from proc import eventually
-from running import LONG, Running
-from turns import past
+from process_harness import LONG, Running
 
 from execwire.adapters.subprocess import leader
 from execwire.adapters.subprocess.context import Leftovers

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from captured import read_and_close
-from running import LONG, Running
-from turns import past, settle
+from capture_harness import read_and_close
+from event_loop import past, settle
+from process_harness import LONG, Running
 
 from execwire.adapters.subprocess import leader
 from execwire.adapters.subprocess.context import Leftovers

@@ -3,10 +3,10 @@
 import errno
 
 import pytest
+from fake_process_table import ProcessTable
 from proc import eventually
-from process_table import ProcessTable
 from structlog.testing import capture_logs
-from walks import enrolled
+from tree_walks import enrolled
 
 from execwire.adapters.linux.procfs import STRAY
 from execwire.adapters.linux.survivors import CLEAN_WALKS

@@ -1,6 +1,6 @@
 import asyncio
 
-from turns import settle
+from event_loop import settle
 
 from execwire.adapters.subprocess.throttle import Throttle
 

@@ -1,5 +1,5 @@
 import pytest
-from served import Served, ask
+from connection_harness import Served, ask
 from structlog.testing import capture_logs
 
 from execwire.adapters.tcp.client_log import address_text

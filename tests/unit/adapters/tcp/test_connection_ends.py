@@ -1,10 +1,10 @@
 """How a client can end, and what becomes of what it asked for."""
 
 import pytest
+from connection_harness import Limits, Served, ask
+from event_loop import settle
 from fakes import FakeOutput
 from proc import eventually
-from served import Limits, Served, ask
-from turns import settle
 
 from execwire.adapters.tcp import liveness
 from execwire.adapters.tcp.peers import Presence

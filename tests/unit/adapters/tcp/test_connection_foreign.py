@@ -1,8 +1,8 @@
 """A connection that begins with anything but an object speaks another protocol: none of what it holds is executed."""
 
 import pytest
-from served import MAX_LINE, Limits, Served, ask
-from turns import past
+from connection_harness import MAX_LINE, Limits, Served, ask
+from event_loop import past
 
 from execwire.adapters.tcp.batch import BULK_BYTES
 from execwire.protocol.framing import FOREIGN

@@ -1,9 +1,9 @@
 """How the agent lets a client go: refused, or at the agent's own stop."""
 
 import pytest
+from connection_harness import Limits, Served, ask
+from event_loop import settle
 from proc import eventually
-from served import Limits, Served, ask
-from turns import settle
 
 from execwire.adapters.tcp import closing, liveness
 from execwire.adapters.tcp.departures import DISCARD_BYTES

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from connection_harness import Limits, Served, ask
+from event_loop import settle
 from fakes import FakeOutput
-from served import Limits, Served, ask
-from turns import settle
 
 from execwire.domain.memory import MemoryBudget, MemoryHolder
 from execwire.domain.output import CapturedOutput

@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from connection_harness import MAX_LINE, Limits, Served, ask
+from event_loop import played, settle
 from hypothesis import example, given
 from hypothesis import strategies as st
-from served import MAX_LINE, Limits, Served, ask
-from turns import played, settle
 
 from execwire.adapters.tcp.batch import LINES_AT_ONCE
 

@@ -1,9 +1,9 @@
 """What a connection reads, and when it stops reading."""
 
 import pytest
+from connection_harness import MAX_LINE, Limits, Served, ask
+from event_loop import past, settle
 from proc import eventually
-from served import MAX_LINE, Limits, Served, ask
-from turns import past, settle
 
 WAITING = [f"wait-{number}" for number in range(4)]
 

@@ -1,7 +1,7 @@
 """What a client gets that is refused, or closed at once."""
 
-from served import Limits, Served, ask
-from turns import past, settle
+from connection_harness import Limits, Served, ask
+from event_loop import past, settle
 
 
 async def test_a_refusal_drops_what_has_not_been_taken_and_comes_after_what_is_owed() -> None:

@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
+from connection_harness import Limits, Served, ask, echo
+from event_loop import settle
 from fakes import FakeTaskIntake
-from served import Limits, Served, ask, echo
-from turns import settle
 
 from execwire.adapters.tcp.batch import LINES_A_TURN, LINES_AT_ONCE
 

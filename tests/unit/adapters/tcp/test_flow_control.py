@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from connection_harness import context, echo
+from event_loop import settle
+from fake_transport import FakeTransport
 from fakes import FakeTaskIntake
-from served import context, echo
-from transport import FakeTransport
-from turns import settle
 
 from execwire.adapters.tcp.flow_control import ReadFlow
 

@@ -1,10 +1,10 @@
 import asyncio
 
 import pytest
+from event_loop import past
 from fake_peers import FakePeer
+from fake_transport import FakeTransport
 from proc import eventually
-from transport import FakeTransport
-from turns import past
 
 from execwire.adapters.tcp import liveness
 from execwire.adapters.tcp.liveness import Countdown, Liveness

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import cast
 
 import pytest
-from netlink import (
+from fake_netlink import (
     COOKIE,
     ESTABLISHED,
     FIN_WAIT2,

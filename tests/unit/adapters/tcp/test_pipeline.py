@@ -3,10 +3,10 @@
 import asyncio
 from dataclasses import dataclass, field
 
+from connection_harness import Limits, Served, ask, context, echo
+from event_loop import settle
+from fake_transport import FakeTransport
 from fakes import FakeOutput, FakeTaskIntake
-from served import Limits, Served, ask, context, echo
-from transport import FakeTransport
-from turns import settle
 
 from execwire.adapters.tcp.pipeline import Pipeline
 from execwire.adapters.tcp.result_writer import ResultWriter

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from turns import settle
+from event_loop import settle
 
 from execwire.adapters.tcp.read_scheduler import BUDGET_SECONDS, ReadScheduler
 from execwire.testing import FakeClock

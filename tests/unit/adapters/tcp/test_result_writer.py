@@ -5,10 +5,10 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from connection_harness import PLENTY
+from event_loop import settle
+from fake_transport import FakeTransport
 from fakes import FakeOutput
-from served import PLENTY
-from transport import FakeTransport
-from turns import settle
 
 from execwire.adapters.tcp.exchange import Exchange
 from execwire.adapters.tcp.result_writer import WRITE_BUFFER_BYTES, ResultWriter

@@ -1,9 +1,9 @@
 """Outputs are given back exactly when nobody will read them any more, however the client ends."""
 
 import pytest
+from connection_harness import Served, ask
+from event_loop import settle
 from fakes import FakeOutput
-from served import Served, ask
-from turns import settle
 
 from execwire.adapters.tcp.result_writer import WRITE_BUFFER_BYTES
 from execwire.domain.task import TaskRequest, TaskResult

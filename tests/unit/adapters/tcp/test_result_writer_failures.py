@@ -4,9 +4,9 @@ import json
 from collections.abc import Callable
 
 import pytest
+from connection_harness import Served, ask
+from event_loop import settle
 from fakes import FakeOutput
-from served import Served, ask
-from turns import settle
 
 from execwire.adapters.tcp.result_writer import WRITE_BUFFER_BYTES
 from execwire.domain.task import TaskRequest, TaskResult

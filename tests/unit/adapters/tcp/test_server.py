@@ -4,11 +4,11 @@ import errno
 import socket
 
 import pytest
-from door import FakeClient, errors, serving
+from connection_harness import ask
+from event_loop import settle, soon
 from proc import eventually
-from served import ask
+from server_harness import FakeClient, errors, serving
 from structlog.testing import capture_logs
-from turns import settle, soon
 
 from execwire.adapters.tcp import departures, server
 

@@ -4,9 +4,9 @@ import asyncio
 import errno
 
 import pytest
-from door import FakeClient, errors, serving
-from served import ask
-from turns import past, settle, soon
+from connection_harness import ask
+from event_loop import past, settle, soon
+from server_harness import FakeClient, errors, serving
 
 from execwire.adapters.tcp import server
 from execwire.adapters.tcp.refusals import STOPPING

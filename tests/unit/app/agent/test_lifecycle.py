@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 from typing import Self
 
 import pytest
+from event_loop import settle
 from proc import eventually
 from structlog.testing import capture_logs
-from turns import settle
 
 from execwire.adapters.tcp.access import AccessPolicy
 from execwire.app.agent.container import Container

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 from types import SimpleNamespace
 
 import pytest
+from event_loop import past
 from proc import eventually
-from turns import past
 
 from execwire.app.agent import trim as memory
 

@@ -1,8 +1,8 @@
 import asyncio
 
 import pytest
+from event_loop import settle
 from fakes import FakeTaskIntake
-from turns import settle
 
 from execwire.app.agent.container import Container
 from execwire.app.policies.admission import Admission

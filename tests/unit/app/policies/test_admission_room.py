@@ -2,8 +2,8 @@ import asyncio
 import weakref
 
 import pytest
+from event_loop import settle
 from fakes import FakeTaskIntake
-from turns import settle
 
 from execwire.app.policies.admission import Admission
 from execwire.domain.control import TaskControl

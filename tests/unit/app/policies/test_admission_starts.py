@@ -4,8 +4,8 @@ import asyncio
 from dataclasses import dataclass, field
 
 import pytest
-from served import echo
-from turns import settle
+from connection_harness import echo
+from event_loop import settle
 
 from execwire.app.policies.admission import STARTS_PER_ITERATION, Admission
 from execwire.domain.control import TaskControl

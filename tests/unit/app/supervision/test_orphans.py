@@ -3,9 +3,9 @@
 import errno
 
 import pytest
-from process_table import ProcessTable
+from fake_process_table import ProcessTable
+from orphan_harness import Sweeping
 from structlog.testing import capture_logs
-from sweeping import Sweeping
 
 from execwire.adapters.linux.marks import RANGE
 from execwire.adapters.linux.survivors import CLEAN_WALKS

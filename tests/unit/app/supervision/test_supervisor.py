@@ -4,11 +4,11 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from fake_workers import FakeSystem, FakeWorker
 from proc import open_descriptors
 from structlog.testing import capture_logs
-from supervised_run import Run
+from supervisor_harness import Run
 from worker_fates import dies, is_killed, lives
-from workers import FakeSystem, FakeWorker
 
 from execwire.adapters.linux.survivors import CLEAN_WALKS
 from execwire.app.control_pipe import FAILED

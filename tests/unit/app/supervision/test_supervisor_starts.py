@@ -6,11 +6,11 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from fake_workers import FakeSystem, FakeWorker
 from proc import open_descriptors
 from structlog.testing import capture_logs
-from supervised_run import Run
+from supervisor_harness import Run
 from worker_fates import dies, fails, lives
-from workers import FakeSystem, FakeWorker
 
 from execwire.app.control_pipe import FAILED
 from execwire.app.supervision import supervisor

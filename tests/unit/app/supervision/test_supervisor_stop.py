@@ -5,11 +5,11 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from fake_workers import FakeSystem, FakeWorker
 from proc import open_descriptors
 from structlog.testing import capture_logs
-from supervised_run import LONG, Run
+from supervisor_harness import LONG, Run
 from worker_fates import dies, lives
-from workers import FakeSystem, FakeWorker
 
 from execwire.app.control_pipe import FAILED, HURRY, STOP
 from execwire.app.stop_signals import UNUSED_SIGNALS

@@ -1,7 +1,7 @@
 import asyncio
 
 import pytest
-from turns import settle
+from event_loop import settle
 
 from execwire.app.agent.container import Container
 from execwire.domain.control import TaskControl

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
-from captured import capturing
-from turns import settle
+from capture_harness import capturing
+from event_loop import settle
 
 from execwire.adapters.subprocess.output.capture import HELD_BYTES
 from execwire.adapters.subprocess.output.spool_writer import STEP_BYTES

@@ -8,9 +8,9 @@ import threading
 from pathlib import Path
 
 import pytest
-from captured import PLENTY, Captured, capturing, read_and_close
+from capture_harness import PLENTY, Captured, capturing, read_and_close
+from event_loop import settle
 from proc import eventually
-from turns import settle
 
 from execwire.adapters.subprocess.output.capture import HELD_BYTES
 

@@ -5,8 +5,8 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from captured import PLENTY, capturing
-from turns import settle
+from capture_harness import PLENTY, capturing
+from event_loop import settle
 
 SIZE = 10_000
 

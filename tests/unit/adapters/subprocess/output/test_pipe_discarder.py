@@ -9,9 +9,9 @@ import time
 from collections.abc import AsyncIterator, Callable
 
 import pytest
+from event_loop import past
 from proc import eventually, open_descriptors
 from structlog.testing import capture_logs
-from turns import past
 
 from execwire.adapters.subprocess.output import pipe_discarder
 from execwire.adapters.subprocess.output.pipe_discarder import DESCRIPTORS_DIVISOR, DISCARD_BYTES, PipeDiscarder

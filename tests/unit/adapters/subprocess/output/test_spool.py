@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
-from captured import read_and_close
+from capture_harness import read_and_close
 from proc import eventually
 
 from execwire.adapters.subprocess.output.memory_output import MemoryOutput

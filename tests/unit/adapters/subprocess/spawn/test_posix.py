@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from files import made
 from proc import open_descriptors
+from programs import made
 
 from execwire.adapters.linux.marks import MARKS
 from execwire.adapters.subprocess.spawn import posix as spawn_module

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from files import made
+from programs import made
 
 from execwire.adapters.subprocess.spawn.start_failure import cannot_start, describe_failure
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from files import made
+from programs import made
 
 from execwire.adapters.subprocess.spawn.limits import RLIMIT_LOCKS
 from execwire.adapters.subprocess.spawn.start_order import FAILED, GO, PROCESS, PROGRAM, Program, StartOrder

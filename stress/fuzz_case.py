@@ -14,20 +14,20 @@ from pathlib import Path
 from hypothesis.stateful import RuleBasedStateMachine
 from proc import alive_with, is_alive
 
-from . import lines
-from .comparison import compare
-from .contract import Id
+from . import strategies
+from .checker import compare
+from .commands import Programs
+from .fuzz_connection import Peer, pump
 from .model import answers
-from .peer import Peer, pump
-from .programs import Programs
-from .verdict import BrokenError
+from .result_format import Id
+from .runner import CheckFailedError
 
 ANSWER_SECONDS = 30.0
 FLOOD_SECONDS = 0.2
 
 
 @dataclass
-class Bench:
+class FuzzContext:
     """What the examples work on: an agent's port, its worker, and a count of what was done."""
 
     port: int
@@ -41,7 +41,7 @@ class Bench:
 class Example(RuleBasedStateMachine):
     """What rules do; `bench` is that of the subclass that has the rules."""
 
-    bench: Bench
+    bench: FuzzContext
 
     def __init__(self) -> None:
         """Begin without a connection."""
@@ -73,22 +73,22 @@ class Example(RuleBasedStateMachine):
             self.bench.counts["pieces"] += 1
             self.bench.counts["bytes"] += end - begin
             if not pump(self.peers, lambda: peer.at_end or not peer.outgoing, ANSWER_SECONDS):
-                raise BrokenError(f"the agent takes no more; {len(peer.outgoing)} bytes are left")
+                raise CheckFailedError(f"the agent takes no more; {len(peer.outgoing)} bytes are left")
         self.bench.counts["lines"] += data.count(b"\n")
         if answers(bytes(peer.sent), self.bench.programs, at_end=False).closes:
             self.finish(peer)
         elif peer.at_end:
-            raise BrokenError("the agent has closed by itself")
+            raise CheckFailedError("the agent has closed by itself")
 
     def stays(self, timeout: int | None, request_id: Id | None, *, su: bool = False) -> bytes:
         """Return a line for a family under a marker of its own."""
         marker = f"{self.bench.marker}-{next(self.bench.numbers)}"
-        return b"\n" + lines.stays(self.bench.programs, marker, timeout, request_id, su=su) + b"\n"
+        return b"\n" + strategies.stays(self.bench.programs, marker, timeout, request_id, su=su) + b"\n"
 
     def writes_on(self, request_id: Id | None) -> bytes:
         """Return a line for a daemon that leaves a file of its own when it has written all."""
         file = self.bench.programs.folder / f"written-{next(self.bench.numbers)}"
-        return b"\n" + lines.writes_on(self.bench.programs, str(file), request_id) + b"\n"
+        return b"\n" + strategies.writes_on(self.bench.programs, str(file), request_id) + b"\n"
 
     def flood(self, data: bytes) -> None:
         """Send this on a connection of its own, as far as it is taken, and read nothing."""
@@ -117,9 +117,9 @@ class Example(RuleBasedStateMachine):
         self.hold(peer)
         wanted = answers(bytes(peer.sent), self.bench.programs, at_end=True).expected
         if len(peer.results) < len(wanted):
-            raise BrokenError(f"{len(peer.results)} of {len(wanted)} answers (closed: {peer.at_end})")
+            raise CheckFailedError(f"{len(peer.results)} of {len(wanted)} answers (closed: {peer.at_end})")
         if not peer.at_end:
-            raise BrokenError("the agent has answered everything, and does not close")
+            raise CheckFailedError("the agent has answered everything, and does not close")
         self.bench.counts["answers"] += len(peer.results)
         for one, result in itertools.product(wanted, peer.results):
             if (
@@ -142,7 +142,7 @@ class Example(RuleBasedStateMachine):
             for peer in self.peers:
                 peer.close(reset=True)
         if not is_alive(self.bench.worker):
-            raise BrokenError("the worker has died")
+            raise CheckFailedError("the worker has died")
         self.bench.counts["daemons that write"] += len(self.daemons)
         _see("still running", lambda: alive_with(self.bench.marker))
         _see("could not write to their end", lambda: [path for path in self.daemons if not path.exists()])
@@ -157,5 +157,5 @@ def _see(what: str, remains: Callable[[], Sequence[object]]) -> None:
     deadline = time.monotonic() + ANSWER_SECONDS
     while left := remains():
         if time.monotonic() > deadline:
-            raise BrokenError(f"{what}: {left}")
+            raise CheckFailedError(f"{what}: {left}")
         time.sleep(0.01)

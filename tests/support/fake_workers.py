@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from process_table import ProcessTable
+from fake_process_table import ProcessTable
 
 from execwire.app import stop_signals
 from execwire.app.control_pipe import READY

@@ -19,7 +19,7 @@ class ShiftedClock:
         return time.monotonic() + 1_000_000.0
 
 
-class Phrasebook(Protocol):
+class ExecutorDriver(Protocol):
     """An executor, its clock, and its words; `name` tells apart what runs at the same time.
 
     What `is_settled` has done all that it does before it runs for ever.

@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
-STRANGER = 54321
+OTHER_USER = 54321
 """A number that no user has; it takes no account to be somebody."""
 
-THIRD = STRANGER + 1
+THIRD = OTHER_USER + 1
 """Another number that no user has, for who is neither root nor whom the agent runs as."""
 
 
@@ -19,7 +19,7 @@ def becoming(user: int, *options: str) -> tuple[str, ...]:
     return ("setpriv", "--reuid", str(user), "--regid", str(user), "--clear-groups", *options)
 
 
-BECOME_STRANGER = becoming(STRANGER, "--inh-caps=-all")
+BECOME_STRANGER = becoming(OTHER_USER, "--inh-caps=-all")
 
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
 
@@ -31,7 +31,7 @@ def skip_unless_he_can_run_an_agent(launcher: tuple[str, ...] = BECOME_STRANGER)
         pytest.skip("another user can not read this checkout or its interpreter")
 
 
-async def as_stranger(script: str, *arguments: str) -> str:
+async def run_as_other_user(script: str, *arguments: str) -> str:
     """Run a bash script as that user and return what it prints; it finds `arguments` as $1 and so on."""
     process = await asyncio.create_subprocess_exec(
         *BECOME_STRANGER, "bash", "-c", script, "bash", *arguments,

@@ -2,8 +2,8 @@
 
 import signal
 
+from fake_workers import FakeSystem
 from worker_fates import no_work
-from workers import FakeSystem
 
 from execwire.app.supervision.supervisor import Supervisor
 

@@ -6,7 +6,7 @@ from collections import Counter
 
 from agent import Agent
 
-from .contract import read_result
+from .result_format import read_result
 
 PAUSE_SECONDS = 0.05
 KNOCK_SECONDS = 5.0

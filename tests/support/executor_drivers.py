@@ -1,4 +1,4 @@
-"""How each TaskExecutor is told the same things: one phrasebook an implementation, for the contract suite."""
+"""How each TaskExecutor is told the same things: one driver an implementation, for the contract suite."""
 
 import os
 import resource
@@ -8,9 +8,9 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-from fake_phrases import FakePhrases
+from executor_driver import Command, ExecutorDriver, ShiftedClock
+from fake_driver import FakeDriver
 from leases import leased, skip_unless_leases_hold
-from phrasebook import Command, Phrasebook, ShiftedClock
 from proc import alive_with, command_line, descriptors
 
 from execwire.adapters.subprocess.executor import SubprocessExecutor
@@ -23,7 +23,7 @@ FAMILY = 40
 """Descendants of what `is_a_large_family`."""
 
 
-class SubprocessPhrases:
+class SubprocessDriver:
     """Real processes. What runs for ever is a family of two, both under `name`."""
 
     def __init__(self, executor: TaskExecutor, clock: ShiftedClock) -> None:
@@ -93,27 +93,27 @@ def _leads_a_session(pid: int) -> bool:
 
 
 @asynccontextmanager
-async def real() -> AsyncGenerator[Phrasebook]:
+async def real() -> AsyncGenerator[ExecutorDriver]:
     """Open the SubprocessExecutor as the container wires it."""
     clock = ShiftedClock()
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     executor = Container(clock=clock, settings=Settings(), descriptor_limit=limit).executor()
     assert isinstance(executor, SubprocessExecutor)
     async with executor:
-        yield SubprocessPhrases(executor, clock)
+        yield SubprocessDriver(executor, clock)
 
 
 @asynccontextmanager
-async def fake() -> AsyncGenerator[Phrasebook]:
+async def fake() -> AsyncGenerator[ExecutorDriver]:
     """The FakeTaskExecutor, by itself."""
     clock = ShiftedClock()
     executor = FakeTaskExecutor(clock)
-    yield FakePhrases(executor, executor, clock)
+    yield FakeDriver(executor, executor, clock)
 
 
 @asynccontextmanager
-async def drained() -> AsyncGenerator[Phrasebook]:
+async def drained() -> AsyncGenerator[ExecutorDriver]:
     """Drain is a TaskExecutor too, for as long as it is not told to stop."""
     clock = ShiftedClock()
     executor = FakeTaskExecutor(clock)
-    yield FakePhrases(Container(clock=clock, executor=executor).drain(), executor, clock)
+    yield FakeDriver(Container(clock=clock, executor=executor).drain(), executor, clock)

@@ -1,6 +1,6 @@
 """Walks over a ProcessTable."""
 
-from process_table import ProcessTable
+from fake_process_table import ProcessTable
 
 from execwire.adapters.linux.process_tree import ProcessTree
 from execwire.adapters.linux.survivors import Survivors

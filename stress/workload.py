@@ -5,9 +5,9 @@ import contextlib
 from collections.abc import Awaitable, Callable
 
 from .bad_clients import misbehave
-from .talk import Load, Talk, line_of
-from .tasks import endless
-from .verdict import BrokenError
+from .conversation import Load, Talk, line_of
+from .runner import CheckFailedError
+from .task_mix import endless
 
 BUFFER_BYTES = 64 * 1024 * 1024
 MISBEHAVIOUR_PART = 0.1
@@ -31,7 +31,7 @@ async def client(load: Load, until: Callable[[], bool]) -> None:
                 await _connection(load, until)
         except (ConnectionError, OSError) as error:
             if not load.tolerant:
-                raise BrokenError(f"a connection was lost: {error}") from error
+                raise CheckFailedError(f"a connection was lost: {error}") from error
             load.counts["connections lost"] += 1
             await asyncio.sleep(0.02)
 
@@ -82,7 +82,7 @@ async def _under_ids(talk: Talk, load: Load) -> None:
         result = await talk.result()
         task = tasks.pop(str(result.id), None)
         if task is None:
-            raise BrokenError(f"doubled or never asked for: {result}")
+            raise CheckFailedError(f"doubled or never asked for: {result}")
         talk.judge(task, result)
 
 
@@ -100,7 +100,7 @@ async def _invalid(talk: Talk, load: Load) -> None:
     await talk.send(b"{}", load.chance.choice(INVALID))
     for result in (await talk.result(), await talk.result()):
         if result.command or not result.error.startswith("invalid request: "):
-            raise BrokenError(f"an invalid request was answered: {result}")
+            raise CheckFailedError(f"an invalid request was answered: {result}")
     load.counts["invalid"] += 1
 
 

@@ -3,13 +3,13 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from phrasebook import Command, ShiftedClock
+from executor_driver import Command, ShiftedClock
 
 from execwire.domain.ports.executor import TaskExecutor
 from execwire.testing import FakeTaskExecutor
 
 
-class FakePhrases:
+class FakeDriver:
     """The fake's own words."""
 
     def __init__(self, executor: TaskExecutor, fake: FakeTaskExecutor, clock: ShiftedClock) -> None:

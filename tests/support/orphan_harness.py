@@ -2,7 +2,7 @@
 
 import time
 
-from process_table import ProcessTable
+from fake_process_table import ProcessTable
 from structlog.testing import capture_logs
 
 from execwire.app.supervision.orphans import OrphanReaper

@@ -10,11 +10,11 @@ from contextlib import asynccontextmanager
 from typing import cast
 
 import pytest
+from connection_harness import MAX_LINE, echo
+from event_loop import settle, soon
 from fake_peers import FakePeers
+from fake_transport import ADDRESSES, FakeTransport
 from fakes import FakeTaskIntake
-from served import MAX_LINE, echo
-from transport import ADDRESSES, FakeTransport
-from turns import settle, soon
 
 from execwire.adapters.tcp.access import AccessPolicy
 from execwire.adapters.tcp.context import ConnectionContext, InFlight

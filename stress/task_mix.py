@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .contract import Result, shown
+from .result_format import Result, shown
 
 MEGABYTE = 1_000_000
 WRITING_DAEMON = "daemon that writes"

@@ -19,7 +19,7 @@ from .faults import (
     worker_killed_and_none_to_be_had,
     worker_stopped,
 )
-from .verdict import say
+from .runner import say
 
 NOBODY = "65534"
 # Below the limit the agent changes nothing of it around a spawn, which would undo the fault.

@@ -13,12 +13,12 @@ FEW_MINUTES = 5.0
 LINE_CHARACTERS = 200
 
 
-class BrokenError(Exception):
+class CheckFailedError(Exception):
     """The agent did not do what it promises; the text says what was seen."""
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class RunOptions:
     """How long to go on and from which seed; `examples`, where given, counts instead of time."""
 
     seconds: float
@@ -26,7 +26,7 @@ class Order:
     examples: int | None = None
 
 
-def run_check(name: str, check: Callable[[Order], Awaitable[None]], *, countable: bool = False) -> NoReturn:
+def run_check(name: str, check: Callable[[RunOptions], Awaitable[None]], *, countable: bool = False) -> NoReturn:
     """Read the command line, run it, exit with its status."""
     parser = argparse.ArgumentParser(prog=f"python -m stress.{name}")
     parser.add_argument("--minutes", type=float, default=FEW_MINUTES, help=f"how long (default {FEW_MINUTES:g})")
@@ -34,12 +34,12 @@ def run_check(name: str, check: Callable[[Order], Awaitable[None]], *, countable
     if countable:
         parser.add_argument("--examples", type=int, help="how many, instead of how long")
     options = parser.parse_args()
-    order = Order(options.minutes * 60, options.seed, getattr(options, "examples", None))
+    order = RunOptions(options.minutes * 60, options.seed, getattr(options, "examples", None))
     say(f"{name}: seed {order.seed}")
     begin = time.monotonic()
     try:
         asyncio.run(_run(check, order))
-    except BrokenError as error:
+    except CheckFailedError as error:
         say(f"{name}: BROKEN after {time.monotonic() - begin:.0f} s: {error}")
         for line in "\n".join(getattr(error, "__notes__", [])).splitlines():
             say(line[:LINE_CHARACTERS])
@@ -50,13 +50,13 @@ def run_check(name: str, check: Callable[[Order], Awaitable[None]], *, countable
     sys.exit(0)
 
 
-async def _run(check: Callable[[Order], Awaitable[None]], order: Order) -> None:
-    broken: BrokenError | None = None
+async def _run(check: Callable[[RunOptions], Awaitable[None]], order: RunOptions) -> None:
+    broken: CheckFailedError | None = None
     try:
         await check(order)
-    except* BrokenError as group:
+    except* CheckFailedError as group:
         # The first of those that clients in a task group have seen at once.
-        broken = next(error for error in group.exceptions if isinstance(error, BrokenError))
+        broken = next(error for error in group.exceptions if isinstance(error, CheckFailedError))
     if broken is not None:
         raise broken
 

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeAlias
 
-from .verdict import BrokenError
+from .runner import CheckFailedError
 
 Id: TypeAlias = str | int
 
@@ -32,19 +32,19 @@ class Result:
 
 
 def read_result(line: bytes) -> Result:
-    """Take a line apart; raises BrokenError for one that the contract does not allow."""
+    """Take a line apart; raises CheckFailedError for one that the contract does not allow."""
     try:
         pairs: Any = json.loads(line.decode(), object_pairs_hook=list, parse_constant=_refuse)
         keys = [key for key, _ in pairs]
         values: dict[str, Any] = dict(pairs)
     except (ValueError, TypeError) as error:
-        raise BrokenError(f"not a JSON object ({error}): {shown(line)}") from error
+        raise CheckFailedError(f"not a JSON object ({error}): {shown(line)}") from error
     if keys not in (KEYS, [*KEYS, "id"]):
-        raise BrokenError(f"keys {keys}: {shown(line)}")
+        raise CheckFailedError(f"keys {keys}: {shown(line)}")
     if not line.startswith(b'{"command":['):
-        raise BrokenError(f"not compact: {shown(line)}")
+        raise CheckFailedError(f"not compact: {shown(line)}")
     if fault := _fault(values):
-        raise BrokenError(f"{fault}: {shown(line)}")
+        raise CheckFailedError(f"{fault}: {shown(line)}")
     return Result(values["command"], values["exit_code"], values["output"], values["error"], values.get("id"))
 
 

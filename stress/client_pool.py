@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from .verdict import BrokenError
+from .runner import CheckFailedError
 
 STOP_SECONDS = 90.0
 
@@ -31,7 +31,7 @@ class Crowd:
             self._started += 1
             marker, seed = f"{self._marker}-{self._started}", self._chance.randrange(10**6)
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "stress.clients", str(self._port), marker, str(seed), str(self._folder),
+                sys.executable, "-m", "stress.client_process", str(self._port), marker, str(seed), str(self._folder),
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
             )  # fmt: skip
             self._processes.append(process)
@@ -48,21 +48,21 @@ class Crowd:
         await self.start(1)
 
     def see_all_well(self) -> None:
-        """Raise BrokenError if one has ended by itself, since that is what one does that sees something wrong."""
+        """Raise CheckFailedError if one has ended by itself, since that is what one does that sees something wrong."""
         for process in self._processes:
             if process.returncode is not None:
-                raise BrokenError(f"clients ended with {process.returncode}: {process.pid}")
+                raise CheckFailedError(f"clients ended with {process.returncode}: {process.pid}")
 
     async def stop(self) -> None:
-        """Have them finish what they are at; raises BrokenError for what one has seen."""
+        """Have them finish what they are at; raises CheckFailedError for what one has seen."""
         for process in self._processes:
             try:
                 # Without input it would not close stdin before Python 3.12.
                 said, _ = await asyncio.wait_for(process.communicate(b""), STOP_SECONDS)
             except TimeoutError:
-                raise BrokenError(f"clients wait for answers, {STOP_SECONDS:g} s after the last fault") from None
+                raise CheckFailedError(f"clients wait for answers, {STOP_SECONDS:g} s after the last fault") from None
             if process.returncode:
-                raise BrokenError(said.decode(errors="replace"))
+                raise CheckFailedError(said.decode(errors="replace"))
             self.counts.update(json.loads(said))
 
     def kill(self) -> None:

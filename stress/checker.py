@@ -3,15 +3,15 @@
 import json
 from collections.abc import Sequence
 
-from .contract import Id, Result, shown
 from .model import Expected
-from .verdict import BrokenError
+from .result_format import Id, Result, shown
+from .runner import CheckFailedError
 
 REPLACEMENT = "\ufffd"
 
 
 def compare(expected: Sequence[Expected], results: Sequence[Result]) -> None:
-    """Match what has come so far; raises BrokenError for what is wrong, doubled, out of order or was not asked for.
+    """Match what has come so far; raises CheckFailedError for what is wrong, doubled, out of order or not asked for.
 
     What has not come yet is no fault here.
     """
@@ -33,7 +33,7 @@ def _take_refusals(name: Id, wanted: list[Expected], refusals: Sequence[Result])
         if _names(name, result):
             refused = next((one for one in wanted if one.rival), None)
             if refused is None:
-                raise BrokenError(f"refused, though nothing else has the id: {result}")
+                raise CheckFailedError(f"refused, though nothing else has the id: {result}")
             wanted.remove(refused)
 
 
@@ -48,10 +48,10 @@ def _names(name: Id, result: Result) -> bool:
 
 def _compare_in_order(wanted: Sequence[Expected], came: Sequence[Result]) -> None:
     if len(came) > len(wanted):
-        raise BrokenError(f"{len(came)} answers to {len(wanted)} requests without an id; too much: {came[-1]}")
+        raise CheckFailedError(f"{len(came)} answers to {len(wanted)} requests without an id; too much: {came[-1]}")
     for one, result in zip(wanted, came, strict=False):
         if not matches(one, result):
-            raise BrokenError(f"wrong or out of order: {result}\nto come was: {_told(one)}")
+            raise CheckFailedError(f"wrong or out of order: {result}\nto come was: {_told(one)}")
 
 
 def _compare_in_any_order(name: Id, wanted: list[Expected], came: Sequence[Result]) -> None:
@@ -59,7 +59,7 @@ def _compare_in_any_order(name: Id, wanted: list[Expected], came: Sequence[Resul
         fitting = [one for one in wanted if matches(one, result)]
         if not fitting:
             left = "; ".join(_told(one) for one in wanted) or "nothing more"
-            raise BrokenError(f"wrong under id {name!r}: {result}\nto come was: {left}")
+            raise CheckFailedError(f"wrong under id {name!r}: {result}\nto come was: {left}")
         wanted.remove(fitting[0])
 
 

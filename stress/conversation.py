@@ -14,9 +14,9 @@ from typing import cast
 
 from agent import ANSWER_SECONDS
 
-from .contract import Result, read_result
-from .tasks import SU, Task, some_task
-from .verdict import BrokenError
+from .result_format import Result, read_result
+from .runner import CheckFailedError
+from .task_mix import SU, Task, some_task
 
 FAULTS = (
     "cannot start",  # no descriptor, process or memory to be had
@@ -78,7 +78,7 @@ class Talk:
             async with asyncio.timeout(ANSWER_SECONDS):
                 return read_result((await self._reader.readuntil())[:-1])
         except TimeoutError:
-            raise BrokenError(f"no answer within {ANSWER_SECONDS:g} s") from None
+            raise CheckFailedError(f"no answer within {ANSWER_SECONDS:g} s") from None
         except asyncio.IncompleteReadError as error:
             raise ConnectionResetError("closed before its answers") from error
 
@@ -95,18 +95,18 @@ class Talk:
         try:
             rest = await asyncio.wait_for(self._reader.read(), ANSWER_SECONDS)
         except TimeoutError:
-            raise BrokenError("a connection is not closed, although everything on it was answered") from None
+            raise CheckFailedError("a connection is not closed, although everything on it was answered") from None
         if rest:
-            raise BrokenError(f"doubled or never asked for: {rest[:300]!r}")
+            raise CheckFailedError(f"doubled or never asked for: {rest[:300]!r}")
 
     def judge(self, task: Task, result: Result) -> None:
-        """Count an answer; raises BrokenError for one that is wrong."""
+        """Count an answer; raises CheckFailedError for one that is wrong."""
         if task.is_answered_by(result):
             self._load.counts[task.kind] += 1
         elif self._load.tolerant and _is_of_a_fault(task, result):
             self._load.counts["failed with a reason"] += 1
         else:
-            raise BrokenError(f"wrong: {task}\nwas answered: {result}")
+            raise CheckFailedError(f"wrong: {task}\nwas answered: {result}")
 
     def close(self, *, reset: bool = False) -> None:
         """Go."""

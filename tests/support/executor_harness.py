@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from phrasebook import Phrasebook
+from executor_driver import ExecutorDriver
 
 from execwire.domain.control import TaskControl
 from execwire.domain.outcome import Execution
@@ -22,9 +22,9 @@ async def text_of(output: CapturedOutput) -> bytes:
 
 
 def executing(
-    book: Phrasebook, command: tuple[str, ...], control: TaskControl | None = None
+    driver: ExecutorDriver, command: tuple[str, ...], control: TaskControl | None = None
 ) -> asyncio.Task[Execution]:
-    return asyncio.create_task(book.executor.execute(TaskRequest(command), control))
+    return asyncio.create_task(driver.executor.execute(TaskRequest(command), control))
 
 
 async def cancelled(task: asyncio.Task[Execution]) -> None:

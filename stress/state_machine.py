@@ -3,20 +3,23 @@
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from . import lines
-from .contract import Id
-from .example import Bench, Example, can_su
+from . import strategies
 from .floods import FLOODS
-from .peer import pump
+from .fuzz_case import Example, FuzzContext, can_su
+from .fuzz_connection import pump
+from .result_format import Id
 
 MAX_PEERS = 6
 MOMENT_SECONDS = 0.02
 
 
-def machine(work: Bench) -> type[RuleBasedStateMachine]:  # noqa: C901 -- rules want their strategies when they are defined
+def machine(work: FuzzContext) -> type[RuleBasedStateMachine]:  # noqa: C901 -- rules want their strategies when they are defined
     """Return the state machine for this agent; hypothesis makes one instance an example."""
     line = st.one_of(
-        lines.requests(work.programs), lines.requests(work.programs), lines.mutants(work.programs), lines.JUNK
+        strategies.requests(work.programs),
+        strategies.requests(work.programs),
+        strategies.mutants(work.programs),
+        strategies.JUNK,
     )
     ends = st.sampled_from([b"\n", b"\n", b"\r\n", b"\n\n", b"\n \n"])
     batches = st.lists(st.tuples(line, ends).map(b"".join), min_size=1, max_size=12).map(b"".join)
@@ -33,23 +36,23 @@ def machine(work: Bench) -> type[RuleBasedStateMachine]:  # noqa: C901 -- rules 
         def send_half_a_line(self, number: int, data: bytes, where: list[float]) -> None:
             self.send(self.begun(number), data[: len(data) // 2], where)
 
-        @rule(number=which, blanks=lines.BLANKS, data=lines.FOREIGN, where=cuts)
+        @rule(number=which, blanks=strategies.BLANKS, data=strategies.FOREIGN, where=cuts)
         def send_what_is_foreign(self, number: int, blanks: bytes, data: bytes, where: list[float]) -> None:
             self.send(self.peer(number), b"\n" + blanks + data, where)
 
-        @rule(number=which, blanks=lines.BLANKS, data=line, where=cuts)
+        @rule(number=which, blanks=strategies.BLANKS, data=line, where=cuts)
         def send_any_line_first(self, number: int, blanks: bytes, data: bytes, where: list[float]) -> None:
             self.send(self.peer(number), blanks + data + b"\n", where)
 
-        @rule(number=which, timeout=st.integers(1, 80), request_id=st.one_of(st.none(), lines.IDS))
+        @rule(number=which, timeout=st.integers(1, 80), request_id=st.one_of(st.none(), strategies.IDS))
         def send_what_stays(self, number: int, timeout: int, request_id: Id | None) -> None:
             self.send(self.peer(number), self.stays(timeout, request_id), [])
 
-        @rule(number=which, timeout=st.integers(50, 200), request_id=st.one_of(st.none(), lines.IDS))
+        @rule(number=which, timeout=st.integers(50, 200), request_id=st.one_of(st.none(), strategies.IDS))
         def send_what_stays_in_a_session_of_su(self, number: int, timeout: int, request_id: Id | None) -> None:
             self.send(self.peer(number), self.stays(timeout, request_id, su=can_su()), [])
 
-        @rule(number=which, request_id=st.one_of(st.none(), lines.IDS))
+        @rule(number=which, request_id=st.one_of(st.none(), strategies.IDS))
         def leave_a_daemon_that_writes(self, number: int, request_id: Id | None) -> None:
             self.send(self.peer(number), self.writes_on(request_id), [])
 

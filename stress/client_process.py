@@ -1,6 +1,6 @@
 """Clients in a process of their own, so that they can be stopped and killed.
 
-`python -m stress.clients PORT MARKER SEED FOLDER` ends when its stdin does; it prints what it has counted as JSON, or
+`python -m stress.client_process PORT MARKER SEED FOLDER` ends when its stdin does; prints what it counted as JSON, or
 says what broke and exits with 1.
 """
 
@@ -11,9 +11,9 @@ import random
 import sys
 from pathlib import Path
 
-from .load import client
-from .talk import Load
-from .verdict import BrokenError
+from .conversation import Load
+from .runner import CheckFailedError
+from .workload import client
 
 CONNECTIONS = 16
 
@@ -32,7 +32,7 @@ def main() -> None:
     port, marker, seed, folder = sys.argv[1:]
     try:
         load = asyncio.run(_talk(int(port), marker, int(seed), Path(folder)))
-    except* BrokenError as group:
+    except* CheckFailedError as group:
         print(group.exceptions[0], flush=True)
         # At once: a thread waits for stdin.
         os._exit(1)

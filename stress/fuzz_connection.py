@@ -6,8 +6,8 @@ import struct
 import time
 from collections.abc import Callable, Iterable
 
-from .contract import Result, read_result
-from .verdict import BrokenError
+from .result_format import Result, read_result
+from .runner import CheckFailedError
 
 READ_BYTES = 256 * 1024
 STUCK_SECONDS = 0.2
@@ -85,7 +85,7 @@ class Peer:
         self.at_end = True
         self.outgoing.clear()
         if self._partial:
-            raise BrokenError(f"the agent closed in the middle of a line: {bytes(self._partial[:200])!r}")
+            raise CheckFailedError(f"the agent closed in the middle of a line: {bytes(self._partial[:200])!r}")
 
 
 def pump(peers: Iterable[Peer], done: Callable[[], bool], seconds: float) -> bool:

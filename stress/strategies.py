@@ -5,8 +5,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from .commands import SIGNALS, Programs
 from .model import MAX_LINE
-from .programs import SIGNALS, Programs
 
 Pairs = list[tuple[str, Any]]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from agent import Agent
 from proc import alive_with, descriptors, memory_kib, zombies
 
-from .verdict import BrokenError
+from .runner import CheckFailedError
 
 REST_SECONDS = 30.0
 SETTLE_SECONDS = 6.0
@@ -28,7 +28,7 @@ class Level:
 
 
 async def at_rest(agent: Agent, marker: str, most_descriptors: int | None = None) -> Level:
-    """Wait until nothing of the tasks is left; raises BrokenError for what remains.
+    """Wait until nothing of the tasks is left; raises CheckFailedError for what remains.
 
     `most_descriptors`: how many the worker may have open.
     """
@@ -47,10 +47,10 @@ async def at_rest(agent: Agent, marker: str, most_descriptors: int | None = None
 def see_files(folder: Path, daemons: int | None) -> None:
     """See that nothing was run that must not be, and that `daemons` of them (None: any) wrote to the end."""
     if forbidden := list((folder / "forbidden").iterdir()):
-        raise BrokenError(f"run on a connection that began otherwise: {forbidden}")
+        raise CheckFailedError(f"run on a connection that began otherwise: {forbidden}")
     done = sum(path.is_file() for path in folder.iterdir())
     if daemons is not None and done != daemons:
-        raise BrokenError(f"of {daemons} daemons {done} could write to their end")
+        raise CheckFailedError(f"of {daemons} daemons {done} could write to their end")
 
 
 async def _lowest_memory(pid: int) -> int:
@@ -67,5 +67,5 @@ async def _see_none(what: str, found: Callable[[], list[int] | list[str]]) -> No
     deadline = time.monotonic() + REST_SECONDS
     while remains := found():
         if time.monotonic() > deadline:
-            raise BrokenError(f"{what} {REST_SECONDS:g} s after the load: {remains}")
+            raise CheckFailedError(f"{what} {REST_SECONDS:g} s after the load: {remains}")
         await asyncio.sleep(0.05)

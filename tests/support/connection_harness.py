@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
+from event_loop import settle
 from fake_peers import FakePeer, FakePeers
+from fake_transport import FakeTransport
 from fakes import FakeTaskIntake
-from transport import FakeTransport
-from turns import settle
 
 from execwire.adapters.tcp.connection import Connection
 from execwire.adapters.tcp.context import ConnectionContext, InFlight
