@@ -34,7 +34,8 @@ async def misbehave(load: Load) -> None:
     finally:
         connected: socket.socket = writer.get_extra_info("socket")
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NONE)
-        writer.close()
+        # Closing would first write what waits, to an agent that reads no more of a client that does not read.
+        writer.transport.abort()
         with contextlib.suppress(ConnectionError, TimeoutError):
             await asyncio.wait_for(writer.wait_closed(), 1)
 
