@@ -20,7 +20,7 @@ class Oddity(Enum):
 class LineFramer:
     r"""Cuts a stream of bytes into lines of at most `max_line` bytes, `\n` or `\r\n` not counted.
 
-    Holds at most one partial line besides what was fed and not yet taken. A stream whose first byte that is not blank
+    Holds at most one partial line in addition to what was fed and not yet taken. A stream whose first non-blank byte
     begins no object is `foreign`: another protocol, of which no line is ever returned. That is decided before any
     limit, since within its own protocol a web page, or a program that was tricked, can send whole request lines.
     """

@@ -51,8 +51,8 @@ class Captured:
     async def collect(self) -> bytes:
         """Bring it to rest and return all that was kept."""
         await self.capture.finish()
-        assert self.capture.at_rest
-        output = self.capture.collect()
+        assert self.capture.idle
+        output = self.capture.take_output()
         return await read_and_close(output)
 
 

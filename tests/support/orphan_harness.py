@@ -31,6 +31,6 @@ class Sweeping:
 
     def on(self) -> None:
         end = time.monotonic() + BOUND_SECONDS
-        while self.orphans.awaited:
+        while self.orphans.pending:
             assert time.monotonic() < end
             self.orphans.sweep()

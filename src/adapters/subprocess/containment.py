@@ -33,7 +33,7 @@ REST = 3
 STUBBORN_PAUSE_SECONDS = 0.5
 """Between walks while nobody waits any more for what they look for."""
 KILLS_PER_ITERATION = 8
-"""Tasks; with all of a thousand in one turn, the loop stood still for a tenth of a second."""
+"""Tasks; with all of a thousand in one iteration, the loop stood still for a tenth of a second."""
 
 
 class Containment:

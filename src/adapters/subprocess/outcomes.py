@@ -69,7 +69,7 @@ def conclude(
         outcome = (
             outcome_of_output(capture, context.spool.directory) if failure is None else outcome_of_failure(failure)
         )
-    output = capture.collect()
+    output = capture.take_output()
     try:
         if isinstance(outcome, Refused | OutputLost):
             output.close()

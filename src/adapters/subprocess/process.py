@@ -152,7 +152,7 @@ class Process:
         if self._clearing is not None or self._result.over:
             return
         context, capture = self._context, self._capture
-        quick = capture.ended and capture.at_rest and context.leftovers is not Leftovers.KILL_ALL
+        quick = capture.ended and capture.idle and context.leftovers is not Leftovers.KILL_ALL
         if quick and reap_the_last(self.leader, context):
             self._finish()
         else:

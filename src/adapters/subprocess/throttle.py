@@ -12,11 +12,11 @@ class Throttle:
     Turns are counted only where it comes to that: one caller after the other does not pay for it.
     """
 
-    def __init__(self, a_turn: int) -> None:
-        """Let `a_turn` callers go on in one turn."""
-        self._a_turn = a_turn
-        # How many may still go on before the loop has to have a turn.
-        self._left = a_turn
+    def __init__(self, per_iteration: int) -> None:
+        """Let `per_iteration` callers go on in one event-loop iteration."""
+        self._a_turn = per_iteration
+        # How many may still go on before the loop has to have an iteration.
+        self._left = per_iteration
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def next(self) -> None:
@@ -34,7 +34,7 @@ class Throttle:
             try:
                 asyncio.get_running_loop().call_soon(self._turn)
             except MemoryError:
-                # Rather without a turn in between than never again.
+                # Rather without an iteration in between than never again.
                 self._left = self._a_turn
 
     def _turn(self) -> None:

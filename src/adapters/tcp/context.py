@@ -19,7 +19,7 @@ STORE_FULL = "answers that clients do not read stay in memory: the spool takes n
 class InFlight:
     """How many requests one client may have in flight.
 
-    When the client has gone they are killed, or else finished, and their results dropped.
+    When the client has disconnected they are killed, or else finished, and their results dropped.
     """
 
     requests: int

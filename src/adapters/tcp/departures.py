@@ -50,7 +50,7 @@ class Departures:
             self._abort(next(iter(self._order)))
 
     def remove(self, departing: Departing) -> None:
-        """Forget one that has gone, or that was never here."""
+        """Forget one that has disconnected, or that was never here."""
         self._order.pop(departing, None)
 
     def abort_all(self) -> None:

@@ -5,7 +5,7 @@ import socket
 IDLE_SECONDS = 60
 INTERVAL_SECONDS = 15
 PROBES = 4
-"""A host that vanishes without a word is found out two minutes after it was last heard of."""
+"""A host that vanishes without a word is found out two minutes after its last packet."""
 
 
 def probe_clients(listener: socket.socket) -> None:

@@ -39,7 +39,7 @@ class Countdown:
 
 
 class Liveness:
-    """Looks the client of one transport up every CHECK_SECONDS while `needed()`, and aborts when it has gone."""
+    """Looks the client of a transport up every CHECK_SECONDS while `needed()`, and aborts once it has disconnected."""
 
     __slots__ = ("_countdown", "_needed", "_peer", "_transport")
 
@@ -58,7 +58,7 @@ class Liveness:
         self.stop()
         if self._transport.is_closing() or not self._needed():
             return
-        if self._peer.presence() is Presence.GONE:
+        if self._peer.presence() is Presence.DISCONNECTED:
             self._transport.abort()
         else:
             self.watch()

@@ -20,7 +20,7 @@ class Presence(Enum):
 
     PRESENT = auto()
     """Some process holds the socket; it may have shut down its sending side."""
-    GONE = auto()
+    DISCONNECTED = auto()
     """No process does."""
     UNKNOWN = auto()
     """It is on another host, or the kernel would not say."""
@@ -103,9 +103,9 @@ class TcpPeer:
             return Presence.UNKNOWN
         match self.diag.find_again(self.theirs, self.ours, self.found):
             case Found() as found:
-                return Presence.PRESENT if found.inode else Presence.GONE
+                return Presence.PRESENT if found.inode else Presence.DISCONNECTED
             case Missing.ABSENT:
-                return Presence.GONE
+                return Presence.DISCONNECTED
             case Missing.UNKNOWN:
                 return Presence.UNKNOWN
 
@@ -124,7 +124,7 @@ class UnixPeer:
         poll = select.poll()
         poll.register(self.connected.fileno(), 0)
         hung_up = any(event & (select.POLLHUP | select.POLLERR) for _, event in poll.poll(0))
-        return Presence.GONE if hung_up else Presence.PRESENT
+        return Presence.DISCONNECTED if hung_up else Presence.PRESENT
 
 
 def _unix_user(client: socket.socket) -> int:

@@ -26,11 +26,11 @@ _numbers = itertools.count(1)
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 REQUEST_BYTES = 4 * 1024
-"""What a request takes besides its command, from its line to its result: its asyncio.Task, coroutines, registries."""
+"""What a request takes beyond its command, from line to result: its asyncio.Task, coroutines, registries."""
 SMALL_BYTES = 1024
 """A line whose command needs no more than is counted anyway."""
 ARGUMENT_BYTES = 64
-"""What Python needs for a string besides its characters: a command of many short words takes far more than its line."""
+"""What Python needs for a string beyond its characters: a command of many short words takes far more than its line."""
 
 
 def estimate(text_bytes: int, arguments: int) -> int:
@@ -78,7 +78,7 @@ class Pipeline:
         self._count = 0
         # Whether this client has to wait before it may ask for more.
         self.full = False
-        # The client is gone; results go nowhere.
+        # The client has disconnected; results go nowhere.
         self._closed = False
         self.result_writer: ResultWriter | None = None
 
@@ -121,7 +121,7 @@ class Pipeline:
         self._let_go(exchange)
 
     def close(self) -> None:
-        """Kill what runs for a client that has gone, unless it is to finish, and drop what it was to be told."""
+        """Kill what runs for a disconnected client, unless it is to finish, and drop what it was to be told."""
         self._closed = True
         self._count = 0
         self._relief.close()

@@ -48,7 +48,7 @@ class RefusedClient:
     def tell(self, reason: str, executed_at: int) -> None:
         """Send one result, which fits into an empty send buffer, and begin to close; OSError: `client` is not owned."""
         line = encode_result(TaskResult((), executed_at, 0.0, NO_EXIT_CODE, NO_OUTPUT, reason), b"", None)
-        # If it has gone, reading says so.
+        # If it has disconnected, reading says so.
         with contextlib.suppress(OSError):
             self._client.send(line)
             self._client.shutdown(socket.SHUT_WR)

@@ -18,7 +18,7 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 WRITE_BUFFER_BYTES = 64 * 1024
 """What may wait in the transport for a slow client before results wait in their own place instead."""
 ANSWER_BYTES = 1024
-"""What an answer that waits takes besides its bytes."""
+"""What an answer that waits takes in addition to its bytes."""
 
 
 class ResultWriter:
@@ -90,7 +90,7 @@ class ResultWriter:
         self._send()
 
     def close(self) -> None:
-        """Drop everything: the client is gone."""
+        """Drop everything: the client has disconnected."""
         if self._delivery is not None and self._delivered is not None:
             self._delivery.cancel()
             # A task that is cancelled before its first step never reaches its own clean-up.
@@ -147,7 +147,7 @@ class ResultWriter:
         except Exception as error:  # noqa: BLE001 -- as above
             if not isinstance(error, OSError):
                 _log.exception("a result could not be written")
-            # The spool could not be read back. Half a result cannot be mended on the wire: cut the line short.
+            # The spool could not be read back. Half a result cannot be repaired on the wire: cut the line short.
             self._transport.abort()
         finally:
             answer.close()

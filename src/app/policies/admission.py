@@ -38,14 +38,14 @@ class Admission:
         # How many may still start before the loop has to have an iteration. That is planned when there is none left:
         # one task after the other does not pay for it.
         self._starts = STARTS_PER_ITERATION
-        # A slot is handed over with the place's result: while somebody waits, a newcomer cannot overtake.
+        # A slot is handed over with the place's result: while somebody waits, a new task cannot overtake.
         self._queue = FairQueue()
         # Who waits for room, in order of arrival: while there are such, nobody else has room.
         self._watchers: deque[asyncio.Future[None]] = deque()
 
     @property
     def has_room(self) -> bool:
-        """Whether a further request would run at once or be queued within the bounds, and nobody waits to bring one."""
+        """Whether another request would run at once or be queued within the bounds, and nobody waits to bring one."""
         return not self._watchers and self._free + self._max_queued > self._queue.size
 
     @property

@@ -39,16 +39,16 @@ class OrphanReaper:
         self._at: float | None = None
         self._stubborn_at = 0.0
         # It has been said that something does not die.
-        self._told = False
+        self._reported = False
         self._clean = 0
         self._killed: set[int] = set()
         self._sightings: dict[int, Survivors] = {}
         self._walk: Iterator[None] | None = None
 
     @property
-    def awaited(self) -> bool:
+    def pending(self) -> bool:
         """Whether something may be left that can be expected to die soon."""
-        return self._at is not None and self._clean < CLEAN_WALKS and not self._told
+        return self._at is not None and self._clean < CLEAN_WALKS and not self._reported
 
     def patience(self, seconds: float) -> float:
         """Return how long nothing has to be done here, `seconds` at most."""
@@ -68,7 +68,7 @@ class OrphanReaper:
         self._ranges.add(marks)
         self._at = time.monotonic()
         self._stubborn_at = self._at + STUBBORN_SECONDS
-        self._told = False
+        self._reported = False
         self._clean = 0
 
     def reap(self) -> None:
@@ -113,7 +113,7 @@ class OrphanReaper:
                 _log.warning("killed what a dead worker left behind", processes=len(self._killed))
                 self._killed.clear()
             return
-        if now >= self._stubborn_at and not survivors.clean and not self._told:
+        if now >= self._stubborn_at and not survivors.clean and not self._reported:
             _log.error("some of it does not die; sweeping on", pids=survivors.alive, reason=survivors.reason)
-            self._told = True
-        self._at = now + (STUBBORN_PAUSE_SECONDS if self._told else PAUSE_SECONDS)
+            self._reported = True
+        self._at = now + (STUBBORN_PAUSE_SECONDS if self._reported else PAUSE_SECONDS)

@@ -60,9 +60,9 @@ class Supervisor:
         self._on_ready: Callable[[], None] | None = on_ready
         become_subreaper()
         self._signals = StopSignals()
-        self._selector.register(self._signals.descriptor, selectors.EVENT_READ, self._heed)
-        while self._workers or self._orphan_reaper.awaited or not self._plan.begun:
-            self._keep_up()
+        self._selector.register(self._signals.descriptor, selectors.EVENT_READ, self._on_signals)
+        while self._workers or self._orphan_reaper.pending or not self._plan.begun:
+            self._maintain()
             self._orphan_reaper.sweep()
             for key, _ in self._selector.select(self._orphan_reaper.patience(self._tick)):
                 key.data()
@@ -73,7 +73,7 @@ class Supervisor:
         complete = len(self._workers) == self._count or self._plan.begun
         return TICK_SECONDS if complete else BACKOFF_TICK_SECONDS
 
-    def _keep_up(self) -> None:
+    def _maintain(self) -> None:
         now = time.monotonic()
         while not self._plan.begun and len(self._workers) < self._count and now >= self._restarts.due_at:
             self._try_to_start()
@@ -100,7 +100,7 @@ class Supervisor:
         row = self._scoreboard.claim()
         try:
             marks = new_range({worker.marks for worker in self._workers.values()})
-            worker = fork_worker(self._work, lambda: self._let_go(marks))
+            worker = fork_worker(self._work, lambda: self._after_fork(marks))
         except BaseException:
             self._scoreboard.release(row)
             raise
@@ -108,8 +108,8 @@ class Supervisor:
         self._workers[worker.pid] = worker
         self._orphan_reaper.add_worker(worker.pid)
         try:
-            self._selector.register(worker.pidfd, selectors.EVENT_READ, lambda: self._bury(worker))
-            self._selector.register(worker.ready, selectors.EVENT_READ, lambda: self._hear(worker))
+            self._selector.register(worker.pidfd, selectors.EVENT_READ, lambda: self._on_exit(worker))
+            self._selector.register(worker.ready, selectors.EVENT_READ, lambda: self._on_ready_pipe(worker))
         except BaseException:
             # Nobody would see it end (epoll_ctl(2): ENOMEM, ENOSPC).
             worker.kill()
@@ -117,7 +117,7 @@ class Supervisor:
             self._orphan_reaper.remove_worker(worker.pid)
             raise
 
-    def _let_go(self, marks: int) -> None:
+    def _after_fork(self, marks: int) -> None:
         bear(marks)
         # Before it has a second thread.
         block_child_signal()
@@ -127,9 +127,9 @@ class Supervisor:
         self._signals.ignore()
         self._selector.close()
 
-    def _hear(self, worker: Worker) -> None:
+    def _on_ready_pipe(self, worker: Worker) -> None:
         if worker.ready not in self._selector.get_map():
-            return  # heard or buried a moment ago, in the same round of events
+            return  # it has been read, or the worker has ended, a moment ago, in the same round of events
         self._selector.unregister(worker.ready)
         worker.hear()
         if not worker.accepts:
@@ -158,8 +158,8 @@ class Supervisor:
         worker.close()
         return os.waitstatus_to_exitcode(wait_status), self._scoreboard.release(worker.row)
 
-    def _bury(self, worker: Worker) -> None:
-        self._hear(worker)
+    def _on_exit(self, worker: Worker) -> None:
+        self._on_ready_pipe(worker)
         status, (tasks, clients) = self._reap(worker)
         if self._plan.begun and status == 0:
             self._orphan_reaper.remove_worker(worker.pid)
@@ -180,7 +180,7 @@ class Supervisor:
             _log.error("giving up: workers die right after their start")
             self._stop(STOP)
 
-    def _heed(self) -> None:
+    def _on_signals(self) -> None:
         for number in self._signals.read():
             if number == CHILD_SIGNAL:
                 self._orphan_reaper.reap()

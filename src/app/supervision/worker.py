@@ -61,10 +61,10 @@ class Worker:
             os.close(descriptor)
 
 
-def fork_worker(work: Callable[[int, int], int], let_go: Callable[[], None]) -> Worker:
-    """Fork; the new process calls `let_go` to close what is the supervisor's, then `work`, and exits with its result.
+def fork_worker(work: Callable[[int, int], int], after_fork: Callable[[], None]) -> Worker:
+    """Fork; the child calls `after_fork`, to close what is the supervisor's, then `work`, and exits with its result.
 
-    CAUGHT_SIGNALS are blocked until `let_go` has returned. Raises OSError, leaving nothing behind; in the new process
+    CAUGHT_SIGNALS are blocked until `after_fork` has returned. Raises OSError, leaving nothing behind; in the child
     it neither returns nor raises.
     """
     with contextlib.ExitStack() as undo:
@@ -76,7 +76,7 @@ def fork_worker(work: Callable[[int, int], int], let_go: Callable[[], None]) -> 
             pid = os.fork()
             if pid == 0:
                 undo.pop_all()
-                _be_worker(lambda: work(orders, tell), let_go, (give, ready))
+                _be_worker(lambda: work(orders, tell), after_fork, (give, ready))
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, CAUGHT_SIGNALS)
         undo.callback(_undo_fork, pid)
@@ -87,13 +87,13 @@ def fork_worker(work: Callable[[int, int], int], let_go: Callable[[], None]) -> 
     return Worker(pid, pidfd, give, ready, time.monotonic())
 
 
-def _be_worker(work: Callable[[], int], let_go: Callable[[], None], not_ours: tuple[int, ...]) -> NoReturn:
+def _be_worker(work: Callable[[], int], after_fork: Callable[[], None], not_ours: tuple[int, ...]) -> NoReturn:
     # os._exit, not sys.exit: what stands on the stack below is the supervisor's, with handlers and cleanups of its own.
     status = FAILED
     try:
         for descriptor in not_ours:
             os.close(descriptor)
-        let_go()
+        after_fork()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, CAUGHT_SIGNALS)
         status = work()
     except BaseException:  # noqa: BLE001 -- whatever it is, it ends here

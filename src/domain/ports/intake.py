@@ -19,7 +19,7 @@ class TaskIntake(TaskRunner, Protocol):
 
     @property
     def has_room(self) -> bool:
-        """Whether a further request would be run or queued; one that comes all the same waits its turn too.
+        """Whether another request would be run or queued; one that comes all the same waits its turn too.
 
         False for everybody else while somebody waits in `room`.
         """

@@ -75,9 +75,9 @@ class Capture:
         return self._spool_writer is None and not self._overflowed and self._failure is None
 
     @property
-    def at_rest(self) -> bool:
+    def idle(self) -> bool:
         """Whether `finish` would wait for nothing."""
-        return self._spool_writer is None or self._spool_writer.at_rest
+        return self._spool_writer is None or self._spool_writer.idle
 
     @property
     def ended(self) -> bool:
@@ -96,7 +96,7 @@ class Capture:
     def release_pipe(self) -> int | None:
         """Return the pipe, which is the caller's from now on; None at its end, where nobody can write to it any more.
 
-        Once, when at rest, before `collect`.
+        Once, when at rest, before `take_output`.
         """
         if self._closed or (self._spool_writer is not None and self._spool_writer.closed):
             return None
@@ -104,7 +104,7 @@ class Capture:
         pipe, self._pipe = self._pipe, -1
         return pipe
 
-    def collect(self) -> CapturedOutput:
+    def take_output(self) -> CapturedOutput:
         """Return all that was kept, which is the caller's from now on, and close the pipe; once, and when at rest.
 
         Where it fails, for want of memory, it may be called again.
@@ -129,7 +129,7 @@ class Capture:
         return output
 
     def _read(self) -> None:
-        self._take()
+        self._read_some()
         # As `ended` has it, without a call for each task.
         if self._spool_writer is None and (self._closed or self._overflowed or self._failure is not None):
             self._unwatch()
@@ -141,10 +141,10 @@ class Capture:
         goes_on = True
         while goes_on and left >= 0:
             size = self._size
-            goes_on = self._take()
+            goes_on = self._read_some()
             left -= self._size - size
 
-    def _take(self) -> bool:
+    def _read_some(self) -> bool:
         """Take what one read brings, in memory; return whether there may be more to take."""
         try:
             data = self._spool.reader.read(self._pipe)

@@ -75,7 +75,7 @@ class SpoolWriter:
         self._task = asyncio.get_running_loop().create_task(self._run(before))
 
     @property
-    def at_rest(self) -> bool:
+    def idle(self) -> bool:
         """Whether nothing is being moved any more."""
         return self._task.done()
 

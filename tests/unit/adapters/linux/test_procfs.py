@@ -9,7 +9,7 @@ import pytest
 
 from execwire.adapters.linux import procfs
 
-GONE = 2**22 + 1
+DISCONNECTED = 2**22 + 1
 """No process has this number (proc(5), pid_max)."""
 THREADS = 17
 
@@ -107,9 +107,9 @@ def test_an_end_is_seen_without_proc_and_without_reaping(files: Files) -> None:
 
 
 def test_of_a_process_that_is_gone_nothing_is_known() -> None:
-    assert procfs.stat(GONE) is None
-    assert procfs.mark(GONE) is None
-    assert procfs.children(GONE) == []
+    assert procfs.stat(DISCONNECTED) is None
+    assert procfs.mark(DISCONNECTED) is None
+    assert procfs.children(DISCONNECTED) == []
 
 
 def test_children_of_every_thread_are_found(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:

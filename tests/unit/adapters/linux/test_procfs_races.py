@@ -5,7 +5,7 @@ import pytest
 
 from execwire.adapters.linux import procfs
 
-GONE = 2**22 + 1
+DISCONNECTED = 2**22 + 1
 
 
 class Opened:
@@ -18,7 +18,7 @@ class Opened:
         monkeypatch.setattr(os, "read", self.read)
 
     def open(self, path: str, flags: int) -> int:
-        assert path == f"/proc/{GONE}/stat"
+        assert path == f"/proc/{DISCONNECTED}/stat"
         self.descriptor = self._open(os.devnull, flags)
         return self.descriptor
 
@@ -40,7 +40,7 @@ def test_a_process_that_goes_or_hides_between_opening_and_reading_is_gone(
     monkeypatch: pytest.MonkeyPatch, error: OSError
 ) -> None:
     opened = Opened(monkeypatch, error)
-    assert procfs.stat(GONE) is None
+    assert procfs.stat(DISCONNECTED) is None
     assert opened.closed
 
 
@@ -48,5 +48,5 @@ def test_a_process_that_goes_or_hides_between_opening_and_reading_is_gone(
 def test_a_failure_to_read_is_not_taken_for_absence(monkeypatch: pytest.MonkeyPatch) -> None:
     opened = Opened(monkeypatch, OSError(errno.ENOMEM, "Cannot allocate memory"))
     with pytest.raises(OSError, match="Cannot allocate memory"):
-        procfs.stat(GONE)
+        procfs.stat(DISCONNECTED)
     assert opened.closed

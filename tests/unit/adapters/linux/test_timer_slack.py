@@ -10,7 +10,7 @@ import pytest
 from execwire.adapters.linux import timer_slack as module
 from execwire.adapters.linux.timer_slack import DEFAULT_NANOSECONDS, NUMBERS, TimerSlack, timer_slack
 
-GONE = 2**22 + 1
+DISCONNECTED = 2**22 + 1
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_what_has_set_its_slack_itself_carries_none(slack: TimerSlack, other: in
 
 
 def test_what_cannot_be_read_carries_none(slack: TimerSlack, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert slack.number(GONE) == 0
+    assert slack.number(DISCONNECTED) == 0
 
     def refuse(*_: object) -> bytes:
         raise PermissionError

@@ -119,7 +119,7 @@ async def test_a_client_that_half_closed_and_then_went_is_noticed_and_its_task_k
         await served.end_of_file()
         await eventually(lambda: served.peer.asked > 3)
         assert served.intake.stopped == []
-        served.peer.answer = Presence.GONE
+        served.peer.answer = Presence.DISCONNECTED
         await eventually(lambda: served.transport.aborted)
         await settle()
         assert len(served.intake.stopped) == 1
@@ -131,7 +131,7 @@ async def test_a_client_that_went_while_it_was_not_read_is_noticed() -> None:
     async with Served("a", limits=Limits(requests=1)) as served:
         await served.send(ask("a"), ask("b"))
         await eventually(lambda: served.peer.asked > 0)
-        served.peer.answer = Presence.GONE
+        served.peer.answer = Presence.DISCONNECTED
         await eventually(lambda: served.transport.aborted)
         await settle()
         assert len(served.intake.stopped) == 1
@@ -139,7 +139,7 @@ async def test_a_client_that_went_while_it_was_not_read_is_noticed() -> None:
 
 async def test_a_client_that_has_gone_when_its_end_of_file_comes_is_not_waited_for() -> None:
     async with Served("a") as served:
-        served.peer.answer = Presence.GONE
+        served.peer.answer = Presence.DISCONNECTED
         await served.send(ask("a"))
         await served.end_of_file()
         assert served.transport.aborted

@@ -76,7 +76,7 @@ async def test_who_went_after_it_was_not_read_any_more_is_noticed_while_somethin
         await served.send(ask("a"))
         served.connection.refuse("refused: no more")
         await served.send(bytes(DISCARD_BYTES + 1))
-        served.peer.answer = Presence.GONE
+        served.peer.answer = Presence.DISCONNECTED
         await eventually(lambda: served.transport.aborted)
         await settle()
         assert len(served.intake.stopped) == 1

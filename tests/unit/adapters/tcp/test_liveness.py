@@ -68,7 +68,7 @@ async def test_a_client_is_looked_up_again_and_again_until_it_has_gone() -> None
     assert peer.asked == 0
     await eventually(lambda: peer.asked > 3)
     assert not transport.aborted
-    peer.answer = Presence.GONE
+    peer.answer = Presence.DISCONNECTED
     await eventually(lambda: transport.aborted)
     asked = peer.asked
     await past(0.005)
@@ -76,7 +76,7 @@ async def test_a_client_is_looked_up_again_and_again_until_it_has_gone() -> None
 
 
 async def test_checking_looks_at_once() -> None:
-    transport, peer = FakeTransport(), FakePeer(Presence.GONE)
+    transport, peer = FakeTransport(), FakePeer(Presence.DISCONNECTED)
     Liveness(transport, peer, lambda: True).check()
     assert transport.aborted
 
@@ -98,7 +98,7 @@ async def test_nobody_is_looked_up_who_is_not_waited_for() -> None:
 
 
 async def test_a_transport_that_closes_is_left_alone() -> None:
-    transport, peer = FakeTransport(), FakePeer(Presence.GONE)
+    transport, peer = FakeTransport(), FakePeer(Presence.DISCONNECTED)
     transport.close()
     Liveness(transport, peer, lambda: True).check()
     assert peer.asked == 0
@@ -106,7 +106,7 @@ async def test_a_transport_that_closes_is_left_alone() -> None:
 
 
 async def test_looking_stops_when_told() -> None:
-    transport, peer = FakeTransport(), FakePeer(Presence.GONE)
+    transport, peer = FakeTransport(), FakePeer(Presence.DISCONNECTED)
     watched = Liveness(transport, peer, lambda: True)
     watched.watch()
     watched.stop()

@@ -79,7 +79,7 @@ def test_the_user_of_a_socket_that_a_process_holds_is_known(kernel: FakeNetlink,
     ("replies", "presence"),
     [
         # Hazard 33: of a socket that was closed the kernel says that it is root's.
-        ([answer(0, 0, FIN_WAIT2)], Presence.GONE),
+        ([answer(0, 0, FIN_WAIT2)], Presence.DISCONNECTED),
         ([ABSENT], Presence.UNKNOWN),
         # Where there is no such connection it is about whoever listens on that port.
         ([answer(1000, 77, LISTENING)], Presence.UNKNOWN),
@@ -103,9 +103,9 @@ def test_nothing_else_tells_a_user_nor_that_a_peer_that_was_never_known_has_gone
     ("reply", "presence"),
     [
         (answer(1000, 77), Presence.PRESENT),
-        (answer(0, 0, FIN_WAIT2), Presence.GONE),
-        (error(errno.ENOENT), Presence.GONE),
-        (error(errno.ESTALE), Presence.GONE),
+        (answer(0, 0, FIN_WAIT2), Presence.DISCONNECTED),
+        (error(errno.ENOENT), Presence.DISCONNECTED),
+        (error(errno.ESTALE), Presence.DISCONNECTED),
         (error(errno.EPERM), Presence.UNKNOWN),
         (BlockingIOError(), Presence.UNKNOWN),
     ],

@@ -15,4 +15,4 @@ def test_its_user_is_known_and_a_hang_up_says_that_it_has_gone() -> None:
         client.shutdown(socket.SHUT_WR)
         assert peer.presence() is Presence.PRESENT
         client.close()
-        assert peer.presence() is Presence.GONE
+        assert peer.presence() is Presence.DISCONNECTED

@@ -25,7 +25,7 @@ def sweeping(monkeypatch: pytest.MonkeyPatch) -> Sweeping:
 
 
 def test_without_a_death_nothing_is_looked_at(sweeping: Sweeping) -> None:
-    assert not sweeping.orphans.awaited
+    assert not sweeping.orphans.pending
     sweeping.orphans.sweep()
     assert sweeping.table.walks == 0
     assert sweeping.orphans.patience(0.5) == 0.5
@@ -115,7 +115,7 @@ def test_a_large_family_is_walked_in_slices_so_that_the_workers_get_their_turn(
         sweeping.table.start(mark=MARK)
     sweeping.begin()
     counts: list[int] = []
-    while sweeping.orphans.awaited:
+    while sweeping.orphans.pending:
         assert sweeping.orphans.patience(0.5) == 0.0
         sweeping.orphans.sweep()
         counts.append(len(sweeping.table.killed))

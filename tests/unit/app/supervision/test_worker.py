@@ -70,7 +70,7 @@ def test_a_worker_lets_go_of_what_is_the_supervisors_and_exits_with_what_its_wor
     fork.pid = 0
     seen: list[set[int]] = []
 
-    def let_go() -> None:
+    def after_fork() -> None:
         # A signal that came before would be taken for the worker's.
         seen.append(blocked())
 
@@ -85,7 +85,7 @@ def test_a_worker_lets_go_of_what_is_the_supervisors_and_exits_with_what_its_wor
         return 3
 
     with pytest.raises(ExitedError) as end:
-        fork_worker(work, let_go)
+        fork_worker(work, after_fork)
     assert end.value.args == (3,)
     assert seen == [{*CAUGHT_SIGNALS}, set()]
 
@@ -97,7 +97,7 @@ def test_whatever_fails_in_the_forked_process_it_never_returns_into_the_supervis
 ) -> None:
     fork.pid = 0
 
-    def let_go() -> None:
+    def after_fork() -> None:
         if fails_early:
             raise error
 
@@ -105,7 +105,7 @@ def test_whatever_fails_in_the_forked_process_it_never_returns_into_the_supervis
         raise error
 
     with pytest.raises(ExitedError) as end:
-        fork_worker(work, let_go)
+        fork_worker(work, after_fork)
     assert end.value.args == (FAILED,)
     for descriptor in (fork.pipes[0][0], fork.pipes[1][1]):
         os.close(descriptor)

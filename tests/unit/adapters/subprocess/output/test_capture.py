@@ -36,7 +36,7 @@ async def test_nothing_written_is_no_output_and_no_file(tmp_path: Path) -> None:
         captured.hang_up()
         await captured.ended()
         assert captured.capture.ended
-        assert captured.capture.collect() is NO_OUTPUT
+        assert captured.capture.take_output() is NO_OUTPUT
 
 
 # Hazard 19.
@@ -69,7 +69,7 @@ async def test_what_is_over_the_size_for_memory_goes_to_a_file(tmp_path: Path, o
         captured.hang_up()
         await captured.ended()
         await captured.capture.finish()
-        output = captured.capture.collect()
+        output = captured.capture.take_output()
         assert (output.held is not None) is in_memory
         assert output.size == HELD_BYTES + over
         output.close()
@@ -125,7 +125,7 @@ async def test_past_the_memory_of_all_small_outputs_go_to_a_file_too(
         captured.hang_up()
         await captured.ended()
         await captured.capture.finish()
-        output = captured.capture.collect()
+        output = captured.capture.take_output()
         assert (output.held is not None) is in_memory
         assert captured.spool.memory.free == (-over if in_memory else 1000)
         assert b"".join([chunk async for chunk in output.chunks()]) == pattern(1000 + over)
@@ -148,7 +148,7 @@ async def test_a_full_disk_is_a_failure_with_the_systems_reason(
         assert captured.capture.failure.strerror == "No space left on device"
         assert captured.ends == 1
         await captured.capture.finish()
-        captured.capture.collect().close()
+        captured.capture.take_output().close()
 
 
 # Hazard 15.
@@ -157,7 +157,7 @@ async def test_a_spool_in_which_no_file_can_be_made_is_a_failure_too(tmp_path: P
         await captured.write(pattern(HELD_BYTES * 4))
         await captured.ended()
         assert isinstance(captured.capture.failure, FileNotFoundError)
-        assert captured.capture.collect() is NO_OUTPUT
+        assert captured.capture.take_output() is NO_OUTPUT
 
 
 async def test_a_pipe_that_may_not_grow_works_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

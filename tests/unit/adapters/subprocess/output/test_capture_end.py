@@ -33,14 +33,14 @@ async def test_finishing_takes_what_is_in_the_pipe_and_waits_for_nobody(tmp_path
 
 async def test_finishing_with_nothing_in_the_pipe_is_over_at_once(tmp_path: Path) -> None:
     async with capturing(tmp_path) as captured:
-        assert captured.capture.at_rest
+        assert captured.capture.idle
         assert await captured.collect() == b""
 
 
 async def test_finishing_takes_what_is_in_the_pipe_of_one_that_spools(tmp_path: Path) -> None:
     async with capturing(tmp_path) as captured:
         await spooling(captured)
-        assert not captured.capture.at_rest
+        assert not captured.capture.idle
         os.write(captured.writing, b"last words")
         assert await captured.collect() == bytes(MUCH) + b"last words"
         assert captured.ends == 0
@@ -67,7 +67,7 @@ async def test_the_last_look_takes_no_more_than_a_pipe_holds_however_much_is_wri
             with contextlib.suppress(BlockingIOError):
                 os.write(captured.writing, bytes(65_536))
             await asyncio.sleep(0)
-        output = captured.capture.collect()
+        output = captured.capture.take_output()
         size = output.size
         assert MUCH <= size <= 4 * MUCH
         assert await read_and_close(output) == bytes(size)
@@ -118,7 +118,7 @@ async def test_what_is_closed_unread_gives_everything_back(tmp_path: Path, size:
         await captured.write(bytes(size))
         captured.hang_up()
         await captured.ended()
-        captured.capture.collect().close()
+        captured.capture.take_output().close()
 
 
 async def test_a_disk_that_hangs_when_a_file_is_opened_holds_up_nobody_else(

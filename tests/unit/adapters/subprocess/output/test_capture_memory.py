@@ -30,7 +30,7 @@ async def test_output_that_comes_in_small_pieces_takes_no_more_than_is_counted(t
         assert after - before < counted + 4000
         captured.hang_up()
         await captured.ended()
-        output = captured.capture.collect()
+        output = captured.capture.take_output()
         # What had been made room for in advance has been given back.
         assert (output.size, captured.spool.memory.free) == (SIZE, PLENTY - SIZE)
         output.close()
