@@ -9,6 +9,7 @@ from ...protocol.framing import FOREIGN, LineFramer
 from .batch import LINES_A_TURN, LINES_AT_ONCE, Batch, End
 from .client_log import log_gone
 from .closing import Closing
+from .connection_state import State
 from .context import ConnectionContext
 from .exchange import Exchange
 from .flow_control import ReadFlow
@@ -39,12 +40,7 @@ class Connection(asyncio.Protocol):
         self._pipeline = Pipeline(context, lambda: self._read_flow.look_again())  # noqa: PLW0108 -- there is none yet
         # Lines are being taken; what is sent meanwhile needs no second round of it.
         self._taking = False
-        # Whatever this client is owed is the last; what it asks for until it has that, is still taken.
-        self._ending = False
-        # Nothing more is taken from this client; it is answered and let go.
-        self._leaving = False
-        # Everything was answered and the client has been told that there is no more.
-        self._told = False
+        self._state = State.OPEN
         # Runs out if a line that has begun to arrive is not completed.
         self._patience = Countdown(context.line_seconds, self._give_up_on_line)
         self._batch = Batch(self._framer, self._pipeline, context, self._patience)
@@ -66,7 +62,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End: whatever still runs for this client is killed, whatever it was to be told is dropped."""
-        self._leaving = self._told = True
+        self._state = State.EOF_SENT
         self._framer.clear()
         self._read_flow.close()
         self._liveness.close()
@@ -90,7 +86,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take in bytes and start what they ask for."""
-        if self._leaving:
+        if self._state >= State.CLOSING:
             if self._closing.discard(data):
                 self._liveness.watch()
             return
@@ -125,7 +121,7 @@ class Connection(asyncio.Protocol):
 
     def leave(self) -> None:
         """Close as soon as nothing is owed; until then requests are still taken, so that each gets an answer."""
-        self._ending = True
+        self._state = max(self._state, State.DRAINING)
         # Not before what has arrived by now is read: closing with bytes unread would reset the connection.
         asyncio.get_running_loop().call_later(0, partial(self._settle, is_idle=True))
 
@@ -145,12 +141,12 @@ class Connection(asyncio.Protocol):
             return
         if self._read_flow.shut:
             self._take_lines()
-        elif self._leaving or self._ending:
+        elif self._state is not State.OPEN:
             self._settle()
 
     def _take_lines(self, most: int = LINES_AT_ONCE, *, granted: bool = False) -> None:
         read_flow = self._read_flow
-        if self._leaving:
+        if self._state >= State.CLOSING:
             self._settle()
             return
         if read_flow.scheduled and not granted:
@@ -166,12 +162,12 @@ class Connection(asyncio.Protocol):
         if end is End.MEMORY:
             read_flow.await_memory()
         self._taking = False
-        shut = not (end is End.BYTES or end is End.LINES or self._leaving)
+        shut = not (end is End.BYTES or end is End.LINES or self._state >= State.CLOSING)
         if shut or read_flow.shut:
             read_flow.turn(shut=shut)
             if shut:
                 self._liveness.watch()
-        if self._ending or self._leaving:
+        if self._state is not State.OPEN:
             self._settle()
 
     def _take_the_rest(self) -> None:
@@ -186,19 +182,19 @@ class Connection(asyncio.Protocol):
         seconds, short = f"within {self._context.line_seconds:g} s", self._read_flow.short_of_memory
         if short and b"\n" not in self._framer.pending:
             self.refuse(f"refused: memory is used up, and the line could not be read {seconds}")
-        elif not (self._leaving or self._read_flow.shut):
+        elif self._state < State.CLOSING and not self._read_flow.shut:
             self.refuse(f"invalid request: The line was not completed {seconds}")
 
     def _drop_the_rest(self) -> None:
-        self._leaving = True
+        self._state = max(self._state, State.CLOSING)
         self._framer.clear()
 
     def _settle(self, *, is_idle: bool = False) -> None:
-        if self._told or not (self._leaving or self._ending) or not self._pipeline.empty:
+        if self._state is State.OPEN or self._state is State.EOF_SENT or not self._pipeline.empty:
             return
         if is_idle and self._read_flow.shut:
             return
-        self._told = True
+        self._state = State.EOF_SENT
         self._drop_the_rest()
         self._read_flow.turn(shut=False)
         self._closing.tell(at_once=is_idle or self._read_flow.at_eof)
