@@ -29,21 +29,8 @@ class Process:
     """
 
     __slots__ = (
-        "_capture",
-        "_clearing",
-        "_context",
-        "_control",
-        "_deadline",
-        "_ending",
-        "_graceful",
-        "_linger",
-        "_loop",
-        "_mark",
-        "_result",
-        "_start",
-        "_stopped",
-        "ended",
-        "leader",
+        "_capture", "_clearing", "_context", "_control", "_deadline", "_ending", "_graceful", "_linger", "_loop",
+        "_mark", "_result", "_start", "_stopped", "ended", "leader",
     )  # fmt: skip
 
     def __init__(self, spawned: Spawned, timeout: float | None, control: TaskControl, context: ProcessContext) -> None:

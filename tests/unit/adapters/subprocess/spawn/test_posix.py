@@ -4,10 +4,10 @@ import errno
 import os
 import resource
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from fake_spawn import ENVIRONMENT, PID, FakeSpawn, Limits
 from proc import open_descriptors
 from programs import made
 
@@ -18,32 +18,7 @@ from execwire.adapters.subprocess.spawn.posix import Spawned, Spawner, mark_limi
 from execwire.adapters.subprocess.spawn.start_order import Program
 from execwire.domain.outcome import NotStarted
 
-MARK, PID = 77, 4711
-ENVIRONMENT = {b"PATH": b"/bin", b"odd\xff": b"\xfe"}
-Limits = tuple[int, int]
-
-
-@dataclass
-class FakeSpawn:
-    """posix_spawn(3), noting the limits of the moment, which a child would inherit."""
-
-    failure: BaseException | None = None
-    paths: list[bytes] = field(default_factory=list[bytes])
-    arguments: list[bytes] = field(default_factory=list[bytes])
-    limits: list[tuple[int, Limits]] = field(default_factory=list[tuple[int, Limits]])
-    setsid: bool = False
-
-    def __call__(
-        self, path: bytes, arguments: list[bytes], environment: dict[bytes, bytes], *, setsid: bool, **_: object
-    ) -> int:
-        assert environment == ENVIRONMENT
-        self.paths.append(path)
-        self.arguments = arguments
-        self.setsid = setsid
-        self.limits.append((resource.getrlimit(RLIMIT_LOCKS)[0], resource.getrlimit(resource.RLIMIT_NOFILE)))
-        if self.failure is not None:
-            raise self.failure
-        return PID
+MARK = 77
 
 
 @pytest.fixture

@@ -1,0 +1,33 @@
+"""posix_spawn(3), faked: nothing is started."""
+
+import resource
+from dataclasses import dataclass, field
+
+from execwire.adapters.subprocess.spawn.limits import RLIMIT_LOCKS
+
+PID = 4711
+ENVIRONMENT = {b"PATH": b"/bin", b"odd\xff": b"\xfe"}
+Limits = tuple[int, int]
+
+
+@dataclass
+class FakeSpawn:
+    """Notes the arguments, and the limits of the moment, which a child would inherit."""
+
+    failure: BaseException | None = None
+    paths: list[bytes] = field(default_factory=list[bytes])
+    arguments: list[bytes] = field(default_factory=list[bytes])
+    limits: list[tuple[int, Limits]] = field(default_factory=list[tuple[int, Limits]])
+    setsid: bool = False
+
+    def __call__(
+        self, path: bytes, arguments: list[bytes], environment: dict[bytes, bytes], *, setsid: bool, **_: object
+    ) -> int:
+        assert environment == ENVIRONMENT
+        self.paths.append(path)
+        self.arguments = arguments
+        self.setsid = setsid
+        self.limits.append((resource.getrlimit(RLIMIT_LOCKS)[0], resource.getrlimit(resource.RLIMIT_NOFILE)))
+        if self.failure is not None:
+            raise self.failure
+        return PID
