@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from agent import Agent, Client, running_agent
+from module_agent import module_agent
 from other_user import (
     ASK,
     ASK_AND_READ_A_LINE,
@@ -18,14 +19,13 @@ from other_user import (
     run_as_other_user,
     skip_unless_he_can_run_an_agent,
 )
-from shared import shared_agent
 
 pytestmark = only_root
 
 
 @pytest.fixture(scope="module")
 def agent() -> Iterator[Agent]:
-    with shared_agent() as agent:
+    with module_agent() as agent:
         yield agent
 
 

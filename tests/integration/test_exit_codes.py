@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from agent import Agent
-from standing import standing_agent
+from module_agent import module_agent
 
 KEYS = ["command", "executed_at", "duration_ms", "exit_code", "output", "error"]
 HARMLESS = {"CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "WINCH"}
@@ -18,7 +18,7 @@ FATAL = [number for number in signal.Signals if number.name[3:] not in HARMLESS 
 
 @pytest.fixture(scope="module")
 def agent() -> Iterator[Agent]:
-    with standing_agent() as agent:
+    with module_agent() as agent:
         yield agent
 
 

@@ -9,8 +9,8 @@ from agent import Agent, Client
 from first_bytes import RECORDED, SPECIFIED
 from hypothesis import given
 from hypothesis import strategies as st
+from module_agent import module_agent
 from proc_net import until_read
-from shared import shared_agent
 
 MAX_LINE = 4096
 MIB = 1024 * 1024
@@ -20,7 +20,7 @@ BLANKS = b"\r\n \t" * (3 * MIB // 4)
 
 @pytest.fixture(scope="module")
 def agent() -> Iterator[Agent]:
-    with shared_agent("--max-line", str(MAX_LINE)) as agent:
+    with module_agent("--max-line", str(MAX_LINE)) as agent:
         yield agent
 
 

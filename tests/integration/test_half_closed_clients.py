@@ -7,16 +7,16 @@ import pytest
 from agent import Agent, running_agent
 from disconnects import DEPARTURES, close, reset
 from gate import Gate, gate_in
+from module_agent import module_agent
 from proc import eventually
 from proc_net import until_read
-from shared import shared_agent
 
 IN_FLIGHT = 4
 
 
 @pytest.fixture(scope="module")
 def agent() -> Iterator[Agent]:
-    with shared_agent("--max-in-flight", str(IN_FLIGHT)) as agent:
+    with module_agent("--max-in-flight", str(IN_FLIGHT)) as agent:
         yield agent
 
 

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 
 import pytest
 from agent import Agent
-from shared import shared_agent
+from module_agent import module_agent
 
 NESTED = 100_000
 
@@ -11,7 +11,7 @@ NESTED = 100_000
 @pytest.fixture(scope="module")
 def agent() -> Iterator[Agent]:
     # Room for an argument that the line can carry and execve(2) cannot.
-    with shared_agent("--max-line", "4MiB") as agent:
+    with module_agent("--max-line", "4MiB") as agent:
         yield agent
 
 

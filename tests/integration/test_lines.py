@@ -4,9 +4,9 @@ from collections.abc import Iterator
 import pytest
 from agent import Agent, running_agent
 from disconnects import DEPARTURES, Departure
+from module_agent import module_agent
 from proc import memory_kib
 from proc_net import until_read
-from shared import shared_agent
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -15,7 +15,7 @@ MAX_LINE = MIB
 
 @pytest.fixture(scope="module")
 def agent() -> Iterator[Agent]:
-    with shared_agent() as agent:
+    with module_agent() as agent:
         yield agent
 
 

@@ -7,9 +7,9 @@ from contextlib import AsyncExitStack
 import pytest
 from agent import Agent, running_agent
 from disconnects import reset
+from module_agent import module_agent
 from proc import descriptors, eventually
 from proc_net import port_of, until_let_go
-from shared import shared_agent
 
 MANY = 1000
 LINE_SECONDS = 0.5
@@ -25,7 +25,7 @@ def _room_for_descriptors() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def agent() -> Iterator[Agent]:
-    with shared_agent("--line-seconds", str(LINE_SECONDS)) as agent:
+    with module_agent("--line-seconds", str(LINE_SECONDS)) as agent:
         yield agent
 
 

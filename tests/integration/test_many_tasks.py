@@ -6,8 +6,8 @@ from contextlib import AsyncExitStack
 
 import pytest
 from agent import Agent
+from module_agent import module_agent
 from proc import children, descriptors, eventually, zombies
-from standing import standing_agent
 
 ROUNDS = 500
 MIXTURE = (
@@ -20,7 +20,7 @@ MIXTURE = (
 
 @pytest.fixture(scope="module")
 def agent() -> Iterator[Agent]:
-    with standing_agent("--linger-ms", "20") as agent:
+    with module_agent("--linger-ms", "20") as agent:
         yield agent
 
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 from agent import Agent, running_agent
+from module_agent import module_agent
 from programs import made, written_to
-from standing import standing_agent
 
 
 @pytest.fixture(scope="module")
 def agent() -> Iterator[Agent]:
-    with standing_agent("--max-line", "8MiB") as agent:
+    with module_agent("--max-line", "8MiB") as agent:
         yield agent
 
 

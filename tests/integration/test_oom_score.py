@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from agent import Agent, running_agent
+from module_agent import module_agent
 from proc import children
-from standing import standing_agent
 
 SCORES = "cat /proc/self/oom_score_adj; (cat /proc/self/oom_score_adj); setsid -w cat /proc/$$/oom_score_adj"
 """Of a child, of a grandchild, and of the shell itself."""
@@ -23,7 +23,7 @@ os.waitpid(pid, 0)
 
 @pytest.fixture(scope="module")
 def agent() -> Iterator[Agent]:
-    with standing_agent("--task-oom-score-adj", "700") as agent:
+    with module_agent("--task-oom-score-adj", "700") as agent:
         yield agent
 
 

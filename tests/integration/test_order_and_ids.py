@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from agent import Agent
 from gate import Gate, gate_in
+from module_agent import module_agent
 from proc import eventually
-from shared import shared_agent
 
 KEYS = ["command", "executed_at", "duration_ms", "exit_code", "output", "error"]
 LINES = 20
@@ -15,7 +15,7 @@ LINES = 20
 
 @pytest.fixture(scope="module")
 def agent() -> Iterator[Agent]:
-    with shared_agent() as agent:
+    with module_agent() as agent:
         yield agent
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from agent import Agent
+from module_agent import module_agent
 from programs import made
-from standing import standing_agent
 
 ALL_BYTES = bytes(range(256))
 KIB = 1024
@@ -30,7 +30,7 @@ ODDITIES = {
 
 @pytest.fixture(scope="module")
 def agent() -> Iterator[Agent]:
-    with standing_agent() as agent:
+    with module_agent() as agent:
         yield agent
 
 

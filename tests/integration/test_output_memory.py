@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 from agent import Agent, Client, running_agent
+from module_agent import module_agent
 from proc import memory_kib
-from standing import standing_agent
 
 FLAT_KIB = 64 * 1024
 MB = 1_000_000
@@ -14,7 +14,7 @@ MB = 1_000_000
 
 @pytest.fixture(scope="module")
 def agent() -> Iterator[Agent]:
-    with standing_agent() as agent:
+    with module_agent() as agent:
         yield agent
 
 

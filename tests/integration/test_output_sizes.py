@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from agent import Agent, running_agent
+from module_agent import module_agent
 from proc import eventually
-from standing import standing_agent
 
 KIB = 1024
 EXCEEDED = (-1, "output limit exceeded")
@@ -66,7 +66,7 @@ async def test_output_that_memory_has_no_room_for_is_kept_all_the_same() -> None
 
 @pytest.fixture(scope="module")
 def small_spool() -> Iterator[Agent]:
-    with standing_agent("--max-spool", "1MiB") as agent:
+    with module_agent("--max-spool", "1MiB") as agent:
         yield agent
 
 

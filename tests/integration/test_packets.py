@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from agent import Agent, Client, running_agent
-from standing import standing_agent
+from module_agent import module_agent
 
 KIB = 1024
 PACKETS = "import fcntl, os; fcntl.fcntl(1, fcntl.F_SETFL, os.O_DIRECT)\n"
@@ -13,7 +13,7 @@ PACKETS = "import fcntl, os; fcntl.fcntl(1, fcntl.F_SETFL, os.O_DIRECT)\n"
 
 @pytest.fixture(scope="module")
 def agent() -> Iterator[Agent]:
-    with standing_agent() as agent:
+    with module_agent() as agent:
         yield agent
 
 

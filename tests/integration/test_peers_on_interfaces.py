@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from agent import Agent
 from gate import gate_in
+from module_agent import module_agent
 from namespaces import Namespace, connect, namespaces
 from other_user import OTHER_USER
-from standing import standing_agent
 
 KEEPALIVE = "02"
 """Of the kinds of timer in /proc/net/tcp."""
@@ -37,8 +37,8 @@ def hosts() -> Iterator[Hosts]:
         connect(here, there)
         options = ("--host", "::", "--insecure-bind")
         with (
-            standing_agent(*options, launcher=here.launcher) as closed,
-            standing_agent(*options, "--allow-user", "*", launcher=here.launcher) as open_to_all,
+            module_agent(*options, launcher=here.launcher) as closed,
+            module_agent(*options, "--allow-user", "*", launcher=here.launcher) as open_to_all,
         ):
             yield Hosts(here, there, {True: open_to_all, False: closed})
 

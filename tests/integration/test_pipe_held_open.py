@@ -11,9 +11,9 @@ from uuid import uuid4
 
 import pytest
 from agent import Agent
+from module_agent import module_agent
 from proc import alive_with, eventually
 from programs import made
-from standing import standing_agent
 
 SOON_SECONDS = 5.0
 """Longer than a busy machine takes, much shorter than those who hold the pipe live."""
@@ -23,7 +23,7 @@ SUBSTITUTION = ("bash", "-c", "echo hi > >(cat)")
 
 @pytest.fixture(scope="module")
 def agent() -> Iterator[Agent]:
-    with standing_agent() as agent:
+    with module_agent() as agent:
         yield agent
 
 

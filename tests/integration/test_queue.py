@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 from agent import Agent, running_agent
+from module_agent import module_agent
 from proc import eventually
 from programs import made
-from standing import standing_agent
 
 
 @pytest.fixture(scope="module")
 def agent() -> Iterator[Agent]:
     """Runs one task at a time."""
-    with standing_agent("--max-running", "1") as agent:
+    with module_agent("--max-running", "1") as agent:
         yield agent
 
 

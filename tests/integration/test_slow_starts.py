@@ -10,9 +10,9 @@ import pytest
 from agent import Agent, Client, running_agent
 from fuse import needs_fuse, slow_file_system
 from leases import leased, skip_unless_leases_hold
+from module_agent import module_agent
 from proc import children, descriptors, descriptors_at_rest, eventually
 from programs import made
-from standing import standing_agent
 
 LATE_SECONDS = 0.5
 """Generous, on a busy machine; what holds up the event loop here does so for seconds."""
@@ -20,7 +20,7 @@ LATE_SECONDS = 0.5
 
 @pytest.fixture(scope="module")
 def agent() -> Iterator[Agent]:
-    with standing_agent() as agent:
+    with module_agent() as agent:
         yield agent
 
 

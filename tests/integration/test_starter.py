@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 from agent import Agent, running_agent
+from module_agent import module_agent
 from other_user import BECOME_STRANGER, only_root, skip_unless_he_can_run_an_agent
 from proc import children, descriptors, descriptors_at_rest, eventually, is_starter, zombies
 from programs import made
-from standing import standing_agent
 
 from execwire.adapters.subprocess.tidying import TIDY_SECONDS
 
@@ -22,7 +22,7 @@ MEGABYTE = 1 << 20
 
 @pytest.fixture(scope="module")
 def agent() -> Iterator[Agent]:
-    with standing_agent("--max-line", "8MiB") as agent:
+    with module_agent("--max-line", "8MiB") as agent:
         yield agent
 
 

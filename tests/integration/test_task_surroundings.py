@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from agent import Agent, running_agent
+from module_agent import module_agent
 from proc import descriptors
 from programs import made
-from standing import standing_agent
 
 ROOT = Path(__file__).parents[2]
 DEAF = (
@@ -37,7 +37,7 @@ OF_THE_AGENT = {
 
 @pytest.fixture(scope="module")
 def agent() -> Iterator[Agent]:
-    with standing_agent() as agent:
+    with module_agent() as agent:
         yield agent
 
 

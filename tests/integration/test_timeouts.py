@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 from agent import Agent
+from module_agent import module_agent
 from proc import alive_with
-from standing import standing_agent
 
 EXCEEDED = (-1, "timeout exceeded")
 FOR_EVER = 'exec -a "$0" sleep 60'
@@ -27,7 +27,7 @@ STUBBORN = {
 
 @pytest.fixture(scope="module")
 def agent() -> Iterator[Agent]:
-    with standing_agent() as agent:
+    with module_agent() as agent:
         yield agent
 
 

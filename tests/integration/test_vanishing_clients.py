@@ -8,9 +8,9 @@ import pytest
 from agent import Agent, Client
 from disconnects import DEPARTURES, Departure
 from gate import Gate, gate_in
+from module_agent import module_agent
 from proc import descriptors, eventually
 from proc_net import port_of, unread_bytes, until_let_go, until_read
-from shared import shared_agent
 
 RUNNING = 2
 IN_FLIGHT = 4
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.parametrize("depart", DEPARTURES)
 
 @pytest.fixture(scope="module")
 def agent() -> Iterator[Agent]:
-    with shared_agent("--max-running", str(RUNNING), "--max-in-flight", str(IN_FLIGHT)) as agent:
+    with module_agent("--max-running", str(RUNNING), "--max-in-flight", str(IN_FLIGHT)) as agent:
         yield agent
 
 

@@ -8,10 +8,10 @@ from agent import Agent, running_agent
 
 
 @contextmanager
-def standing_agent(
+def module_agent(
     *options: str, environment: dict[str, str] | None = None, launcher: tuple[str, ...] = ()
 ) -> Generator[Agent]:
-    """Have `running_agent` outlive the loop of one test; its process belongs to a loop of its own, which stands still.
+    """Have `running_agent` outlive the event loop of one test; its process belongs to another one, which stands still.
 
     Tests talk to it through connections of their own loops.
     """
