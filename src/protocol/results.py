@@ -69,7 +69,7 @@ def encode_anyway(result: TaskResult, output: bytes, request_id: RequestId | Non
     try:
         return encode_line(failed(result), "", request_id)
     except Exception:  # noqa: BLE001 -- as above
-        _log.exception("nor could its failure", command=result.command)
+        _log.exception("the failure of a result could not be encoded either", command=result.command)
     return b""
 
 

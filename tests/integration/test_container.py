@@ -62,7 +62,9 @@ async def test_what_it_is_given_is_left_alone_when_a_worker_dies(agent: Agent) -
         (given,) = alive_with(name)
         workers = [pid for pid in children(first(agent)) if pid != given]
         os.kill(workers[0], signal.SIGKILL)
-        await eventually(lambda: alive_with(task) == [] and "killed what a dead worker left behind" in agent.log_text())
+        await eventually(
+            lambda: alive_with(task) == [] and "killed the remaining processes of a dead worker" in agent.log_text()
+        )
     assert (await agent.run("true"))["exit_code"] == 0
     assert is_alive(given)
     os.kill(given, signal.SIGKILL)

@@ -45,7 +45,7 @@ async def test_a_killed_worker_takes_its_tasks_along_and_nobody_is_refused(tmp_p
             task.cancel()
         await asyncio.wait(load)
         await eventually(lambda: children(agent.pid) == [agent.worker])
-        assert "killed what a dead worker left behind" in agent.log_text()
+        assert "killed the remaining processes of a dead worker" in agent.log_text()
         [death] = [line for line in map(json.loads, agent.log_text().splitlines()) if line["event"] == "a worker died"]
         assert (death["how"], death["pid"]) == ("SIGKILL", worker)
         # Those that were waited for, and perhaps one of each client of the load.

@@ -62,7 +62,7 @@ async def test_workers_that_die_at_once_again_and_again_end_in_a_clear_exit(tmp_
         assert await supervisor.status() == 1
         deaths = supervisor.logged("a worker died")
         assert [death["status"] for death in deaths] == [7] * 5
-        assert len(supervisor.logged("giving up: workers die right after their start")) == 1
+        assert len(supervisor.logged("giving up: workers exit right after they have started")) == 1
     # Ever longer pauses in between: 0.05 + 0.15 + 0.35 + 0.75 s.
     assert asyncio.get_running_loop().time() - started > 1.3
 

@@ -175,7 +175,7 @@ class Containment:
         if survivors is not None and not survivors.clean:
             ending.clean = 0
             if self._loop.time() >= ending.deadline and ending.gone is None:
-                _log.warning("a task could not be killed; sweeping on", pids=survivors.alive, reason=survivors.reason)
+                _log.warning("a task could not be killed; trying again", pids=survivors.alive, reason=survivors.reason)
                 ending.tell(gone=False)
             return
         ending.clean += 1

@@ -110,7 +110,9 @@ class ExitWatcher:
             self._open_pidfd(leader)
         except Exception as error:  # noqa: BLE001 -- it costs neither the others nor this one the word of its end
             self._older.append(leader)
-            _log.warning("cannot look whether a command has ended; looking again", pid=leader.pid, reason=repr(error))
+            _log.warning(
+                "cannot find out whether a command has ended; trying again", pid=leader.pid, reason=repr(error)
+            )
 
     def _look(self, leader: Leader) -> None:
         callback = self._callbacks.get(leader)

@@ -64,7 +64,7 @@ class TaskMarks:
                 await self._slices.run(self.tree.everyone(see))
         except (OSError, MemoryError) as error:
             # Until it is known, tasks get no second mark; the next one has it tried again.
-            _log.warning("cannot look for processes that bear old marks", reason=repr(error))
+            _log.warning("cannot look for processes of earlier tasks", reason=repr(error))
         else:
             self._marks.counted(numbers - {0})
         finally:

@@ -74,7 +74,7 @@ class Tidying:
                 self.look = self._loop.call_later(0, self._tidy, walk)
                 return
         except Exception as error:  # noqa: BLE001 -- whatever it is, there is another look in a second
-            _log.warning("cannot look for what ended tasks have left", reason=repr(error))
+            _log.warning("cannot look for processes that ended tasks have left", reason=repr(error))
         self.look = None
         if self._tree.has_children:
             self.begin()

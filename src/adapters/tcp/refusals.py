@@ -35,7 +35,7 @@ class Refusals:
             refused = RefusedClient(client, partial(self._judged, reason, name), self._departures.remove)
             refused.tell(reason, int(self._clock.unix_seconds()))
         except OSError as error:
-            _log.debug("client disconnected before it was refused", reason=error.strerror)
+            _log.debug("client disconnected before it was rejected", reason=error.strerror)
             client.close()
         else:
             self._departures.add(refused)

@@ -78,7 +78,7 @@ class Orders:
         order = os.read(self._descriptor, 16)
         self.stop.set()
         if not order:
-            _log.error("the supervisor has died; stopping, and taking all tasks along")
+            _log.error("the supervisor has died; killing all tasks and stopping")
             self.abandoned = True
             asyncio.get_running_loop().remove_reader(self._descriptor)
         if not order or HURRY in order:
@@ -133,4 +133,4 @@ def _when(event: asyncio.Event, then: Callable[[], object]) -> Generator[None, N
 
 
 def _report_unused(number: int) -> None:
-    _log.info("signal ignored: it means nothing to the agent", signal=signal_name(number))
+    _log.info("signal ignored: the agent does not use it", signal=signal_name(number))

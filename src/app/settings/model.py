@@ -27,42 +27,46 @@ class Settings:
 
     host: str = _setting("127.0.0.1", "address to listen on")
     port: Annotated[int, Meta(ge=0, le=65535)] = _setting(3000, "port to listen on; 0 takes a free one")
-    unix: str = _setting("", "path of a Unix socket to listen on besides, for its owner and root alone")
+    unix: str = _setting("", "path of an additional Unix socket to listen on; only its owner and root can connect")
     allow_user: tuple[str, ...] = _setting(
         (),
-        "another user who may send requests, a name or number; * for all; repeatable; the agent's own always may",
+        "another user who is accepted, by name or number; * for everybody; repeatable; the agent's own always is",
     )
     insecure_bind: bool = _setting(default=False, text="listen on an address that other hosts can reach, unencrypted")
-    max_connections: Count = _setting(4096, "clients at once; further ones are refused")
+    max_connections: Count = _setting(4096, "clients at once; additional ones are rejected")
     workers: Annotated[int, Meta(ge=1, le=256)] = _setting(
-        1, "processes that serve; limits are totals, divided among them"
+        1, "processes that serve; limits are totals that are divided among them"
     )
-    max_running: Count = _setting(4096, "tasks that run at once; further ones wait in a queue")
-    max_queued: Limit = _setting(16384, "tasks that may wait; past that the agent stops reading from clients")
-    max_in_flight: Count = _setting(1024, "requests that one connection may have in flight before it is not read")
+    max_running: Count = _setting(4096, "tasks that run at once; additional ones wait in a queue")
+    max_queued: Limit = _setting(16384, "tasks that may wait; beyond that the agent stops reading from clients")
+    max_in_flight: Count = _setting(1024, "requests in flight on one connection; beyond that it is not read")
     max_line: PositiveSize = _setting(MIB, "bytes of one request line")
-    line_seconds: LongerSpan = _setting(30.0, "seconds in which a request line that has begun must be complete")
-    max_output: Size = _setting(1024 * MIB, "bytes of output of one task, past which it is killed; 0 for no limit")
-    max_spool: Size = _setting(10 * 1024 * MIB, "bytes of output on disk in all, past which the task that writes ends")
+    line_seconds: LongerSpan = _setting(30.0, "seconds within which a request line must be complete once it has begun")
+    max_output: Size = _setting(
+        1024 * MIB, "bytes of output of one task; a task that writes more is killed; 0 for no limit"
+    )
+    max_spool: Size = _setting(10 * 1024 * MIB, "bytes of output on disk in total; a task that needs more ends")
     max_memory: PositiveSize = _setting(
-        256 * MIB, "bytes of memory for requests, output and answers in all; past that who holds much of it is not read"
+        256 * MIB,
+        "bytes of memory for requests, output and results in total; beyond that, clients that hold much are not read",
     )
     spool_dir: str = _setting("/var/tmp", "directory for output that is too large for memory")  # noqa: S108 -- unnamed files
     lost_client: Literal["kill", "finish"] = _setting(
-        "kill", "tasks of a client that has closed its connection: kill them, or let them finish and drop their results"
+        "kill", "tasks of a client that has disconnected: kill them, or let them finish and discard their results"
     )
     leftovers: Literal["kill", "keep", "kill-all"] = _setting(
         "kill",
-        "what becomes of what a command leaves running: kill its process group, keep all, or kill-all, daemons too",
+        "processes that a command leaves running: kill its process group, keep all, or kill-all, with daemons",
     )
     linger_ms: Span = _setting(
-        200.0, "milliseconds that the rest of a process group, or who holds stdout, gets after its command ended"
+        200.0,
+        "milliseconds that the rest of a process group, and processes that hold stdout, get after the exit",
     )
     task_oom_score_adj: Annotated[int, Meta(ge=0, le=1000)] = _setting(
         0,
-        "oom_score_adj of tasks, to 1000: out of memory, the kernel kills the highest first; 0 leaves the agent's own",
+        "oom_score_adj of tasks, 0 to 1000: out of memory, the kernel kills the highest first; 0 leaves the agent's",
     )
-    drain_seconds: Span = _setting(10.0, "seconds that running tasks get when the agent is asked to stop")
+    drain_seconds: Span = _setting(10.0, "seconds that running tasks get when the agent is told to stop")
     log_level: LogLevel = _setting("info", "least severe log lines to write: debug, info, warning or error")
 
 

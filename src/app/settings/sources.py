@@ -82,7 +82,7 @@ def _read_file(path: Path, warn: Callable[[str], object]) -> dict[str, object]:
         raise ConfigurationError(message) from error
     tables = [name for name, value in content.items() if isinstance(value, dict) and name not in NAMES]
     if tables:
-        raise ConfigurationError(f"{path} has a table [{tables[0]}]; settings stand at the top level, without tables")
+        raise ConfigurationError(f"{path} has a table [{tables[0]}]; write settings at the top level, without tables")
     where = {name: f"{name} in {path}" for name in content}
     return {_renamed(_known(name, where[name], "", str), where[name], warn): value for name, value in content.items()}
 
@@ -108,9 +108,9 @@ def _convert(name: str, value: object, where: str) -> object:
     try:
         if isinstance(value, str):
             if kind is str and not value:
-                raise ConfigurationError(f"{where} is empty; leave it out, or say what it is to be")
+                raise ConfigurationError(f"{where} is empty; remove it, or give a value")
             if "\0" in value:
-                raise ConfigurationError(f"{where} is {_shown(value)}: a NUL character cannot stand there")
+                raise ConfigurationError(f"{where} is {_shown(value)}: it contains a NUL character")
             value = _read_text(value, kind)
         return msgspec.convert(value, kind, strict=strict)
     except (msgspec.ValidationError, ValueError) as error:

@@ -66,7 +66,9 @@ def _listen_tcp(settings: Settings) -> tuple[socket.socket, ...]:
         message = f"cannot listen on {address}: {reason}; {free}choose another with --host or --port"
         raise ConfigurationError(message) from error
     if not within:
-        _log.warning("whoever reaches this port from another host may run commands, unencrypted (--insecure-bind)")
+        _log.warning(
+            "everybody who can reach this port from another host may run commands, unencrypted (--insecure-bind)"
+        )
     return opened
 
 

@@ -110,10 +110,14 @@ class OrphanReaper:
         if self._clean >= CLEAN_WALKS:
             self._at = None
             if self._killed:
-                _log.warning("killed what a dead worker left behind", processes=len(self._killed))
+                _log.warning("killed the remaining processes of a dead worker", processes=len(self._killed))
                 self._killed.clear()
             return
         if now >= self._stubborn_at and not survivors.clean and not self._reported:
-            _log.error("some of it does not die; sweeping on", pids=survivors.alive, reason=survivors.reason)
+            _log.error(
+                "remaining processes of a dead worker do not die; trying again",
+                pids=survivors.alive,
+                reason=survivors.reason,
+            )
             self._reported = True
         self._at = now + (STUBBORN_PAUSE_SECONDS if self._reported else PAUSE_SECONDS)

@@ -177,7 +177,7 @@ class Supervisor:
         self._restarts.died(worker.started_at, status)
         if self._restarts.given_up:
             self._status = FAILED
-            _log.error("giving up: workers die right after their start")
+            _log.error("giving up: workers exit right after they have started")
             self._stop(STOP)
 
     def _on_signals(self) -> None:
@@ -186,7 +186,7 @@ class Supervisor:
                 self._orphan_reaper.reap()
                 continue
             if number in UNUSED_SIGNALS:
-                _log.info("signal ignored: it means nothing to the agent", signal=signal_name(number))
+                _log.info("signal ignored: the agent does not use it", signal=signal_name(number))
                 continue
             order = self._plan.order(number)
             if order is not None:

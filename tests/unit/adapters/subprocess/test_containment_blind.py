@@ -103,7 +103,7 @@ async def test_tidying_up_that_cannot_look_says_so_and_is_tried_again(
     table.blind = 1
     with capture_logs() as logs:
         await eventually(lambda: table.reaped == [daemon])
-    assert [log["event"] for log in logs] == ["cannot look for what ended tasks have left"]
+    assert [log["event"] for log in logs] == ["cannot look for processes that ended tasks have left"]
     assert "Too many open files in system" in logs[0]["reason"]
 
 

@@ -93,7 +93,7 @@ async def test_that_it_cannot_be_counted_is_said_and_tried_again(table: ProcessT
     table.before["children", table.me] = refuse
     with capture_logs() as logs:
         await eventually(lambda: bool(logs))
-    assert logs[0]["event"] == "cannot look for processes that bear old marks"
+    assert logs[0]["event"] == "cannot look for processes of earlier tasks"
     for _ in range(NUMBERS // 2):
         marks.new()
     await eventually(lambda: marks.new() % NUMBERS != 0)

@@ -42,7 +42,9 @@ def test_all_that_is_left_is_killed_and_counted_and_the_living_workers_are_left_
     logs = sweeping.to_the_end()
     assert table.alive == [worker, its_task]
     assert sorted(table.killed) == sorted(table.reaped) == left
-    assert [(log["event"], log["processes"]) for log in logs] == [("killed what a dead worker left behind", 3)]
+    assert [(log["event"], log["processes"]) for log in logs] == [
+        ("killed the remaining processes of a dead worker", 3)
+    ]
 
 
 def test_what_no_worker_has_started_is_reaped_and_otherwise_left_alone(sweeping: Sweeping) -> None:
@@ -153,7 +155,7 @@ def test_what_does_not_die_is_swept_on_until_it_does(sweeping: Sweeping, monkeyp
         for _ in range(1 + CLEAN_WALKS):
             sweeping.orphans.sweep()
     assert sweeping.table.reaped == [stubborn]
-    assert [log["event"] for log in logs] == ["killed what a dead worker left behind"]
+    assert [log["event"] for log in logs] == ["killed the remaining processes of a dead worker"]
 
 
 # Hazard 15.

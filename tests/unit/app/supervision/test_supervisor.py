@@ -65,7 +65,7 @@ def test_what_a_dead_worker_left_behind_is_killed_and_its_siblings_tasks_are_not
         assert Run(system, 2).supervisor.run(lambda: None) == 0
     # The sibling ended in good order after it: what it left on purpose stays.
     assert system.table.killed == [tasks[1]]
-    assert [log["processes"] for log in logs if "left behind" in log["event"]] == [1]
+    assert [log["processes"] for log in logs if "remaining processes" in log["event"]] == [1]
 
 
 def test_what_does_not_die_is_logged_and_the_supervisor_goes_on(
@@ -81,7 +81,7 @@ def test_what_does_not_die_is_logged_and_the_supervisor_goes_on(
     system.live(leaves_the_stubborn, lives)
     with capture_logs() as logs:
         assert Run(system).until_stopped() == 0
-    [stubborn] = [log for log in logs if log["event"].startswith("some of it does not die")]
+    [stubborn] = [log for log in logs if log["event"].startswith("remaining processes of a dead worker do not die")]
     assert "another user" in stubborn["reason"]
 
 
