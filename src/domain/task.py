@@ -20,7 +20,7 @@ class InvalidTaskError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class TaskRequest:
-    """A command to run, as the protocol's request has it (README, *The contract*).
+    """A command to run, as the protocol's request has it (README, *Protocol*).
 
     `command` is the ARGV: not empty, its first string not empty, no NUL and no lone surrogate anywhere (execve(2)
     takes neither). `timeout_ms` is milliseconds of execution, above 0 and finite; None means no timeout.

@@ -1,4 +1,4 @@
-"""The use case: run one task, stamp its times, and put what happened into the words of the contract."""
+"""The use case: run one task, stamp its times, and put what happened into the words of the protocol."""
 
 from typing import assert_never
 
@@ -64,7 +64,7 @@ class RunTask:
 
 
 def exit_code_and_error(outcome: Outcome) -> tuple[int, str]:
-    """Return `exit_code` and `error` for an outcome, by the README's table (*The contract*)."""
+    """Return `exit_code` and `error` for an outcome, by the table in README, *Protocol*."""
     match outcome:
         case Exited(status):
             return status, ""
