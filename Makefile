@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --only-binary :all: --require-hashes --requirement
 ROUNDS ?= 5
 
-.PHONY: help run install dev test fast-test check static chromium bench fuzz soak chaos fairness pressure fuzz-short soak-short chaos-short lock clean
+.PHONY: help run install install-to copy dev test fast-test check static chromium bench fuzz soak chaos fairness pressure fuzz-short soak-short chaos-short lock clean
 
 help:
 	@sed -n 's/^#: //p' Makefile | sed 's:$$(VENV):$(VENV):g'
@@ -19,6 +19,18 @@ run: install
 
 #: make install  create $(VENV) with $(VENV)/bin/execwire
 install: $(VENV)/.installed
+
+#: make install-to PREFIX=/opt/execwire  a copy for a service, which does not use this folder; again to update it
+install-to:
+	@case "$(PREFIX)" in [!/]*|*[[:space:]]*|"") \
+		echo "make: name where to install: make install-to PREFIX=/opt/execwire (absolute, without blanks)" >&2; exit 2 ;; esac
+	@test -e "$(PREFIX)/.created" || test ! -e "$(PREFIX)" || test -z "$$(ls -A "$(PREFIX)" || echo unknown)" || { \
+		echo "make: $(PREFIX) is not empty and was not made by this; remove it or name another with PREFIX=..." >&2; exit 2; }
+	umask 022 && $(MAKE) --no-print-directory VENV=$(PREFIX) copy
+
+copy: | $(VENV)/.created
+	$(PIP) requirements/run.txt --requirement requirements/build.txt
+	$(BIN)/python -m pip --quiet --disable-pip-version-check install --no-deps --no-build-isolation --force-reinstall .
 
 #: make test     install what tests need and run them all
 test: dev

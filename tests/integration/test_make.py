@@ -58,11 +58,32 @@ def test_an_interpreter_that_is_missing_or_too_old_is_said_in_one_line(checkout:
 
 def test_nothing_is_installed_whose_content_is_not_pinned(tmp_path: Path) -> None:
     commands = make(ROOT, "--dry-run", "--always-make", f"VENV={tmp_path}", "check").stdout
+    commands += make(ROOT, "--dry-run", "--always-make", f"PREFIX={tmp_path}", "install-to").stdout
     installs = [line for line in commands.splitlines() if re.search(r"-m pip .*\binstall ", line)]
     assert any("requirements/dev.txt" in line for line in installs)
     for line in installs:
         pinned = "--only-binary :all: --require-hashes" in line
-        assert pinned or "--no-deps --no-build-isolation --editable ." in line, line
+        assert pinned or re.search(r"--no-deps --no-build-isolation (--editable|--force-reinstall) \.$", line), line
     for file in (ROOT / "requirements").glob("*.txt"):
         # pip refuses a requirement without a hash where hashes are required; addresses would bind it to one index.
         assert "://" not in file.read_text(encoding="utf-8")
+
+
+def test_a_copy_for_a_service_holds_nothing_of_the_checkout_and_can_be_read_by_everybody(tmp_path: Path) -> None:
+    commands = make(ROOT, "--dry-run", f"PREFIX={tmp_path}/new", "install-to").stdout.splitlines()
+    assert any(line.startswith("umask 022 &&") for line in commands)
+    assert any(
+        f"{tmp_path}/new/bin/python -m pip" in line and line.endswith("--force-reinstall .") for line in commands
+    )
+    assert not any("--editable" in line for line in commands)
+
+
+def test_nothing_is_installed_over_a_folder_that_is_not_its_own(checkout: Path) -> None:
+    foreign = checkout / "foreign"
+    (foreign / "bin").mkdir(parents=True)
+    (foreign / "pyvenv.cfg").touch()  # also not over somebody else's virtual environment
+    for prefix in ("", "relative", f"{checkout}/with blank", foreign):
+        refused = make(checkout, "install-to", f"PREFIX={prefix}")
+        assert refused.returncode == 2
+        assert "PREFIX=" in refused.stderr
+    assert sorted(path.name for path in foreign.iterdir()) == ["bin", "pyvenv.cfg"]
