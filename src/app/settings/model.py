@@ -30,7 +30,7 @@ class Settings:
     unix: str = _setting("", "path of an additional Unix socket to listen on; only its owner and root can connect")
     allow_user: tuple[str, ...] = _setting(
         (),
-        "another user who is accepted, by name or number; * for everybody; repeatable; the agent's own always is",
+        "another user who may send requests over TCP, by name or number; * for all; repeatable; others are rejected",
     )
     insecure_bind: bool = _setting(default=False, text="listen on an address that other hosts can reach, unencrypted")
     max_connections: Count = _setting(4096, "clients at once; additional ones are rejected")
@@ -41,14 +41,20 @@ class Settings:
     max_queued: Limit = _setting(16384, "tasks that may wait; beyond that the agent stops reading from clients")
     max_in_flight: Count = _setting(1024, "requests in flight on one connection; beyond that it is not read")
     max_line: PositiveSize = _setting(MIB, "bytes of one request line")
-    line_seconds: LongerSpan = _setting(30.0, "seconds within which a request line must be complete once it has begun")
+    line_seconds: LongerSpan = _setting(
+        30.0,
+        "seconds in which a begun request line must be complete, or its client gets an error and is disconnected",
+    )
     max_output: Size = _setting(
         1024 * MIB, "bytes of output of one task; a task that writes more is killed; 0 for no limit"
     )
-    max_spool: Size = _setting(10 * 1024 * MIB, "bytes of output on disk in total; a task that needs more ends")
+    max_spool: Size = _setting(
+        10 * 1024 * MIB,
+        "bytes of output on disk in total; a task that needs more is killed; its error is output limit exceeded",
+    )
     max_memory: PositiveSize = _setting(
         256 * MIB,
-        "bytes of memory for requests, output and results in total; beyond that, clients that hold much are not read",
+        "bytes of memory for lines, requests, output, results in total; beyond it, clients that hold much must wait",
     )
     spool_dir: str = _setting("/var/tmp", "directory for output that is too large for memory")  # noqa: S108 -- unnamed files
     lost_client: Literal["kill", "finish"] = _setting(
@@ -56,7 +62,7 @@ class Settings:
     )
     leftovers: Literal["kill", "keep", "kill-all"] = _setting(
         "kill",
-        "processes that a command leaves running: kill its process group, keep all, or kill-all, with daemons",
+        "processes that still run after their command: kill its process group, keep all, or kill-all, daemons included",
     )
     linger_ms: Span = _setting(
         200.0,
