@@ -1,5 +1,8 @@
 """What the documents and the unit for systemd say of the program is so."""
 
+import ast
+import errno
+import os
 import re
 import shutil
 import subprocess
@@ -7,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from execwire.adapters.tcp.context import MEMORY_USED_UP, STORE_FULL
+from execwire.app.agent.container import QUEUE_IS_FULL
 from execwire.app.settings.model import Settings
 from execwire.app.supervision.system_check import NEEDS, SOCK_DIAG
 
@@ -69,6 +74,44 @@ def test_the_list_of_files_in_the_architecture_is_that_of_the_folder() -> None:
     listed = set(re.findall(r"[`(/](\w+\.py)", text[text.index("## The files") : text.index("## The life")]))
     existing = {path.name for path in (ROOT / "src").rglob("*.py")} - {"__init__.py"}
     assert listed == existing
+
+
+def test_every_text_that_operators_are_told_of_is_one_of_the_program() -> None:
+    known = texts_of_the_program()
+    for text in told_texts():
+        for part in re.split(r"…|\.\.\.", text):
+            assert any(part.strip(": ") in whole for whole in known), text
+
+
+def test_every_warning_and_error_of_the_log_is_told_to_operators() -> None:
+    told = [re.escape(text).replace("…", ".*") for text in told_texts()]
+    logged = set(re.findall(r'log\.(?:info|warning|error|exception)\(\s*"([^"]+)"', sources()))
+    logged |= set(re.findall(r'RateLimitedLog\(\s*"([^"]+)"', sources())) | {MEMORY_USED_UP, STORE_FULL, QUEUE_IS_FULL}
+    assert len(logged) > 30
+    for event in logged:
+        assert any(re.match(text, event) for text in told), event
+
+
+def sources() -> str:
+    return "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "src").rglob("*.py")))
+
+
+def texts_of_the_program() -> set[str]:
+    """Every text in the code; those with values in them in parts."""
+    found = {node.value for node in ast.walk(ast.parse(sources())) if isinstance(node, ast.Constant)}
+    whole = {text for text in found if isinstance(text, str)}
+    return whole | {os.strerror(number) for number in errno.errorcode}
+
+
+def told_texts() -> list[str]:
+    """What docs/operations.md quotes: in the first column of its tables, and in the lists of events."""
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    text = text[text.index("## Log lines") :]
+    cells = [
+        quoted for row in re.findall(r"^\| (`.*?) \| ", text, re.MULTILINE) for quoted in re.findall("`(.+?)`", row)
+    ]
+    defects = text[text.index("### Defects") : text.index("## Messages at the start")]
+    return [cell for cell in cells if not cell.startswith("exit_code")] + re.findall("`([^`]+)`", defects)
 
 
 KEYWORDS = (
