@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from execwire.adapters.tcp.context import MEMORY_USED_UP, STORE_FULL
 from execwire.app.agent.container import QUEUE_IS_FULL
 from execwire.app.settings.model import Settings
+from execwire.app.settings.sources import read_settings
 from execwire.app.supervision.system_check import NEEDS, SOCK_DIAG
 
 ROOT = Path(__file__).parents[2]
@@ -74,6 +76,22 @@ def test_the_list_of_files_in_the_architecture_is_that_of_the_folder() -> None:
     listed = set(re.findall(r"[`(/](\w+\.py)", text[text.index("## The files") : text.index("## The life")]))
     existing = {path.name for path in (ROOT / "src").rglob("*.py")} - {"__init__.py"}
     assert listed == existing
+
+
+def test_every_line_of_the_sample_settings_is_accepted(tmp_path: Path) -> None:
+    lines = (ROOT / "contrib" / "execwire.toml").read_text(encoding="utf-8").splitlines()
+    settings = [line[1:] for line in lines if re.match(r"#\w+ = ", line)]
+    assert len(settings) > 10
+    assert all(line.startswith("# ") or not line for line in lines if line[1:] not in settings)
+    file = tmp_path / "execwire.toml"
+    file.write_text("\n".join(settings), encoding="utf-8")
+    file.chmod(0o644)
+    odd: list[str] = []
+    read = read_settings(file, {}, {}, odd.append)
+    assert odd == []
+    examples = {"unix": "/run/execwire/agent.sock", "allow_user": ("scheduler",), "task_oom_score_adj": 1000}
+    assert read == replace(Settings(), **examples)  # type: ignore[arg-type]
+    assert directives()["ExecStart"].endswith(" serve --config /etc/execwire.toml")
 
 
 def test_every_text_that_operators_are_told_of_is_one_of_the_program() -> None:
