@@ -29,14 +29,14 @@ stays ignored.
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser whose errors are one line that says what to do next."""
 
-    below: tuple["Parser", ...] = ()
+    subparsers: tuple["Parser", ...] = ()
     """The parsers of its subcommands."""
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, naming the nearest option where one is not known, and exit."""
         unknown = re.match(r"unrecognized arguments: (--[^\s=]+)", message)
         # What no subcommand knew is reported by the parser above it.
-        where = self.below[0] if self.below and message.startswith("unrecognized") else self
+        where = self.subparsers[0] if self.subparsers and message.startswith("unrecognized") else self
         if unknown:
             nearest = difflib.get_close_matches(unknown[1], self._options(), 1, 0.0)
             message = f"unknown option {unknown[1]}; the nearest known one is {nearest[0]}"
@@ -44,7 +44,7 @@ class Parser(argparse.ArgumentParser):
 
     def _options(self) -> list[str]:
         known = [option for action in self._actions for option in action.option_strings]
-        return known + [option for parser in self.below for option in parser._options()]  # noqa: SLF001 -- its own kind
+        return known + [option for parser in self.subparsers for option in parser._options()]  # noqa: SLF001 -- its own kind
 
 
 def parser() -> Parser:
@@ -69,13 +69,13 @@ def parser() -> Parser:
         if isinstance(entry.default, bool):
             serve_parser.add_argument(entry.option, action="store_const", const="true", help=entry.text)
         elif isinstance(entry.default, tuple):
-            serve_parser.add_argument(entry.option, action="append", metavar=entry.form, help=entry.text)
+            serve_parser.add_argument(entry.option, action="append", metavar=entry.metavar, help=entry.text)
         else:
-            text = f"{entry.text} (default {entry.shown})" if entry.shown else entry.text
-            serve_parser.add_argument(entry.option, metavar=entry.form, help=text)
+            text = f"{entry.text} (default {entry.default_text})" if entry.default_text else entry.text
+            serve_parser.add_argument(entry.option, metavar=entry.metavar, help=text)
     for old in RENAMED:
         serve_parser.add_argument(f"--{old.replace('_', '-')}", help=argparse.SUPPRESS)
-    top.below = (serve_parser,)
+    top.subparsers = (serve_parser,)
     return top
 
 

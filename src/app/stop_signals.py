@@ -11,11 +11,11 @@ import signal
 from collections.abc import Callable, Generator
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-HURRY_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
+REPEATABLE_STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
 """A second one, HURRY_AFTER_SECONDS after the first stop signal or later, kills what still runs."""
 KILL_SIGNAL = signal.SIGQUIT
 """Kills what runs, at any time."""
-HURRY_AFTER_SECONDS = 0.5
+REPEAT_AFTER_SECONDS = 0.5
 """One event is often two signals: of a terminal that closes, or of timeout(1) to a process and then to its group."""
 IGNORED_SIGNALS = frozenset({signal.SIGPIPE, signal.SIGTTOU, signal.SIGXCPU, signal.SIGXFSZ})
 """SIGTTOU: a process in the background may write its log to a terminal with `stty tostop`."""
@@ -59,7 +59,7 @@ class StopSignals:
         """Open the pipe and listen (signal.set_wakeup_fd)."""
         self.descriptor, self._writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
-        for number in (*_heeded(), CHILD_SIGNAL):
+        for number in (*_handled(), CHILD_SIGNAL):
             signal.signal(number, _do_nothing)
 
     def read(self) -> list[int]:
@@ -83,7 +83,7 @@ class StopSignals:
 def unused_signals_reported(report: Callable[[int], object]) -> Generator[None, None, None]:
     """Within the block, have the running loop call `report` with the number of each of UNUSED_SIGNALS that comes."""
     loop = asyncio.get_running_loop()
-    before = {number: signal.getsignal(number) for number in _heeded() if number in UNUSED_SIGNALS}
+    before = {number: signal.getsignal(number) for number in _handled() if number in UNUSED_SIGNALS}
     for number in before:
         signal.signal(number, lambda number, _frame: loop.call_soon_threadsafe(report, number))
     try:
@@ -93,7 +93,7 @@ def unused_signals_reported(report: Callable[[int], object]) -> Generator[None, 
             signal.signal(number, handler)
 
 
-def _heeded() -> list[int]:
+def _handled() -> list[int]:
     return [number for number in CAUGHT_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
 
 

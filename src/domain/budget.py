@@ -10,7 +10,7 @@ class Budget:
         """Start with `total` bytes free."""
         self.free: int = total
 
-    def claim(self, wanted: int) -> int:
+    def reserve(self, wanted: int) -> int:
         """Take up to `wanted` bytes; return how many that were."""
         granted = min(wanted, self.free)
         self.free -= granted

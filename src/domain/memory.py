@@ -31,7 +31,7 @@ class MemoryBudget(Budget):
         # Who waits until something is free; an ordered set.
         self.waiting: dict[Callable[[], None], None] = {}
 
-    def claim(self, wanted: int) -> int:
+    def reserve(self, wanted: int) -> int:
         """Take up to `wanted` bytes of what is free; return how many that were."""
         granted = max(min(wanted, self.free), 0)
         self.free -= granted
@@ -78,7 +78,7 @@ class MemoryBudget(Budget):
     def relieve(self) -> None:
         """Ask those who hold more than their share to hold less."""
         for holder in self._holders:
-            if holder.held > self.share:
+            if holder.charged > self.share:
                 holder.on_pressure()
 
     def enter(self, holder: "MemoryHolder") -> None:
@@ -98,22 +98,22 @@ class MemoryBudget(Budget):
 class MemoryHolder:
     """What one client holds: `held` bytes. `on_pressure` is called when that is too much and it should hold less."""
 
-    __slots__ = ("budget", "held", "on_pressure")
+    __slots__ = ("budget", "charged", "on_pressure")
 
     def __init__(self, budget: MemoryBudget, on_pressure: Callable[[], None]) -> None:
         self.budget = budget
-        self.held = 0
+        self.charged = 0
         self.on_pressure = on_pressure
         budget.enter(self)
 
     @property
     def must_wait(self) -> bool:
         """Whether it holds more than it may hold now."""
-        return self.budget.free <= 0 and self.held > self.budget.share
+        return self.budget.free <= 0 and self.charged > self.budget.share
 
     def charge(self, count: int) -> None:
         """Hold `count` bytes more; less, if it is below 0."""
-        self.held += count
+        self.charged += count
         self.budget.release(-count)
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ class CapturedOutput(Protocol):
         ...
 
     @property
-    def held(self) -> bytes | None:
+    def in_memory(self) -> bytes | None:
         """All of it where it is in memory anyway; None where it is not and has to be read in chunks."""
         ...
 
@@ -33,26 +33,26 @@ class CapturedOutput(Protocol):
 CHUNK_BYTES = 256 * 1024
 
 
-async def chunked(held: bytes) -> AsyncIterator[bytes]:
+async def chunked(data: bytes) -> AsyncIterator[bytes]:
     """Yield bytes that are in memory, 256 KiB at a time."""
-    for start in range(0, len(held), CHUNK_BYTES):
-        yield held[start : start + CHUNK_BYTES]
+    for start in range(0, len(data), CHUNK_BYTES):
+        yield data[start : start + CHUNK_BYTES]
 
 
 @dataclass(frozen=True, slots=True)
 class BytesOutput:
     """Output that is simply there, in memory, on nobody's account: what is empty, and what fakes say."""
 
-    held: bytes = b""
+    in_memory: bytes = b""
 
     @property
     def size(self) -> int:
         """How many bytes there are."""
-        return len(self.held)
+        return len(self.in_memory)
 
     def chunks(self) -> AsyncIterator[bytes]:
         """Yield the bytes, 256 KiB at a time."""
-        return chunked(self.held)
+        return chunked(self.in_memory)
 
     def close(self) -> None:
         """Do nothing: the bytes go when the object goes."""

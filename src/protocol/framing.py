@@ -10,7 +10,7 @@ _OBJECT_START = 0x7B
 _CARRIAGE_RETURN = 13
 
 
-class Oddity(Enum):
+class BadLine(Enum):
     """What a line can be instead of one that is worth reading."""
 
     TOO_LONG = auto()
@@ -54,7 +54,7 @@ class LineFramer:
         if not self.foreign:
             self._buffer += data
 
-    def next_line(self) -> bytes | Oddity | None:
+    def next_line(self) -> bytes | BadLine | None:
         """Return the next whole line without its newline, or what is wrong with it, or None until more is fed."""
         buffer = self._buffer
         if not self._begun:
@@ -68,7 +68,7 @@ class LineFramer:
             self._skipping = False
             del buffer[: end + 1]
             return self.next_line()
-        line = self._give_up() if _is_over(buffer, end, self._max_line) else bytes(buffer[:end])
+        line = self._skip_line() if _is_over(buffer, end, self._max_line) else bytes(buffer[:end])
         del buffer[: end + 1]
         return line
 
@@ -92,19 +92,19 @@ class LineFramer:
         self._buffer.clear()
         self._searched = 0
 
-    def _partial(self) -> Oddity | None:
+    def _partial(self) -> BadLine | None:
         over = _is_over(self._buffer, len(self._buffer), self._max_line)
         if not (over or self._skipping):
             self._searched = len(self._buffer)
             return None
-        line = None if self._skipping else self._give_up()
+        line = None if self._skipping else self._skip_line()
         self._skipping = True
         self.clear()
         return line
 
-    def _give_up(self) -> Oddity:
+    def _skip_line(self) -> BadLine:
         self._too_long = bytes(self._buffer[: self._max_line])
-        return Oddity.TOO_LONG
+        return BadLine.TOO_LONG
 
 
 def _is_over(buffer: bytearray, length: int, max_line: int) -> bool:

@@ -61,8 +61,8 @@ def decode_request(line: bytes) -> DecodedRequest | InvalidRequest:
         # As text: msgspec does not look into the strings of fields that it skips, and what is not UTF-8 is not JSON.
         parsed = _decoder.decode(line.decode())
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return _decode_again(line, str(error))
-    return _judge(parsed, line)
+        return _decode_leniently(line, str(error))
+    return _validate(parsed, line)
 
 
 def encode_request(request: TaskRequest, request_id: RequestId | None = None) -> bytes:
@@ -72,7 +72,7 @@ def encode_request(request: TaskRequest, request_id: RequestId | None = None) ->
     return _encode(_Request(request.command, request.timeout_ms, request_id)) + b"\n"
 
 
-def _judge(parsed: _Request, line: bytes = b"") -> DecodedRequest | InvalidRequest:
+def _validate(parsed: _Request, line: bytes = b"") -> DecodedRequest | InvalidRequest:
     if parsed.id is not None and not is_id(parsed.id):
         return InvalidRequest(f"Expected 1 to {MAX_ID_CHARACTERS} characters without NUL - at `$.id`", is_object=True)
     # A timeout of 0 is none, as in the protocol.
@@ -100,7 +100,7 @@ def is_id(value: object) -> TypeGuard[RequestId]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _decode_again(line: bytes, reason: str) -> InvalidRequest | DecodedRequest:
+def _decode_leniently(line: bytes, reason: str) -> InvalidRequest | DecodedRequest:
     # msgspec stops at the first fault, even in a key that a later one of the same name replaces. A second reading, of
     # the fields as they stand, lets the last one win, as the protocol has it, and finds the id to answer under.
     try:
@@ -117,7 +117,7 @@ def _decode_again(line: bytes, reason: str) -> InvalidRequest | DecodedRequest:
     except msgspec.DecodeError:
         return _decode_as_python_does(line, reason)
     try:
-        return _judge(_decoder.decode(_encode({name: fields[name] for name in KNOWN_FIELDS & fields.keys()})), line)
+        return _validate(_decoder.decode(_encode({name: fields[name] for name in KNOWN_FIELDS & fields.keys()})), line)
     except msgspec.ValidationError as error:
         return InvalidRequest(_with_path(str(error)), _readable_id(fields.get("id")), is_object=True)
 
@@ -145,7 +145,7 @@ def _decode_as_python_does(line: bytes, reason: str) -> InvalidRequest | Decoded
     if not isinstance(value, dict):
         return InvalidRequest(_with_path(reason))
     try:
-        return _judge(msgspec.convert(value, _Request))
+        return _validate(msgspec.convert(value, _Request))
     except (msgspec.ValidationError, UnicodeEncodeError) as error:
         found: object = value.get("id")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
         request_id = found if isinstance(found, str | int) and is_id(found) else None

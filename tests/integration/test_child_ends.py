@@ -9,8 +9,8 @@ from adopting import MARK, adopt, reap
 from event_loop import past
 from proc import eventually, is_alive
 
+from execwire.adapters.subprocess import adopted_reaper
 from execwire.adapters.subprocess import containment as containment_module
-from execwire.adapters.subprocess import tidying
 from execwire.adapters.subprocess.containment import Containment
 
 NEVER = 1e6
@@ -18,7 +18,7 @@ NEVER = 1e6
 
 @pytest.fixture
 async def containment(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Containment]:
-    monkeypatch.setattr(tidying, "TIDY_SECONDS", NEVER)
+    monkeypatch.setattr(adopted_reaper, "REAP_SECONDS", NEVER)
     for name in ("FIRST_PAUSE_SECONDS", "LAST_PAUSE_SECONDS"):
         monkeypatch.setattr(containment_module, name, NEVER)
     containment = Containment()
@@ -32,35 +32,35 @@ def reaped(pid: int) -> bool:
 
 async def test_an_orphan_that_ends_is_reaped_at_once(containment: Containment) -> None:
     orphan, running = adopt("sleep", "600"), adopt("sleep", "600")
-    containment.enrol(running, MARK)
+    containment.track(running, MARK)
     os.kill(orphan, signal.SIGKILL)
     await eventually(lambda: reaped(orphan), 2.0)
     assert is_alive(running)
     os.kill(running, signal.SIGKILL)
     reap(running)
-    containment.released(running)
+    containment.untrack(running)
 
 
 async def test_an_orphan_that_ends_behind_zombies_of_others_is_reaped_after_them(containment: Containment) -> None:
     orphan, leaders = adopt("sleep", "600"), [adopt("true") for _ in range(3)]
     for leader in leaders:
-        containment.enrol(leader, MARK)
+        containment.track(leader, MARK)
     await eventually(lambda: not any(map(is_alive, leaders)))
     os.kill(orphan, signal.SIGKILL)
-    await past(3 * tidying.HINT_SECONDS)
+    await past(3 * adopted_reaper.SIGNAL_INTERVAL_SECONDS)
     for leader in leaders:
         reap(leader)
-        containment.released(leader)
+        containment.untrack(leader)
     running = adopt("true")
-    containment.enrol(running, MARK)
+    containment.track(running, MARK)
     await eventually(lambda: reaped(orphan), 2.0)
     reap(running)
-    containment.released(running)
+    containment.untrack(running)
 
 
 async def test_a_sweep_goes_on_when_what_it_waits_for_has_died(containment: Containment) -> None:
     pid = adopt("sleep", "600")
-    assert await containment.end(MARK)
+    assert await containment.kill(MARK)
     assert reaped(pid)
 
 

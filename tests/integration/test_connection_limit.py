@@ -10,8 +10,8 @@ from fakes import FakeTaskIntake
 
 from execwire.adapters.tcp import closing
 from execwire.adapters.tcp.access import AccessPolicy
-from execwire.adapters.tcp.context import ConnectionContext, InFlight
-from execwire.adapters.tcp.server import Door, StreamServer
+from execwire.adapters.tcp.context import ConnectionContext, InFlightLimits
+from execwire.adapters.tcp.server import AcceptPolicy, StreamServer
 from execwire.domain.output import NO_OUTPUT
 from execwire.domain.task import TaskRequest, TaskResult
 from execwire.testing import FakeClock
@@ -41,8 +41,10 @@ def client(listener: socket.socket) -> Iterator[socket.socket]:
 
 
 def server_for(listener: socket.socket, intake: FakeTaskIntake, *users: int, max_connections: int = 10) -> StreamServer:
-    context = ConnectionContext(intake, FakeClock(), FakePeers(FakePeer(user=os.geteuid())), 1000, 60.0, InFlight(100))
-    return StreamServer([listener], context, Door(AccessPolicy(frozenset(users)), max_connections, 1))
+    context = ConnectionContext(
+        intake, FakeClock(), FakePeers(FakePeer(user=os.geteuid())), 1000, 60.0, InFlightLimits(100)
+    )
+    return StreamServer([listener], context, AcceptPolicy(AccessPolicy(frozenset(users)), max_connections, 1))
 
 
 async def until_the_end(client: socket.socket) -> bytes:
@@ -88,9 +90,9 @@ async def test_a_stop_while_a_client_is_being_let_in_keeps_nobody_waiting(
         for _ in range(turns):
             await asyncio.sleep(0)
         if in_good_order:
-            server.leave()
+            server.begin_shutdown()
             async with asyncio.timeout(BOUND_SECONDS):
-                await server.answered()
+                await server.wait_closed()
     listener.close()
     answers = b""
     with contextlib.suppress(ConnectionError):

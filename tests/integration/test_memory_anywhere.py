@@ -67,6 +67,6 @@ async def test_memory_that_runs_out_at_any_step_ends_that_task_and_nothing_of_it
         assert number > 50
         # And the next one runs.
         execution = await driver.executor.execute(TaskRequest(("printf", "next")))
-        assert execution.output.held == b"next"
+        assert execution.output.in_memory == b"next"
         execution.output.close()
     assert alive_with(MARKER) == []

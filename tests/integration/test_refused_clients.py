@@ -14,10 +14,10 @@ from proc import eventually, open_descriptors
 from structlog.testing import capture_logs
 
 from execwire.adapters.tcp.access import AccessPolicy
+from execwire.adapters.tcp.closing_clients import CLOSE_SECONDS, MAX_CLOSING
 from execwire.adapters.tcp.connection import Connection
-from execwire.adapters.tcp.context import ConnectionContext, InFlight
-from execwire.adapters.tcp.departures import CLOSE_SECONDS, MAX_DEPARTING
-from execwire.adapters.tcp.server import Door, StreamServer
+from execwire.adapters.tcp.context import ConnectionContext, InFlightLimits
+from execwire.adapters.tcp.server import AcceptPolicy, StreamServer
 from execwire.domain.output import NO_OUTPUT
 from execwire.domain.task import TaskRequest, TaskResult
 from execwire.testing import FakeClock
@@ -66,10 +66,10 @@ def echo(request: TaskRequest) -> TaskResult:
 @asynccontextmanager
 async def serving(listener: socket.socket, max_connections: int = 10) -> AsyncGenerator[tuple[StreamServer, Clients]]:
     peers = FakePeers()
-    context = ConnectionContext(FakeTaskIntake(echo), FakeClock(), peers, 1000, 60.0, InFlight(100))
+    context = ConnectionContext(FakeTaskIntake(echo), FakeClock(), peers, 1000, 60.0, InFlightLimits(100))
     access = AccessPolicy(frozenset({ALLOWED}))
     with contextlib.ExitStack() as stack:
-        async with StreamServer([listener], context, Door(access, max_connections, 64)) as serving:
+        async with StreamServer([listener], context, AcceptPolicy(access, max_connections, 64)) as serving:
             yield serving, Clients(peers, listener.getsockname(), stack)
 
 
@@ -111,10 +111,10 @@ async def test_of_those_on_their_way_out_the_oldest_are_closed_past_a_bound_and_
 ) -> None:
     before = len(open_descriptors())
     async with serving(listener) as (_, clients):
-        for _ in range(MAX_DEPARTING + 40):
+        for _ in range(MAX_CLOSING + 40):
             assert b"may not send requests" in await clients.answer(OTHER_USER)
         # Those of the clients themselves, and of as many on the server's side as are kept.
-        assert len(open_descriptors()) <= before + 2 * MAX_DEPARTING + 40 + 10
+        assert len(open_descriptors()) <= before + 2 * MAX_CLOSING + 40 + 10
 
 
 async def test_a_flood_of_refusals_is_a_line_and_a_count(listener: socket.socket) -> None:
@@ -181,9 +181,9 @@ async def test_a_stop_waits_for_no_client_that_is_owed_nothing(listener: socket.
         idle = await clients.connect()
         assert b'"exit_code":0' in await received(idle)
         assert b"may not" in await clients.answer(OTHER_USER)
-        serving_now.leave()
+        serving_now.begin_shutdown()
         # Less than those wait who were told the end.
         async with asyncio.timeout(CLOSE_SECONDS / 2):
-            await serving_now.answered()
+            await serving_now.wait_closed()
         assert await received(idle) == b""
         assert b"the agent is stopping" in await clients.answer()

@@ -15,7 +15,7 @@ from other_user import BECOME_STRANGER, only_root, skip_unless_he_can_run_an_age
 from proc import children, descriptors, descriptors_at_rest, eventually, is_starter, zombies
 from programs import made
 
-from execwire.adapters.subprocess.tidying import TIDY_SECONDS
+from execwire.adapters.subprocess.adopted_reaper import REAP_SECONDS
 
 MEGABYTE = 1 << 20
 
@@ -152,7 +152,7 @@ async def test_a_stopped_starter_keeps_no_deadline_from_being_met(tmp_path: Path
 async def test_a_process_that_comes_after_its_deadline_is_reaped_also_where_nothing_else_runs(tmp_path: Path) -> None:
     async with running_agent() as agent:
         # Until then it looks anyway, after its own start.
-        await asyncio.sleep(2 * TIDY_SECONDS)
+        await asyncio.sleep(2 * REAP_SECONDS)
         before = starter(agent)
         os.kill(before, signal.SIGSTOP)
         result = await agent.run(made(tmp_path / "script", "#!/bin/sh\necho hi\n"), timeout=100)

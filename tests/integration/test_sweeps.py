@@ -14,12 +14,12 @@ from proc import eventually, is_alive
 from execwire.adapters.linux import procfs
 from execwire.adapters.linux.process_tree import ProcessTree
 from execwire.adapters.linux.survivors import Survivors
-from execwire.adapters.subprocess.containment import ANSWER_SECONDS, Containment
+from execwire.adapters.subprocess.containment import RESULT_AFTER_SECONDS, Containment
 
 
 def walk(tree: ProcessTree) -> Survivors:
     survivors_by_mark: dict[int, Survivors] = {}
-    for _ in tree.walk(frozenset({MARK}), survivors_by_mark):
+    for _ in tree.scan(frozenset({MARK}), survivors_by_mark):
         pass
     return survivors_by_mark.get(MARK, Survivors())
 
@@ -41,7 +41,7 @@ async def test_the_living_are_killed_then_reaped_then_forgotten() -> None:
     assert walk(tree).alive == [pid]
     assert tree.has_children
     await eventually(lambda: not is_alive(pid))
-    assert walk(tree).died
+    assert walk(tree).reaped_any
     assert walk(tree).clean
     assert not tree.has_children
 
@@ -49,12 +49,12 @@ async def test_the_living_are_killed_then_reaped_then_forgotten() -> None:
 async def test_a_child_that_somebody_waits_for_is_killed_but_not_reaped() -> None:
     pid = adopt("sleep", "600")
     tree = ProcessTree()
-    tree.enrol(pid, MARK)
+    tree.add(pid, MARK)
     assert walk(tree).alive == [pid]
     await eventually(lambda: not is_alive(pid))
     assert walk(tree).clean
     assert reap(pid) == signal.SIGKILL
-    tree.release(pid)
+    tree.remove(pid)
     assert not tree.has_children
 
 
@@ -90,8 +90,8 @@ async def test_what_cannot_be_looked_for_is_not_called_gone_and_is_swept_on() ->
     containment = Containment()
     pid = adopt("sleep", "600")
     with no_descriptor_left():
-        assert await containment.end(MARK) is False
-    await eventually(lambda: not is_alive(pid), ANSWER_SECONDS)
+        assert await containment.kill(MARK) is False
+    await eventually(lambda: not is_alive(pid), RESULT_AFTER_SECONDS)
     await containment.close()
     walk(ProcessTree())
 
@@ -107,7 +107,7 @@ async def test_the_reserve_finds_what_has_to_be_killed_when_no_descriptor_is_lef
         with contextlib.suppress(OSError):
             while True:
                 taken.append(os.open(os.devnull, os.O_RDONLY))
-        assert await containment.end(MARK) is True
+        assert await containment.kill(MARK) is True
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
         for descriptor in taken:

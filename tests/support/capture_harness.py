@@ -50,7 +50,7 @@ class Captured:
 
     async def collect(self) -> bytes:
         """Bring it to rest and return all that was kept."""
-        await self.capture.finish()
+        await self.capture.drain()
         assert self.capture.idle
         output = self.capture.take_output()
         return await read_and_close(output)
@@ -72,11 +72,11 @@ async def capturing(
     captured = Captured(watch, spool, limit)
     try:
         yield captured
-        await spool.freed()
+        await spool.wait_discarded()
         assert (spool.disk.free, spool.memory.free) == (max_spool, max_held)
     finally:
         captured.hang_up()
         with contextlib.suppress(OSError):
-            await captured.capture.finish()
+            await captured.capture.drain()
         spool.close()
         watch.close()

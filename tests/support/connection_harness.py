@@ -12,7 +12,7 @@ from fake_transport import FakeTransport
 from fakes import FakeTaskIntake
 
 from execwire.adapters.tcp.connection import Connection
-from execwire.adapters.tcp.context import ConnectionContext, InFlight
+from execwire.adapters.tcp.context import ConnectionContext, InFlightLimits
 from execwire.domain.memory import MemoryBudget
 from execwire.domain.output import NO_OUTPUT
 from execwire.domain.ports.overflow import OverflowStore
@@ -44,7 +44,7 @@ def context(
 ) -> ConnectionContext:
     """What a connection shares with others, with these limits."""
     limits = limits or Limits()
-    in_flight = InFlight(limits.requests, limits.killed_with_client)
+    in_flight = InFlightLimits(limits.requests, limits.killed_with_client)
     memory = memory or MemoryBudget(PLENTY)
     return ConnectionContext(
         intake, FakeClock(), FakePeers(), MAX_LINE, limits.line_seconds, in_flight, memory, limits.store

@@ -57,7 +57,7 @@ class Following:
     def follow(self) -> FakeLeader:
         child = FakeLeader(4711 + len(self._leaders))
         self._leaders[child.pid] = child
-        self.exit_watcher.follow(child, child.tell)
+        self.exit_watcher.watch(child, child.tell)
         return child
 
     def _pidfd_open(self, pid: int) -> int:
@@ -69,7 +69,7 @@ class Following:
     def close(self) -> None:
         for child in self._leaders.values():
             child.end()
-            self.exit_watcher.forget(child)
+            self.exit_watcher.unwatch(child)
         self.exit_watcher.close()
         self.poller.close()
         for descriptor in self.opened:

@@ -83,7 +83,7 @@ class FakeSystem:
         for module in (supervisor, worker_module, stop_signals):
             monkeypatch.setattr(module, "os", self)
         monkeypatch.setattr(supervisor, "become_subreaper", lambda: None)
-        monkeypatch.setattr(supervisor, "new_range", first_range)
+        monkeypatch.setattr(supervisor, "new_range_start", first_range)
         monkeypatch.setattr(signal, "signal", self.handled.__setitem__)
         monkeypatch.setattr(signal, "set_wakeup_fd", self.wake)
         monkeypatch.setattr(signal, "getsignal", self.handled.get)

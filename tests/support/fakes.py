@@ -14,21 +14,21 @@ class FakeTaskIntake:
     """A TaskIntake that answers with what `answer` returns, and has room for as long as a test says so."""
 
     answer: Callable[[TaskRequest], TaskResult]
-    has_room: bool = True
+    has_capacity: bool = True
     taken: list[TaskRequest] = field(default_factory=list[TaskRequest])
     gates: dict[str, asyncio.Event] = field(default_factory=dict[str, asyncio.Event])
     cancelled: list[TaskRequest] = field(default_factory=list[TaskRequest])
     stopped: list[TaskRequest] = field(default_factory=list[TaskRequest])
     turns: deque[asyncio.Future[None]] = field(default_factory=deque[asyncio.Future[None]])
 
-    async def room(self) -> None:
-        if not self.has_room:
+    async def wait_for_capacity(self) -> None:
+        if not self.has_capacity:
             turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self.turns.append(turn)
             await turn
 
     def fill(self) -> None:
-        self.has_room = False
+        self.has_capacity = False
 
     def grant(self) -> None:
         """Give a turn to whoever has waited longest."""
@@ -36,9 +36,9 @@ class FakeTaskIntake:
         if not turn.done():
             turn.set_result(None)
 
-    def make_room(self) -> None:
+    def release_all(self) -> None:
         """Have room for everybody again."""
-        self.has_room = True
+        self.has_capacity = True
         while self.turns:
             self.grant()
 
@@ -72,7 +72,7 @@ class FakeOutput:
     """A CapturedOutput in given pieces, in memory or not, that counts how often it was closed."""
 
     pieces: list[bytes]
-    in_memory: bool = False
+    is_in_memory: bool = False
     failure: Exception | None = None
     closed: int = 0
 
@@ -81,8 +81,8 @@ class FakeOutput:
         return sum(map(len, self.pieces))
 
     @property
-    def held(self) -> bytes | None:
-        return b"".join(self.pieces) if self.in_memory else None
+    def in_memory(self) -> bytes | None:
+        return b"".join(self.pieces) if self.is_in_memory else None
 
     async def chunks(self) -> AsyncIterator[bytes]:
         for piece in self.pieces:

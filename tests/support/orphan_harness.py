@@ -20,7 +20,7 @@ class Sweeping:
 
     def begin(self) -> None:
         """A worker has died whose marks began at 0; it is reaped."""
-        self.orphans.begin(DEAD_WORKER, 0)
+        self.orphans.start(DEAD_WORKER, 0)
 
     def to_the_end(self) -> list[dict[str, object]]:
         """Return what was logged."""
@@ -33,4 +33,4 @@ class Sweeping:
         end = time.monotonic() + BOUND_SECONDS
         while self.orphans.pending:
             assert time.monotonic() < end
-            self.orphans.sweep()
+            self.orphans.scan()

@@ -44,22 +44,22 @@ class FakeContainment:
     WEXITED, WNOHANG, WNOWAIT, P_PID = os.WEXITED, os.WNOHANG, os.WNOWAIT, os.P_PID
     waitstatus_to_exitcode = staticmethod(os.waitstatus_to_exitcode)
 
-    def enrol(self, pid: int, mark: int) -> None:
+    def track(self, pid: int, mark: int) -> None:
         assert (pid, mark) == (PID, MARK)
 
-    def abandoned(self, _: int) -> None:
+    def disown(self, _: int) -> None:
         self.calls.append("abandon")
 
-    def released(self, _: int) -> None:
+    def untrack(self, _: int) -> None:
         self.calls.append("release")
 
-    def expect_end(self, pid: int, mark: int) -> None:
+    def scan_before_kill(self, pid: int, mark: int) -> None:
         assert (pid, mark) == (PID, MARK)
 
-    async def turn(self) -> None:
+    async def kill_slot(self) -> None:
         """Come at once."""
 
-    async def end(self, mark: int) -> bool:
+    async def kill(self, mark: int) -> bool:
         assert mark == MARK
         self.calls.append("end all")
         return True
@@ -84,7 +84,7 @@ class FakeContainment:
         if kill and self.family:
             self.calls.append("kill family")
             self.family = False
-            return Survivors(died=True)
+            return Survivors(reaped_any=True)
         return Survivors(alive=[] if not self.family else [NOBODY])
 
     def waitpid(self, pid: int, _: int) -> tuple[int, int]:
@@ -99,13 +99,13 @@ class FakeExits(ExitWatcher):
         self.callbacks: dict[Leader, object] = {}
         self.hastened: list[Leader] = []
 
-    def follow(self, leader: Leader, callback: object) -> None:
+    def watch(self, leader: Leader, callback: object) -> None:
         self.callbacks[leader] = callback
 
-    def forget(self, leader: Leader) -> None:
+    def unwatch(self, leader: Leader) -> None:
         self.callbacks.pop(leader, None)
 
-    def check_soon(self, leader: Leader) -> None:
+    def watch_now(self, leader: Leader) -> None:
         self.hastened.append(leader)
 
 

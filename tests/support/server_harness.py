@@ -17,8 +17,8 @@ from fake_transport import ADDRESSES, FakeTransport
 from fakes import FakeTaskIntake
 
 from execwire.adapters.tcp.access import AccessPolicy
-from execwire.adapters.tcp.context import ConnectionContext, InFlight
-from execwire.adapters.tcp.server import Door, StreamServer
+from execwire.adapters.tcp.context import ConnectionContext, InFlightLimits
+from execwire.adapters.tcp.server import AcceptPolicy, StreamServer
 from execwire.testing import FakeClock
 
 
@@ -116,9 +116,9 @@ class Serving:
         self.listener = FakeListener()
         self.intake = FakeTaskIntake(echo, gates={name: asyncio.Event() for name in gated})
         self.peers = FakePeers()
-        context = ConnectionContext(self.intake, FakeClock(), self.peers, MAX_LINE, 60.0, InFlight(100))
+        context = ConnectionContext(self.intake, FakeClock(), self.peers, MAX_LINE, 60.0, InFlightLimits(100))
         listeners = (cast("socket.socket", self.listener),)
-        self.server = StreamServer(listeners, context, Door(AccessPolicy(users), max_connections, at_once))
+        self.server = StreamServer(listeners, context, AcceptPolicy(AccessPolicy(users), max_connections, at_once))
 
     async def connect(self, *clients: FakeClient) -> None:
         """Have these clients accepted, or whatever becomes of them."""

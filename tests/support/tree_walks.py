@@ -9,14 +9,14 @@ from execwire.adapters.linux.survivors import Survivors
 def enrolled(table: ProcessTable, tree: ProcessTree, mark: int) -> int:
     """Start a leader that is known; return its pid."""
     pid = table.start(mark=mark)
-    tree.enrol(pid, mark)
+    tree.add(pid, mark)
     return pid
 
 
 def walk(tree: ProcessTree, table: ProcessTable, *marks: int) -> dict[int, Survivors]:
     """Walk once to the end."""
     survivors_by_mark: dict[int, Survivors] = {}
-    for _ in tree.walk(frozenset(marks), survivors_by_mark):
+    for _ in tree.scan(frozenset(marks), survivors_by_mark):
         pass
     assert table.pidfds == {}
     return survivors_by_mark

@@ -66,7 +66,7 @@ class Adopted:
         for gone in self.marks_by_pid.keys() - set(present):
             self.forget(gone)
 
-    def look(self, pid: int) -> tuple[int | None, bool] | None:
+    def scan(self, pid: int) -> tuple[int | None, bool] | None:
         """Return the mark of an adopted child, None if it cannot be known, and whether it had died and is reaped now.
 
         None as a whole: it is no child, but a leader that was reaped a moment ago, or whoever has its pid by now.

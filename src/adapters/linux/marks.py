@@ -19,7 +19,7 @@ _HALF = NUMBERS // 2
 _PLAIN = RANGE // 2
 
 
-def new_range(taken: Collection[int]) -> int:
+def new_range_start(taken: Collection[int]) -> int:
     """Return the beginning of a range that is none of `taken`; another agent's may be the same by chance only."""
     while True:
         start = secrets.randbelow(MARKS // RANGE - 1) * RANGE + RANGE
@@ -27,18 +27,18 @@ def new_range(taken: Collection[int]) -> int:
             return start
 
 
-def range_of(mark: int) -> int:
+def range_start(mark: int) -> int:
     """Return the beginning of the range to which a mark belongs."""
     return mark - mark % RANGE
 
 
-def own_range() -> int:
+def own_range_start() -> int:
     """Return the range that this process bears itself."""
     soft, _ = resource.getrlimit(RLIMIT_LOCKS)
-    return 0 if soft == resource.RLIM_INFINITY else range_of(soft)
+    return 0 if soft == resource.RLIM_INFINITY else range_start(soft)
 
 
-def bear(mark: int) -> None:
+def set_mark(mark: int) -> None:
     """Have this process, and what it starts from now on, bear a mark. Raises OSError where that may not be."""
     resource.setrlimit(RLIMIT_LOCKS, (mark, resource.getrlimit(RLIMIT_LOCKS)[1]))
 

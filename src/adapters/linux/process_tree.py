@@ -25,7 +25,7 @@ class ProcessTree:
         self._adopted = Adopted(self._leaders, identify)
         self._family = family()
 
-    def enrol(self, pid: int, mark: int) -> None:
+    def add(self, pid: int, mark: int) -> None:
         """Take note of a child whose end somebody else waits for."""
         self._leaders[pid] = mark
         if pid in self._adopted.marks_by_pid:
@@ -37,15 +37,15 @@ class ProcessTree:
             pass
         self._adopted.expect(mark, pid, self._family.children)
 
-    def drop(self, mark: int) -> None:
+    def forget_mark(self, mark: int) -> None:
         """Expect nobody of a task any more."""
         self._adopted.drop(mark)
 
-    def release(self, pid: int) -> None:
+    def remove(self, pid: int) -> None:
         """Forget a child that has been reaped."""
         self._leaders.pop(pid, None)
 
-    def abandon(self, pid: int) -> None:
+    def disown(self, pid: int) -> None:
         """Treat a child that nobody waits for any more as adopted: it is reaped here."""
         self._adopted.take(pid, self._leaders.pop(pid, None))
 
@@ -72,7 +72,7 @@ class ProcessTree:
             return False
         return ended is not None and ended.si_pid not in self._leaders
 
-    def walk(self, marks: frozenset[int], survivors_by_mark: dict[int, Survivors]) -> Iterator[None]:
+    def scan(self, marks: frozenset[int], survivors_by_mark: dict[int, Survivors]) -> Iterator[None]:
         """Kill whatever is alive of `marks`, noting it in `survivors_by_mark`, and reap adopted zombies.
 
         Yields after each process, so that the caller can do other things in between. Raises OSError where the system
@@ -82,7 +82,7 @@ class ProcessTree:
         for pid in self._present():
             mark, reaped = self._leaders.get(pid), False
             if mark is None:
-                look = self._adopted.look(pid)
+                look = self._adopted.scan(pid)
                 if look is None:
                     continue
                 mark, reaped = look
@@ -91,7 +91,7 @@ class ProcessTree:
             elif mark in marks:
                 survivors = survivors_by_mark.setdefault(mark, Survivors())
                 if reaped:
-                    survivors.died = True
+                    survivors.reaped_any = True
                 else:
                     yield from self._kill_tree(pid, survivors)
             yield
@@ -119,9 +119,9 @@ class ProcessTree:
         for pid in self._present():
             if pid in self._leaders or number(os.getsid, pid) != group:
                 continue
-            look = self._adopted.look(pid)
+            look = self._adopted.scan(pid)
             if look is not None and look[1]:
-                survivors.died = True
+                survivors.reaped_any = True
             elif look is not None and look[0] in (mark, 0, None):
                 waiting = [(pid, self._pid)]
                 while waiting:

@@ -17,7 +17,7 @@ RLIMIT_LOCKS = 10
 NO_MARK = 0
 STRAY = -1
 """Stands for the mark of what bears none of this worker."""
-WIDTH = 1
+MAX_OPEN = 1
 """Descriptors that a call here has open at most."""
 
 _READ_BYTES = 64 * 1024

@@ -32,7 +32,7 @@ _CONNECTED = frozenset({_ESTABLISHED, _FIN_WAIT1, _FIN_WAIT2})
 """Of the kernel's tcp_states.h those in which the other end can be of a connection that this end has not closed."""
 
 
-class Found(NamedTuple):
+class SocketInfo(NamedTuple):
     """A socket: who created it (user), and whether a process holds it (then its inode is not 0)."""
 
     state: int
@@ -67,32 +67,32 @@ class SockDiag:
         """Close the netlink socket."""
         self._netlink.close()
 
-    def find(self, source: Endpoint, destination: Endpoint, interface: int) -> Found | Missing:
+    def find(self, source: Endpoint, destination: Endpoint, interface: int) -> SocketInfo | Missing:
         """Describe the connected socket from `source` to `destination`, if it is bound to no interface or to this one.
 
         One that is about to connect (SYN-SENT) is the end of no connection, and may come from the port of one that was.
         """
         found = self._describe(source, destination, interface, _ANY_COOKIE)
-        return Missing.ABSENT if isinstance(found, Found) and found.state not in _CONNECTED else found
+        return Missing.ABSENT if isinstance(found, SocketInfo) and found.state not in _CONNECTED else found
 
-    def find_bound(self, source: Endpoint, destination: Endpoint) -> Found | Missing:
+    def find_bound(self, source: Endpoint, destination: Endpoint) -> SocketInfo | Missing:
         """Do the same, whatever interface the socket is bound to (SO_BINDTODEVICE), which hides it from all others."""
         return self._search(lambda interface: self.find(source, destination, interface))
 
-    def find_again(self, source: Endpoint, destination: Endpoint, known: Found) -> Found | Missing:
+    def find_again(self, source: Endpoint, destination: Endpoint, known: SocketInfo) -> SocketInfo | Missing:
         """Describe the very socket that was found before, whatever interface it has been bound to since."""
         found = self._describe(source, destination, known.interface or LOOPBACK, known.cookie)
         if found is not Missing.ABSENT:
             return found
         return self._search(lambda interface: self._describe(source, destination, interface, known.cookie))
 
-    def listener(self, source: Endpoint) -> Found | Missing:
+    def listener(self, source: Endpoint) -> SocketInfo | Missing:
         """Describe the socket that takes what is sent to `source`."""
         anywhere = Endpoint(bytes(len(source.address)), 0, 0)
         found = self._describe(source, anywhere, source.interface or LOOPBACK, _ANY_COOKIE)
-        return Missing.ABSENT if isinstance(found, Found) and found.state != _LISTEN else found
+        return Missing.ABSENT if isinstance(found, SocketInfo) and found.state != _LISTEN else found
 
-    def _search(self, look: Callable[[int], Found | Missing]) -> Found | Missing:
+    def _search(self, look: Callable[[int], SocketInfo | Missing]) -> SocketInfo | Missing:
         try:
             interfaces = socket.if_nameindex()
         except OSError:
@@ -103,11 +103,11 @@ class SockDiag:
                 return found
         return Missing.ABSENT
 
-    def _describe(self, source: Endpoint, destination: Endpoint, interface: int, cookie: bytes) -> Found | Missing:
+    def _describe(self, source: Endpoint, destination: Endpoint, interface: int, cookie: bytes) -> SocketInfo | Missing:
         match self._netlink.ask(_SOCK_DIAG_BY_FAMILY, _request(source, destination, interface, cookie)):
             case Message(kind, body) if kind == _SOCK_DIAG_BY_FAMILY:
                 _, state, bound_to, its_cookie, user, inode = _MESSAGE.unpack_from(body)
-                return Found(state, user, inode, bound_to, its_cookie)
+                return SocketInfo(state, user, inode, bound_to, its_cookie)
             case Refusal(errno.ESTALE):
                 # Another socket stands there.
                 return Missing.ABSENT

@@ -6,7 +6,7 @@ from typing import Self
 
 from . import procfs
 
-SIZE = procfs.WIDTH + 1
+COUNT = procfs.MAX_OPEN + 1
 """What a walk has open at most: a pidfd, and what is read meanwhile."""
 
 
@@ -34,7 +34,7 @@ class SpareDescriptors:
             os.close(self._held.pop())
 
     def _fill(self) -> None:
-        while len(self._held) < SIZE:
+        while len(self._held) < COUNT:
             descriptor = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
             try:
                 self._held.append(descriptor)

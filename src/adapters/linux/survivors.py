@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-CLEAN_WALKS = 2
+CLEAN_SCANS = 2
 """A process whose parent dies during a walk moves to where the walk has been, so one clean walk proves nothing."""
 
 STUBBORN = "SIGKILL does not end it: it hangs in the kernel, or forks faster than it is found"
@@ -15,11 +15,11 @@ class Survivors:
     """What one walk saw of one task: the pids that were alive, and why one of them could not be killed."""
 
     alive: list[int] = field(default_factory=list[int])
-    died: bool = False
+    reaped_any: bool = False
     """An adopted process had died since the last walk, perhaps not without having forked."""
     reason: str = STUBBORN
 
     @property
     def clean(self) -> bool:
         """Whether there was nothing that could have got away in the meantime."""
-        return not self.alive and not self.died
+        return not self.alive and not self.reaped_any

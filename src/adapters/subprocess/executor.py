@@ -92,7 +92,7 @@ class SubprocessExecutor:
             self._none_left = asyncio.get_running_loop().create_future()
             await self._none_left
         if self._settings.leftovers is Leftovers.KILL_ALL:
-            await self._context.containment.end_adopted()
+            await self._context.containment.kill_orphans()
         self._starter.close()
         await self._context.containment.close()
         self._spawner.close()
@@ -124,7 +124,7 @@ class SubprocessExecutor:
         cancelled = False
         while True:
             try:
-                execution = await process.ended()
+                execution = await process.wait()
                 break
             except asyncio.CancelledError:
                 # Once asked, nobody is asked whether to go on: what was started has to be cleared up.
@@ -135,7 +135,7 @@ class SubprocessExecutor:
                 raise
         if cancelled:
             execution.output.close()
-            await _uninterrupted(self._context.spool.freed())
+            await _finish_uncancelled(self._context.spool.wait_discarded())
             raise asyncio.CancelledError
         return execution
 
@@ -170,23 +170,23 @@ class SubprocessExecutor:
                 raise_oom_score(spawned.pid, self._oom_score)
             process = Process(spawned, timeout, control, self._context)
         except Exception as error:  # noqa: BLE001 -- whatever it is, there may be a process that nobody knows
-            return await self._abandon(spawned if isinstance(spawned, Spawned) else None, mark, error)
+            return await self._kill_unwatched(spawned if isinstance(spawned, Spawned) else None, mark, error)
         if spawned.start is not None:
-            process.guard(spawned.start.go)
+            process.run_step(spawned.start.go)
         return process
 
-    async def _abandon(self, spawned: Spawned | None, mark: int, error: Exception) -> Outcome:
+    async def _kill_unwatched(self, spawned: Spawned | None, mark: int, error: Exception) -> Outcome:
         """Leave nothing of what cannot be watched: who bears its mark is killed, and reaped like what was adopted."""
         if spawned is not None:
             os.close(spawned.stdout)
             if spawned.start is not None:
                 spawned.start.close()
-            self._context.containment.abandoned(spawned.pid)
-        await _uninterrupted(self._context.containment.end(mark))
+            self._context.containment.disown(spawned.pid)
+        await _finish_uncancelled(self._context.containment.kill(mark))
         return outcome_of_failure(error)
 
 
-async def _uninterrupted(work: Coroutine[None, None, object]) -> None:
+async def _finish_uncancelled(work: Coroutine[None, None, object]) -> None:
     """Await `work` to its end; raise CancelledError only then, if it was cancelled meanwhile."""
     task = asyncio.ensure_future(work)
     cancelled = False

@@ -37,36 +37,36 @@ class ExitWatcher:
         self._young: list[Leader] = []
         self._older: list[Leader] = []
         # Looked at once more in the next iteration of the loop, before there is a pidfd.
-        self._hastened: list[Leader] = []
+        self._to_check_now: list[Leader] = []
         self._timer: asyncio.TimerHandle | None = None
 
-    def follow(self, leader: Leader, callback: Callable[[], None]) -> None:
+    def watch(self, leader: Leader, callback: Callable[[], None]) -> None:
         """Call back once when the leader has ended, PIDFD_AFTER_SECONDS late at most, unless it is forgotten before."""
         self._callbacks[leader] = callback
         self._young.append(leader)
         if self._timer is None:
             self._set_timer()
 
-    def forget(self, leader: Leader) -> None:
+    def unwatch(self, leader: Leader) -> None:
         """Call back no more."""
         self._callbacks.pop(leader, None)
         if leader in self._pidfds:
             self._close_pidfd(leader)
 
-    def check_soon(self, leader: Leader) -> None:
+    def watch_now(self, leader: Leader) -> None:
         """Call back the moment the leader ends: it has closed its stdout, so most often that is now.
 
         Where it takes longer, and no descriptor is to be had, it is the next tick.
         """
-        if not self._hastened:
-            self._loop.call_soon(self._look_early)
-        self._hastened.append(leader)
+        if not self._to_check_now:
+            self._loop.call_soon(self._check_now)
+        self._to_check_now.append(leader)
 
-    def _look_early(self) -> None:
+    def _check_now(self) -> None:
         time.sleep(YIELD_SECONDS)
-        hastened, self._hastened = self._hastened, []
+        hastened, self._to_check_now = self._to_check_now, []
         for leader in hastened:
-            self._look_and_follow(leader)
+            self._check_and_watch(leader)
 
     def _open_pidfd(self, leader: Leader) -> None:
         if leader in self._pidfds or leader not in self._callbacks:
@@ -77,7 +77,7 @@ class ExitWatcher:
             self._older.append(leader)
             return
         try:
-            self._poller.add(pidfd, lambda: self._on_pidfd(leader))
+            self._poller.register(pidfd, lambda: self._on_pidfd(leader))
             self._pidfds[leader] = pidfd
         except (OSError, MemoryError):
             os.close(pidfd)
@@ -88,12 +88,12 @@ class ExitWatcher:
         if self._timer is not None:
             self._timer.cancel()
 
-    def _age(self) -> None:
+    def _tick(self) -> None:
         # First of all, so that whatever fails here, the next one who is followed has the timer set again.
         self._timer = None
         grown, self._older, self._young = self._older, self._young, []
         for leader in grown:
-            self._look_and_follow(leader)
+            self._check_and_watch(leader)
         try:
             self._set_timer()
         except MemoryError:
@@ -102,11 +102,11 @@ class ExitWatcher:
 
     def _set_timer(self) -> None:
         if self._timer is None and (self._older or self._young):
-            self._timer = self._loop.call_later(PIDFD_AFTER_SECONDS / 2, self._age)
+            self._timer = self._loop.call_later(PIDFD_AFTER_SECONDS / 2, self._tick)
 
-    def _look_and_follow(self, leader: Leader) -> None:
+    def _check_and_watch(self, leader: Leader) -> None:
         try:
-            self._look(leader)
+            self._check(leader)
             self._open_pidfd(leader)
         except Exception as error:  # noqa: BLE001 -- it costs neither the others nor this one the word of its end
             self._older.append(leader)
@@ -114,11 +114,11 @@ class ExitWatcher:
                 "cannot find out whether a command has ended; trying again", pid=leader.pid, reason=repr(error)
             )
 
-    def _look(self, leader: Leader) -> None:
+    def _check(self, leader: Leader) -> None:
         callback = self._callbacks.get(leader)
         if callback is not None and leader.has_ended():
             try:
-                self.forget(leader)
+                self.unwatch(leader)
                 callback()
             except Exception:
                 # It has not been told yet, and is looked at again.
@@ -128,19 +128,19 @@ class ExitWatcher:
                 raise
 
     def _on_pidfd(self, leader: Leader) -> None:
-        self._look(leader)
+        self._check(leader)
         if leader in self._pidfds:
             self._close_pidfd(leader)
-            self._loop.call_later(TRACED_PAUSE_SECONDS, self._look_again, leader)
+            self._loop.call_later(TRACED_PAUSE_SECONDS, self._check_traced, leader)
 
-    def _look_again(self, leader: Leader) -> None:
-        self._look(leader)
+    def _check_traced(self, leader: Leader) -> None:
+        self._check(leader)
         if leader in self._callbacks:
-            self._loop.call_later(TRACED_PAUSE_SECONDS, self._look_again, leader)
+            self._loop.call_later(TRACED_PAUSE_SECONDS, self._check_traced, leader)
 
     def _close_pidfd(self, leader: Leader) -> None:
         pidfd = self._pidfds.pop(leader)
         try:
-            self._poller.remove(pidfd)
+            self._poller.unregister(pidfd)
         finally:
             os.close(pidfd)

@@ -7,8 +7,8 @@ import asyncio
 import contextlib
 import os
 
-from ..linux.survivors import CLEAN_WALKS
-from .containment import ANSWER_SECONDS, Containment
+from ..linux.survivors import CLEAN_SCANS
+from .containment import RESULT_AFTER_SECONDS, Containment
 from .poller import Poller
 from .wakeup import wake
 
@@ -19,7 +19,7 @@ CHECK_SECONDS = 0.01
 class GroupWait:
     """Waits for the group of one task, of which a leader that was reaped had the pid `group`."""
 
-    __slots__ = ("_containment", "_group", "_hurried", "_loop", "_mark", "_pidfds", "_poller", "_wakeup")
+    __slots__ = ("_cancelled", "_containment", "_group", "_loop", "_mark", "_pidfds", "_poller", "_wakeup")
 
     def __init__(self, group: int, mark: int, containment: Containment, poller: Poller) -> None:
         self._group = group
@@ -27,30 +27,30 @@ class GroupWait:
         self._containment = containment
         self._poller = poller
         self._loop = asyncio.get_running_loop()
-        self._hurried = False
+        self._cancelled = False
         self._pidfds: set[int] = set()
         self._wakeup: asyncio.Future[None] | None = None
 
-    async def until_gone(self, seconds: float) -> None:
+    async def wait(self, seconds: float) -> None:
         """Return when nobody is alive: give them so many seconds, kill them afterwards; or when `hurry` was called.
 
         Who does not die of that is waited for no longer than at a timeout.
         """
         kill_at = self._loop.time() + seconds
         clean = 0
-        while not self._hurried and clean < CLEAN_WALKS:
+        while not self._cancelled and clean < CLEAN_SCANS:
             now = self._loop.time()
-            if now >= kill_at + ANSWER_SECONDS:
+            if now >= kill_at + RESULT_AFTER_SECONDS:
                 return
             survivors = self._containment.group(self._group, self._mark, kill=now >= kill_at)
             clean = clean + 1 if survivors.clean else 0
             if survivors.alive:
-                end = kill_at if now < kill_at else kill_at + ANSWER_SECONDS
+                end = kill_at if now < kill_at else kill_at + RESULT_AFTER_SECONDS
                 await self._until_ended(survivors.alive, end)
 
-    def hurry(self) -> None:
+    def cancel(self) -> None:
         """Wait no longer: somebody kills all of the task."""
-        self._hurried = True
+        self._cancelled = True
         self._wake()
 
     async def _until_ended(self, pids: list[int], end: float) -> None:
@@ -58,7 +58,7 @@ class GroupWait:
         try:
             with contextlib.suppress(OSError, MemoryError):
                 for pid in pids:
-                    self._follow(pid)
+                    self._watch(pid)
             if len(self._pidfds) < len(pids):
                 end = min(end, self._loop.time() + CHECK_SECONDS)
             timer = self._loop.call_at(end, self._wake)
@@ -68,13 +68,13 @@ class GroupWait:
             for pidfd in tuple(self._pidfds):
                 self._close(pidfd)
 
-    def _follow(self, pid: int) -> None:
+    def _watch(self, pid: int) -> None:
         try:
             pidfd = os.pidfd_open(pid)
         except ProcessLookupError:
             return
         try:
-            self._poller.add(pidfd, lambda: self._on_end(pidfd))
+            self._poller.register(pidfd, lambda: self._on_end(pidfd))
         except (OSError, MemoryError):
             os.close(pidfd)
             raise
@@ -88,7 +88,7 @@ class GroupWait:
     def _close(self, pidfd: int) -> None:
         self._pidfds.discard(pidfd)
         try:
-            self._poller.remove(pidfd)
+            self._poller.unregister(pidfd)
         finally:
             os.close(pidfd)
 

@@ -55,7 +55,7 @@ def outcome_of_failure(error: Exception) -> Outcome:
     return OutputLost(f"the command may have run, but the agent could not see it through: {reason}")
 
 
-def conclude(
+def execution_of(
     leader: Leader, capture: Capture, verdict: Outcome | None, failure: Exception | None, context: ProcessContext
 ) -> Execution:
     """Return what has become of a task, when nothing of it is left. `verdict` is what it was stopped for.

@@ -12,7 +12,7 @@ import structlog
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
-BATCH = 256
+MAX_EVENTS = 256
 RETRY_SECONDS = 0.05
 """After which a callback that has failed is called again."""
 
@@ -33,7 +33,7 @@ class Poller:
         self._paused: set[int] = set()
         self._loop.add_reader(self._epoll.fileno(), self._dispatch)
 
-    def add(self, descriptor: int, callback: Callable[[], None]) -> None:
+    def register(self, descriptor: int, callback: Callable[[], None]) -> None:
         """Watch a descriptor; raises OSError where the kernel can watch no more."""
         self._callbacks[descriptor] = callback
         try:
@@ -42,7 +42,7 @@ class Poller:
             del self._callbacks[descriptor]
             raise
 
-    def remove(self, descriptor: int) -> None:
+    def unregister(self, descriptor: int) -> None:
         """Watch it no longer; always before closing it.
 
         A child that has not finished exec holds a copy of it, and through that the kernel would keep on reporting.
@@ -61,7 +61,7 @@ class Poller:
     def _dispatch(self) -> None:
         callbacks = self._callbacks
         try:
-            events = self._epoll.poll(0, BATCH)
+            events = self._epoll.poll(0, MAX_EVENTS)
         except MemoryError:
             events = self._epoll.poll(0, 1)
         for descriptor, _ in events:
@@ -70,17 +70,17 @@ class Poller:
                 try:
                     callback()
                 except Exception as error:  # noqa: BLE001 -- it must not cost the others their events
-                    self._try_later(descriptor, callback, error)
+                    self._retry_later(descriptor, callback, error)
 
-    def _try_later(self, descriptor: int, callback: Callable[[], None], error: Exception) -> None:
+    def _retry_later(self, descriptor: int, callback: Callable[[], None], error: Exception) -> None:
         """Call back once more after a pause: at once would be for ever, and never would leave a task waiting."""
         if self._callbacks.get(descriptor) is callback:
-            self._loop.call_later(RETRY_SECONDS, self._try_again, descriptor, callback)
+            self._loop.call_later(RETRY_SECONDS, self._retry, descriptor, callback)
             self._paused.add(descriptor)
             self._epoll.unregister(descriptor)
         _log.error("an event could not be handled; trying again", exc_info=error)
 
-    def _try_again(self, descriptor: int, callback: Callable[[], None]) -> None:
+    def _retry(self, descriptor: int, callback: Callable[[], None]) -> None:
         if descriptor in self._paused and self._callbacks.get(descriptor) is callback:
             self._epoll.register(descriptor, select.EPOLLIN)
             self._paused.discard(descriptor)

@@ -6,7 +6,7 @@ import contextlib
 from ...domain.outcome import Execution, Outcome
 from .context import ProcessContext
 from .leader import Leader
-from .outcomes import conclude
+from .outcomes import execution_of
 from .output.capture import Capture
 from .wakeup import wake
 
@@ -17,19 +17,19 @@ class Result:
     `failure` is what went wrong in the agent itself; `over` says that it is being concluded.
     """
 
-    __slots__ = ("_disowned", "_ended", "_execution", "_loop", "failure", "over")
+    __slots__ = ("_disowned", "_ended", "_execution", "_loop", "complete", "failure")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.over = False
+        self.complete = False
         self.failure: Exception | None = None
         self._loop = loop
         self._disowned = False
         self._execution: Execution | None = None
         self._ended: asyncio.Future[None] = loop.create_future()
 
-    async def ended(self) -> Execution:
+    async def wait(self) -> Execution:
         """Return how it ended, once nothing of it is left. Cancelling ends the waiting and nothing else."""
-        if not self.over:
+        if not self.complete:
             try:
                 await self._ended
             except asyncio.CancelledError:
@@ -48,16 +48,16 @@ class Result:
     def conclude(self, leader: Leader, capture: Capture, verdict: Outcome | None, context: ProcessContext) -> None:
         """Take the output, when nothing else is left, and tell how it ended; `verdict` is what it was stopped for."""
         try:
-            self._execution = conclude(leader, capture, verdict, self.failure, context)
+            self._execution = execution_of(leader, capture, verdict, self.failure, context)
         except Exception as error:  # noqa: BLE001 -- with less to say than there was, it needs less memory
             self.failure = self.failure or error
             with contextlib.suppress(Exception):
-                self._execution = conclude(leader, capture, verdict, self.failure, context)
+                self._execution = execution_of(leader, capture, verdict, self.failure, context)
         if self._disowned and self._execution is not None:
             self._execution.output.close()
-        self.tell()
+        self.wake()
 
-    def tell(self) -> None:
+    def wake(self) -> None:
         """Wake who waits; once more where that failed."""
         try:
             wake(self._ended, None)

@@ -18,10 +18,10 @@ class Slices:
 
     async def run(self, walk: Iterator[None]) -> None:
         """Walk to the end, a slice in each event-loop iteration."""
-        while self.goes_on(walk):  # noqa: ASYNC110 -- waits for nothing: others get a turn
+        while self.run_slice(walk):  # noqa: ASYNC110 -- waits for nothing: others get a turn
             await asyncio.sleep(0)
 
-    def goes_on(self, walk: Iterator[None]) -> bool:
+    def run_slice(self, walk: Iterator[None]) -> bool:
         """Walk for one slice, and return whether there is more of it."""
         slice_end = self._loop.time() + SLICE_SECONDS
         with self.spare_descriptors:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import structlog
 
 from ..linux import procfs
-from ..linux.marks import Marks, own_range, range_of
+from ..linux.marks import Marks, own_range_start, range_start
 from ..linux.process_tree import ProcessTree
-from ..linux.survivors import CLEAN_WALKS
+from ..linux.survivors import CLEAN_SCANS
 from ..linux.timer_slack import NUMBERS, TimerSlack
 from .slices import Slices
 
@@ -21,7 +21,7 @@ class TaskMarks:
 
     def __init__(self, slices: Slices, slack: TimerSlack | None) -> None:
         """Begin in the range that this process bears itself."""
-        self._range = own_range()
+        self._range = own_range_start()
         self._slack = slack
         self._slices = slices
         self._marks = Marks(self._range, self._recount)
@@ -36,7 +36,7 @@ class TaskMarks:
     def whose(self, pid: int) -> int | None:
         """Return the mark of the task of which a process is; STRAY for none of this worker, None if that is unknown."""
         mark = procfs.mark(pid)
-        if mark and mark != self._range and range_of(mark) == self._range:
+        if mark and mark != self._range and range_start(mark) == self._range:
             return mark
         number = self._slack.number(pid) if self._slack is not None else 0
         owner = self._marks.owner(number) if number else None
@@ -60,7 +60,7 @@ class TaskMarks:
             numbers.add(slack.number(pid))
 
         try:
-            for _ in range(CLEAN_WALKS):
+            for _ in range(CLEAN_SCANS):
                 await self._slices.run(self.tree.everyone(see))
         except (OSError, MemoryError) as error:
             # Until it is known, tasks get no second mark; the next one has it tried again.

@@ -14,12 +14,12 @@ class Throttle:
 
     def __init__(self, per_iteration: int) -> None:
         """Let `per_iteration` callers go on in one event-loop iteration."""
-        self._a_turn = per_iteration
+        self._per_iteration = per_iteration
         # How many may still go on before the loop has to have an iteration.
         self._left = per_iteration
         self._waiting: deque[asyncio.Future[None]] = deque()
 
-    async def next(self) -> None:
+    async def wait(self) -> None:
         """Return in this turn, or in one of the next."""
         if self._left:
             self._take()
@@ -35,10 +35,10 @@ class Throttle:
                 asyncio.get_running_loop().call_soon(self._turn)
             except MemoryError:
                 # Rather without an iteration in between than never again.
-                self._left = self._a_turn
+                self._left = self._per_iteration
 
     def _turn(self) -> None:
-        self._left = self._a_turn
+        self._left = self._per_iteration
         while self._waiting and self._left:
             turn = self._waiting.popleft()
             if not turn.done():

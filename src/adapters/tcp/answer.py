@@ -80,7 +80,7 @@ class Answer:
 
 def encode_answer(result: TaskResult, request_id: RequestId | None) -> Answer:
     """Encode a result, whose output is the answer's from then on; whatever fails, the answer says so or is empty."""
-    in_memory = result.output.held
+    in_memory = result.output.in_memory
     if in_memory is not None:
         answer = Answer(encode_anyway(result, in_memory, request_id))
     else:

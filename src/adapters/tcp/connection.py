@@ -6,14 +6,14 @@ from functools import partial
 from typing import cast
 
 from ...protocol.framing import FOREIGN, LineFramer
-from .batch import LINES_A_TURN, LINES_AT_ONCE, Batch, End
+from .batch import LINES_ON_ARRIVAL, LINES_PER_ITERATION, Batch, BatchEnd
 from .client_log import log_gone
 from .closing import Closing
 from .connection_state import State
 from .context import ConnectionContext
 from .exchange import Exchange
 from .flow_control import ReadFlow
-from .liveness import Countdown, Liveness
+from .liveness import Liveness, OneShotTimer
 from .peers import Peer
 from .pipeline import Pipeline
 from .result_writer import ResultWriter
@@ -26,39 +26,39 @@ class Connection(asyncio.Protocol):
         self,
         context: ConnectionContext,
         peer: Peer,
-        on_made: "Callable[[Connection], None]",
-        on_told: "Callable[[Connection], None]",
-        on_lost: "Callable[[Connection], None]",
+        on_open: "Callable[[Connection], None]",
+        on_fully_sent: "Callable[[Connection], None]",
+        on_close: "Callable[[Connection], None]",
     ) -> None:
         """Prepare; `on_made` is called before it is read, `on_told` when it has only to close, `on_lost` at the end."""
-        self._on_made = on_made
-        self._on_told = on_told
-        self._on_lost = on_lost
+        self._on_open = on_open
+        self._on_fully_sent = on_fully_sent
+        self._on_close = on_close
         self._context = context
         self._peer = peer
         self._framer = LineFramer(context.max_line)
-        self._pipeline = Pipeline(context, lambda: self._read_flow.look_again())  # noqa: PLW0108 -- there is none yet
+        self._pipeline = Pipeline(context, lambda: self._read_flow.recheck_memory())  # noqa: PLW0108 -- there is none yet
         # Lines are being taken; what is sent meanwhile needs no second round of it.
-        self._taking = False
+        self._reading = False
         self._state = State.OPEN
         # Runs out if a line that has begun to arrive is not completed.
-        self._patience = Countdown(context.line_seconds, self._give_up_on_line)
-        self._batch = Batch(self._framer, self._pipeline, context, self._patience)
+        self._line_timer = OneShotTimer(context.line_seconds, self._on_line_timeout)
+        self._batch = Batch(self._framer, self._pipeline, context, self._line_timer)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
         # uvloop's transports do not inherit from asyncio's, they only behave like them.
         self._transport = cast("asyncio.Transport", transport)
         self._result_writer = self._pipeline.result_writer = ResultWriter(
-            self._transport, self._pipeline.holder, self._sent
+            self._transport, self._pipeline.holder, self._on_sent
         )
-        self._read_flow = ReadFlow(self._transport, self._context, partial(self._take_lines, LINES_A_TURN))
+        self._read_flow = ReadFlow(self._transport, self._context, partial(self._read_requests, LINES_PER_ITERATION))
         read_flow = self._read_flow
-        closing = self._closing = Closing(self._transport, partial(self._on_told, self))
+        closing = self._closing = Closing(self._transport, partial(self._on_fully_sent, self))
         self._liveness = Liveness(
-            self._transport, self._peer, lambda: read_flow.shut or read_flow.at_eof or closing.is_deaf
+            self._transport, self._peer, lambda: read_flow.paused or read_flow.at_eof or closing.is_over_limit
         )
-        self._on_made(self)
+        self._on_open(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End: whatever still runs for this client is killed, whatever it was to be told is dropped."""
@@ -66,11 +66,11 @@ class Connection(asyncio.Protocol):
         self._framer.clear()
         self._read_flow.close()
         self._liveness.close()
-        self._patience.stop()
+        self._line_timer.stop()
         log_gone(self._transport, self._peer, self._pipeline.unanswered, exc)
         self._pipeline.close()
         self._result_writer.close()
-        self._on_lost(self)
+        self._on_close(self)
         # The parts know this whole: a circle, which would keep all of them until the garbage collector comes by.
         for part in (
             "_transport",
@@ -80,7 +80,7 @@ class Connection(asyncio.Protocol):
             "_read_flow",
             "_closing",
             "_liveness",
-            "_patience",
+            "_line_timer",
         ):
             delattr(self, part)
 
@@ -92,15 +92,15 @@ class Connection(asyncio.Protocol):
             return
         self._framer.feed(data)
         if self._framer.foreign:
-            self.refuse(FOREIGN)
+            self.reject(FOREIGN)
         else:
-            self._take_lines()
+            self._read_requests()
 
     def eof_received(self) -> bool:
         """Keep the connection open (true) while something that was asked for before is not taken or not answered."""
         self._read_flow.at_eof = True
-        self._take_lines()
-        if self._pipeline.empty and not self._read_flow.shut:
+        self._read_requests()
+        if self._pipeline.empty and not self._read_flow.paused:
             return False
         self._liveness.check()
         return True
@@ -113,20 +113,20 @@ class Connection(asyncio.Protocol):
         """Send on."""
         self._result_writer.resume()
 
-    def refuse(self, reason: str) -> None:
+    def reject(self, reason: str) -> None:
         """Say why this client is not served, take nothing from it, and close."""
-        self._drop_the_rest()
-        self._pipeline.refuse(reason)
-        self._settle()
+        self._stop_reading()
+        self._pipeline.reject(reason)
+        self._close_when_done()
 
-    def leave(self) -> None:
+    def shut_down(self) -> None:
         """Close as soon as nothing is owed; until then requests are still taken, so that each gets an answer."""
         self._state = max(self._state, State.DRAINING)
         # Not before what has arrived by now is read: closing with bytes unread would reset the connection.
-        asyncio.get_running_loop().call_later(0, partial(self._settle, is_idle=True))
+        asyncio.get_running_loop().call_later(0, partial(self._close_when_done, is_idle=True))
 
     @property
-    def answered(self) -> bool:
+    def idle(self) -> bool:
         """Whether nothing is owed to this client."""
         return self._pipeline.empty
 
@@ -135,66 +135,66 @@ class Connection(asyncio.Protocol):
         if hasattr(self, "_transport"):
             self._transport.abort()
 
-    def _sent(self, exchange: Exchange) -> None:
-        self._pipeline.sent(exchange)
-        if self._taking:
+    def _on_sent(self, exchange: Exchange) -> None:
+        self._pipeline.on_sent(exchange)
+        if self._reading:
             return
-        if self._read_flow.shut:
-            self._take_lines()
+        if self._read_flow.paused:
+            self._read_requests()
         elif self._state is not State.OPEN:
-            self._settle()
+            self._close_when_done()
 
-    def _take_lines(self, most: int = LINES_AT_ONCE, *, granted: bool = False) -> None:
+    def _read_requests(self, most: int = LINES_ON_ARRIVAL, *, granted: bool = False) -> None:
         read_flow = self._read_flow
         if self._state >= State.CLOSING:
-            self._settle()
+            self._close_when_done()
             return
         if read_flow.scheduled and not granted:
             return
-        self._taking = True
-        end = self._batch.take(most, granted=granted)
-        if end is End.ITERATION:
+        self._reading = True
+        end = self._batch.handle_lines(most, granted=granted)
+        if end is BatchEnd.YIELD:
             read_flow.yield_iteration(bulk=self._batch.is_bulk)
-        elif end is End.LINES or (read_flow.at_eof and end is End.BYTES):
-            self._take_the_rest()
+        elif end is BatchEnd.NO_COMPLETE_LINE or (read_flow.at_eof and end is BatchEnd.BUFFER_EMPTY):
+            self._at_buffer_end()
             if self._pipeline.holder.must_wait and not read_flow.at_eof:
-                end = End.MEMORY
-        if end is End.MEMORY:
-            read_flow.await_memory()
-        self._taking = False
-        shut = not (end is End.BYTES or end is End.LINES or self._state >= State.CLOSING)
-        if shut or read_flow.shut:
-            read_flow.turn(shut=shut)
+                end = BatchEnd.NO_MEMORY
+        if end is BatchEnd.NO_MEMORY:
+            read_flow.wait_for_memory()
+        self._reading = False
+        shut = not (end is BatchEnd.BUFFER_EMPTY or end is BatchEnd.NO_COMPLETE_LINE or self._state >= State.CLOSING)
+        if shut or read_flow.paused:
+            read_flow.set_paused(paused=shut)
             if shut:
                 self._liveness.watch()
         if self._state is not State.OPEN:
-            self._settle()
+            self._close_when_done()
 
-    def _take_the_rest(self) -> None:
+    def _at_buffer_end(self) -> None:
         if self._read_flow.at_eof:
             line = self._framer.partial
-            self._drop_the_rest()
-            self._batch.take_last(line)
+            self._stop_reading()
+            self._batch.handle_final_line(line)
         elif self._framer.has_partial:
-            self._patience.start()
+            self._line_timer.start()
 
-    def _give_up_on_line(self) -> None:
+    def _on_line_timeout(self) -> None:
         seconds, short = f"within {self._context.line_seconds:g} s", self._read_flow.short_of_memory
         if short and b"\n" not in self._framer.pending:
-            self.refuse(f"refused: memory is used up, and the line could not be read {seconds}")
-        elif self._state < State.CLOSING and not self._read_flow.shut:
-            self.refuse(f"invalid request: The line was not completed {seconds}")
+            self.reject(f"refused: memory is used up, and the line could not be read {seconds}")
+        elif self._state < State.CLOSING and not self._read_flow.paused:
+            self.reject(f"invalid request: The line was not completed {seconds}")
 
-    def _drop_the_rest(self) -> None:
+    def _stop_reading(self) -> None:
         self._state = max(self._state, State.CLOSING)
         self._framer.clear()
 
-    def _settle(self, *, is_idle: bool = False) -> None:
+    def _close_when_done(self, *, is_idle: bool = False) -> None:
         if self._state is State.OPEN or self._state is State.EOF_SENT or not self._pipeline.empty:
             return
-        if is_idle and self._read_flow.shut:
+        if is_idle and self._read_flow.paused:
             return
         self._state = State.EOF_SENT
-        self._drop_the_rest()
-        self._read_flow.turn(shut=False)
-        self._closing.tell(at_once=is_idle or self._read_flow.at_eof)
+        self._stop_reading()
+        self._read_flow.set_paused(paused=False)
+        self._closing.half_close(at_once=is_idle or self._read_flow.at_eof)

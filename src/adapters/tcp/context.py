@@ -16,14 +16,14 @@ STORE_FULL = "answers that clients do not read stay in memory: the spool takes n
 
 
 @dataclass(frozen=True, slots=True)
-class InFlight:
+class InFlightLimits:
     """How many requests one client may have in flight.
 
     When the client has disconnected they are killed, or else finished, and their results dropped.
     """
 
     requests: int
-    killed_with_client: bool = True
+    cancel_on_disconnect: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class ConnectionContext:
     peers: Peers
     max_line: int
     line_seconds: float
-    in_flight: InFlight
+    in_flight: InFlightLimits
     memory: MemoryBudget = field(default_factory=lambda: MemoryBudget(UNLIMITED_BYTES))
     store: OverflowStore | None = None
     scheduler: ReadScheduler = field(init=False)

@@ -34,7 +34,7 @@ def open_listeners(host: str, port: int) -> list[socket.socket]:
     raise OSError(errno.EADDRINUSE, "no port was found that is free on all addresses")
 
 
-def address_of(listener: socket.socket) -> str:
+def format_address(listener: socket.socket) -> str:
     """Return `host:port` as people write it."""
     if listener.family == socket.AF_UNIX:
         return str(listener.getsockname())

@@ -8,7 +8,7 @@ from .peers import Peer, Presence
 CHECK_SECONDS = 0.5
 
 
-class Countdown:
+class OneShotTimer:
     """Calls back `seconds` after it was started, unless stopped before; starting it twice does not prolong it."""
 
     __slots__ = ("_on_over", "_seconds", "_timer", "running")
@@ -22,7 +22,7 @@ class Countdown:
     def start(self) -> None:
         """Run, unless it runs already."""
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._seconds, self._over)
+            self._timer = asyncio.get_running_loop().call_later(self._seconds, self._expire)
             self.running = True
 
     def stop(self) -> None:
@@ -32,7 +32,7 @@ class Countdown:
             self._timer = None
             self.running = False
 
-    def _over(self) -> None:
+    def _expire(self) -> None:
         self._timer = None
         self.running = False
         self._on_over()
@@ -47,7 +47,7 @@ class Liveness:
         self._transport = transport
         self._peer = peer
         self._needed = needed
-        self._countdown = Countdown(CHECK_SECONDS, self.check)
+        self._countdown = OneShotTimer(CHECK_SECONDS, self.check)
 
     def watch(self) -> None:
         """Look from now on, while needed."""

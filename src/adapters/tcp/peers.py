@@ -9,7 +9,7 @@ from typing import Protocol, cast
 
 from ..linux.endpoint import Endpoint, Name, endpoint
 from ..linux.routes import Routes
-from ..linux.sock_diag import LOOPBACK, Found, Missing, SockDiag
+from ..linux.sock_diag import LOOPBACK, Missing, SockDiag, SocketInfo
 
 _CREDENTIALS = struct.Struct("=iII")
 """struct ucred: process, user, group."""
@@ -72,13 +72,13 @@ class Peers:
         name = cast("Name", client.getpeername())
         ours, theirs = endpoint(cast("Name", client.getsockname())), endpoint(name)
         found = self._diag.find(theirs, ours, theirs.interface or LOOPBACK)
-        is_local = isinstance(found, Found) or ours.address == theirs.address or self._routes.is_own(theirs)
+        is_local = isinstance(found, SocketInfo) or ours.address == theirs.address or self._routes.is_own(theirs)
         if found is Missing.ABSENT and is_local:
             found = self._diag.find_bound(theirs, ours)
         # A connection that has been reset meanwhile has no name. One that has it still was this very connection during
         # the look-up: what was found is its other end, and not somebody's who has got the port since.
         client.getpeername()
-        return TcpPeer(self._diag, ours, theirs, found if isinstance(found, Found) else None, is_local)
+        return TcpPeer(self._diag, ours, theirs, found if isinstance(found, SocketInfo) else None, is_local)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class TcpPeer:
     diag: SockDiag
     ours: Endpoint
     theirs: Endpoint
-    found: Found | None
+    found: SocketInfo | None
     is_local: bool
     attested: bool = False
 
@@ -102,7 +102,7 @@ class TcpPeer:
         if self.found is None:
             return Presence.UNKNOWN
         match self.diag.find_again(self.theirs, self.ours, self.found):
-            case Found() as found:
+            case SocketInfo() as found:
                 return Presence.PRESENT if found.inode else Presence.DISCONNECTED
             case Missing.ABSENT:
                 return Presence.DISCONNECTED

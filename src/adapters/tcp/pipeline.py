@@ -92,7 +92,7 @@ class Pipeline:
         """How many requests were taken and have not been answered."""
         return self._count
 
-    def take(self, incoming: DecodedRequest | InvalidRequest, line: bytes = b"") -> None:
+    def submit(self, incoming: DecodedRequest | InvalidRequest, line: bytes = b"") -> None:
         """Run what was asked for, by that line, or say what is wrong with it."""
         if isinstance(incoming, InvalidRequest):
             self._reject_line(incoming.reason, incoming.id)
@@ -109,16 +109,16 @@ class Pipeline:
             exchange.task = asyncio.get_running_loop().create_task(self._serve(exchange, incoming.request))
             self._running.add(exchange)
 
-    def refuse(self, error: str, request_id: RequestId | None = None) -> None:
+    def reject(self, error: str, request_id: RequestId | None = None) -> None:
         """Answer a request that is not run at all."""
         exchange = self._open(request_id, ANSWER_BYTES)
-        self._pass_on(exchange, self._result_without_a_run((), error))
+        self._deliver(exchange, self._error_result((), error))
 
-    def sent(self, exchange: Exchange) -> None:
+    def on_sent(self, exchange: Exchange) -> None:
         """Forget an exchange that the result writer has handed over."""
         self._count -= 1
         self.full = False
-        self._let_go(exchange)
+        self._release_memory(exchange)
 
     def close(self) -> None:
         """Kill what runs for a disconnected client, unless it is to finish, and drop what it was to be told."""
@@ -126,23 +126,23 @@ class Pipeline:
         self._count = 0
         self._relief.close()
         for exchange in tuple(self._running):
-            if self._limits.killed_with_client:
+            if self._limits.cancel_on_disconnect:
                 exchange.control.stop(Cancelled())
         for exchange in self._in_order:
             exchange.close()
         self._in_order.clear()
         # All but what runs is gone.
-        self.holder.charge(sum(exchange.memory for exchange in self._running) - self.holder.held)
+        self.holder.charge(sum(exchange.memory for exchange in self._running) - self.holder.charged)
         self.holder.close()
 
     def _relieve(self) -> None:
         if self.result_writer is not None:
             self._relief.start(self.holder, self.result_writer, reversed(self._in_order))
 
-    def _let_go(self, exchange: Exchange) -> None:
+    def _release_memory(self, exchange: Exchange) -> None:
         # As MemoryHolder.charge, for every task.
         holder, budget = self.holder, self.holder.budget
-        holder.held -= exchange.memory
+        holder.charged -= exchange.memory
         budget.free += exchange.memory
         exchange.memory = 0
         exchange.answer = None
@@ -153,14 +153,14 @@ class Pipeline:
         if request_id in self._ids:
             # Under that id, it would be taken for the result of the task that has it.
             reason, request_id = f"{reason} (the id {json.dumps(request_id)} is in flight on this connection)", None
-        self.refuse(f"invalid request: {reason}", request_id)
+        self.reject(f"invalid request: {reason}", request_id)
 
     def _open(self, request_id: RequestId | None, memory: int) -> Exchange:
         exchange = Exchange(request_id, memory, control=TaskControl(self._client, request_id))
         self._count += 1
         if self._count >= self._limits.requests:
             self.full = True
-        self.holder.held += memory
+        self.holder.charged += memory
         self.holder.budget.free -= memory
         if request_id is None:
             self._in_order.append(exchange)
@@ -170,7 +170,7 @@ class Pipeline:
         try:
             result = await self._intake.run(request, exchange.control)
         except Exception as error:  # noqa: BLE001 -- the last line of defence: a defect must not leave its client waiting
-            result = self._result_without_a_run(request.command, INTERNAL_ERROR)
+            result = self._error_result(request.command, INTERNAL_ERROR)
             with contextlib.suppress(MemoryError):
                 _log.error("a task failed inside the agent", command=request.command, exc_info=error)
         finally:
@@ -178,22 +178,22 @@ class Pipeline:
             exchange.task = None
         if exchange.id is not None:
             self._ids.discard(exchange.id)
-        self._pass_on(exchange, result)
+        self._deliver(exchange, result)
 
-    def _pass_on(self, exchange: Exchange, result: TaskResult) -> None:
+    def _deliver(self, exchange: Exchange, result: TaskResult) -> None:
         if self._closed or self.result_writer is None:
             result.output.close()
-            self._let_go(exchange)
+            self._release_memory(exchange)
             return
         exchange.result = result
         if exchange.id is not None:
-            self.result_writer.put(exchange)
+            self.result_writer.write(exchange)
         elif self._in_order[0] is not exchange:
             self.result_writer.hold(exchange)
         else:
-            self.result_writer.put(self._in_order.popleft())
+            self.result_writer.write(self._in_order.popleft())
             while self._in_order and self._in_order[0].answer is not None:
-                self.result_writer.put(self._in_order.popleft())
+                self.result_writer.write(self._in_order.popleft())
 
-    def _result_without_a_run(self, command: tuple[str, ...], error: str) -> TaskResult:
+    def _error_result(self, command: tuple[str, ...], error: str) -> TaskResult:
         return TaskResult(command, int(self._clock.unix_seconds()), 0.0, NO_EXIT_CODE, NO_OUTPUT, error)

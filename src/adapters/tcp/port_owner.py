@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from ..linux.endpoint import Name, endpoint
-from ..linux.sock_diag import Found, SockDiag
+from ..linux.sock_diag import SockDiag, SocketInfo
 
 _WILDCARDS = {bytes(4): ("127.0.0.1",), bytes(16): ("::1", "127.0.0.1")}
 """By an address that means all: ones on which whoever stands in its way may listen."""
@@ -18,7 +18,7 @@ def owner_of_port(name: Name) -> str | None:
     try:
         for end in (wanted, *(endpoint((host, wanted.port)) for host in _WILDCARDS.get(wanted.address, ()))):
             found = diag.listener(end)
-            if isinstance(found, Found):
+            if isinstance(found, SocketInfo):
                 process = _holder(found.inode)
                 return process_name(process) if process is not None else f"a process of user {found.user}"
     finally:

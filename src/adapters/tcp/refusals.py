@@ -9,7 +9,7 @@ import structlog
 from ...domain.ports.clock import Clock
 from ..rate_limited_log import RateLimitedLog
 from .client_log import address_text
-from .departures import Departures
+from .closing_clients import ClosingClients
 from .refused_client import RefusedClient
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
@@ -20,7 +20,7 @@ STOPPING = "refused: the agent is stopping; connect again once it is back"
 class Refusals:
     """Passes who is refused on to `departures`; the log has a line for them, and counts while they keep coming."""
 
-    def __init__(self, clock: Clock, departures: Departures) -> None:
+    def __init__(self, clock: Clock, departures: ClosingClients) -> None:
         """Needs the running loop; `clock` stamps what they are told."""
         loop = asyncio.get_running_loop()
         self._clock = clock

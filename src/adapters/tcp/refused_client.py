@@ -8,7 +8,7 @@ from collections.abc import Callable
 from ...domain.output import NO_OUTPUT
 from ...domain.task import NO_EXIT_CODE, TaskResult
 from ...protocol.results import encode_result
-from .departures import CLOSE_SECONDS, DISCARD_BYTES
+from .closing_clients import CLOSE_SECONDS, DISCARD_BYTES
 
 _DISCARDED = bytearray(DISCARD_BYTES)
 """Where everything goes that refused clients send."""

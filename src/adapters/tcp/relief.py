@@ -32,7 +32,7 @@ class Relief:
             self._task.cancel()
 
     async def _run(self, holder: MemoryHolder, result_writer: ResultWriter, pipeline: list[Exchange]) -> None:
-        before = holder.held
+        before = holder.charged
         try:
             for exchange in pipeline:
                 answer = exchange.answer
@@ -49,5 +49,5 @@ class Relief:
         finally:
             self._task = None
         # Otherwise the client would only find that it has to wait, and have this begun anew, for ever.
-        if holder.held < before:
+        if holder.charged < before:
             self._on_done()

@@ -27,7 +27,7 @@ class ResultWriter:
     Owns the results that were put and closes their outputs, delivered or not. What has to wait is encoded and charged.
     """
 
-    __slots__ = ("_delivered", "_delivery", "_holder", "_on_sent", "_resumed", "_transport", "_unsent", "_waiting")
+    __slots__ = ("_holder", "_on_sent", "_resumed", "_stream", "_streamed", "_transport", "_unsent", "_waiting")
 
     def __init__(self, transport: asyncio.Transport, holder: MemoryHolder, on_sent: Callable[[Exchange], None]) -> None:
         """Write to `transport`, whose protocol passes its pause and resume on."""
@@ -38,8 +38,8 @@ class ResultWriter:
         # Ended, but not yet handed to the transport.
         self._waiting: deque[Exchange] = deque()
         # Streams one large result, that of `_delivered`; nothing else is written meanwhile.
-        self._delivery: asyncio.Task[None] | None = None
-        self._delivered: Exchange | None = None
+        self._stream: asyncio.Task[None] | None = None
+        self._streamed: Exchange | None = None
         # Set while the transport has had enough, and how many bytes that were.
         self._resumed: asyncio.Future[None] | None = None
         self._unsent = 0
@@ -49,9 +49,9 @@ class ResultWriter:
         """Those whose answers are not being written yet, the last one first."""
         return reversed(self._waiting)
 
-    def put(self, exchange: Exchange) -> None:
+    def write(self, exchange: Exchange) -> None:
         """Send an exchange that has its result, after those that were put before."""
-        if self._waiting or self._delivery is not None or self._resumed is not None:
+        if self._waiting or self._stream is not None or self._resumed is not None:
             self.hold(exchange)
         self._waiting.append(exchange)
         self._send()
@@ -91,24 +91,24 @@ class ResultWriter:
 
     def close(self) -> None:
         """Drop everything: the client has disconnected."""
-        if self._delivery is not None and self._delivered is not None:
-            self._delivery.cancel()
+        if self._stream is not None and self._streamed is not None:
+            self._stream.cancel()
             # A task that is cancelled before its first step never reaches its own clean-up.
-            self._delivered.close()
+            self._streamed.close()
         while self._waiting:
             self._waiting.popleft().close()
 
     def _send(self) -> None:
-        while self._waiting and self._delivery is None and self._resumed is None:
+        while self._waiting and self._stream is None and self._resumed is None:
             exchange = self._waiting.popleft()
             result = exchange.result
             if result is not None:
-                in_memory = result.output.held
+                in_memory = result.output.in_memory
                 if in_memory is not None and len(in_memory) <= ESCAPE_BYTES:
                     line = encode_anyway(result, in_memory, exchange.id)
                     result.output.close()
                     if not line[WRITE_BUFFER_BYTES:]:
-                        self._write(line)
+                        self._write_line(line)
                         self._on_sent(exchange)
                         continue
                     # Of a large command, whose line is written piece by piece, too.
@@ -118,14 +118,14 @@ class ResultWriter:
             if answer is None:
                 continue
             if answer.line is None:
-                self._delivered = exchange
-                self._delivery = asyncio.get_running_loop().create_task(self._deliver(exchange, answer))
+                self._streamed = exchange
+                self._stream = asyncio.get_running_loop().create_task(self._stream_answer(exchange, answer))
                 return
-            self._write(answer.line)
+            self._write_line(answer.line)
             answer.close()
             self._on_sent(exchange)
 
-    def _write(self, data: bytes) -> None:
+    def _write_line(self, data: bytes) -> None:
         try:
             if data:
                 self._transport.write(data)
@@ -135,7 +135,7 @@ class ResultWriter:
         # Nor can it be said that there is none.
         self._transport.abort()
 
-    async def _deliver(self, exchange: Exchange, answer: Answer) -> None:
+    async def _stream_answer(self, exchange: Exchange, answer: Answer) -> None:
         self._holder.charge(CHUNK_BYTES)
         exchange.memory += CHUNK_BYTES
         try:
@@ -151,6 +151,6 @@ class ResultWriter:
             self._transport.abort()
         finally:
             answer.close()
-            self._delivery = None
+            self._stream = None
         self._on_sent(exchange)
         self._send()

@@ -28,7 +28,7 @@ class UnixListener:
         self.path = path
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
-            _remove_stale(path)
+            _unlink_stale(path)
             # The mode comes from the umask, so that there is no moment at which others can connect.
             before = os.umask(0o777 & ~OWNER_ONLY)
             try:
@@ -53,7 +53,7 @@ def _identity(path: Path) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def _remove_stale(path: Path) -> None:
+def _unlink_stale(path: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         found = _identity(path)
         if not stat.S_ISSOCK(path.lstat().st_mode):

@@ -12,9 +12,9 @@ from ...adapters.subprocess.context import Leftovers
 from ...adapters.subprocess.executor import SubprocessExecutor, SubprocessSettings
 from ...adapters.subprocess.spawn.environment import task_environment
 from ...adapters.tcp.access import AccessPolicy
-from ...adapters.tcp.context import ConnectionContext, InFlight
+from ...adapters.tcp.context import ConnectionContext, InFlightLimits
 from ...adapters.tcp.peers import Peers
-from ...adapters.tcp.server import Door, StreamServer
+from ...adapters.tcp.server import AcceptPolicy, StreamServer
 from ...domain.memory import MemoryBudget
 from ...domain.ports.clock import Clock
 from ...domain.ports.executor import TaskExecutor
@@ -63,14 +63,14 @@ def _context(
         peers=Peers(),
         max_line=settings.max_line,
         line_seconds=settings.line_seconds,
-        in_flight=InFlight(settings.max_in_flight, killed_with_client=settings.lost_client == "kill"),
+        in_flight=InFlightLimits(settings.max_in_flight, cancel_on_disconnect=settings.lost_client == "kill"),
         memory=memory,
         store=executor if isinstance(executor, SubprocessExecutor) else None,
     )
 
 
-def _door(settings: Settings, access: AccessPolicy, row: memoryview) -> Door:
-    return Door(
+def _door(settings: Settings, access: AccessPolicy, row: memoryview) -> AcceptPolicy:
+    return AcceptPolicy(
         access=access,
         max_connections=settings.max_connections,
         accepts_at_once=BURST if settings.workers == 1 else 1,

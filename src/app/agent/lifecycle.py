@@ -12,7 +12,7 @@ import structlog
 import uvloop
 
 from ...adapters.linux.signal_name import signal_name
-from ..control_pipe import HURRY
+from ..control_pipe import KILL
 from ..stop_signals import unused_signals_reported
 from .container import Container
 from .trim import trim_when_idle
@@ -22,13 +22,15 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 GARBAGE_THRESHOLD = 10_000
 DELIVERY_SECONDS = 5.0
 """How long clients may take, after the last task has ended, to read what they are owed."""
-HURRIED_SECONDS = 0.5
+KILL_DELIVERY_SECONDS = 0.5
 """The same, from the order to hurry."""
 _CONNECTION = {"protocol", "transport"}
 """What the context of an exception names (loop.call_exception_handler) where it closes a connection."""
 
 
-def run(container: Container, orders: int, on_accepting: Callable[[], object], on_broken: Callable[[], object]) -> None:
+def run(
+    container: Container, control: int, on_accepting: Callable[[], object], on_broken: Callable[[], object]
+) -> None:
     """Serve until a stop has been ordered and obeyed; `orders` is as Supervisor's `work` takes it.
 
     `on_broken` ends the process at once: the event loop has lost something, nobody knows what.
@@ -39,7 +41,7 @@ def run(container: Container, orders: int, on_accepting: Callable[[], object], o
     gc.set_threshold(GARBAGE_THRESHOLD)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.get_loop().set_exception_handler(lambda _, context: on_unhandled(context, on_broken))
-        runner.run(serve(container, Orders(orders), on_accepting))
+        runner.run(serve(container, ControlPipe(control), on_accepting))
 
 
 def on_unhandled(context: dict[str, Any], on_broken: Callable[[], object]) -> None:
@@ -55,15 +57,15 @@ def on_unhandled(context: dict[str, Any], on_broken: Callable[[], object]) -> No
             on_broken()
 
 
-class Orders:
+class ControlPipe:
     """What the supervisor wants: to `stop`, and to `hurry`; its death means both."""
 
     def __init__(self, descriptor: int) -> None:
         """Read orders from `descriptor`."""
         self._descriptor = descriptor
         self.stop = asyncio.Event()
-        self.hurry = asyncio.Event()
-        self.abandoned = False
+        self.kill = asyncio.Event()
+        self.supervisor_lost = False
 
     def __enter__(self) -> Self:
         """Listen."""
@@ -79,18 +81,18 @@ class Orders:
         self.stop.set()
         if not order:
             _log.error("the supervisor has died; killing all tasks and stopping")
-            self.abandoned = True
+            self.supervisor_lost = True
             asyncio.get_running_loop().remove_reader(self._descriptor)
-        if not order or HURRY in order:
-            self.hurry.set()
+        if not order or KILL in order:
+            self.kill.set()
 
 
-async def serve(container: Container, orders: Orders, on_accepting: Callable[[], object]) -> None:
+async def serve(container: Container, control: ControlPipe, on_accepting: Callable[[], object]) -> None:
     """Serve on the container's listener until ordered to stop."""
     loop = asyncio.get_running_loop()
     executor, drain, server = container.executor(), container.drain(), container.server()
     async with AsyncExitStack() as stack:
-        stack.enter_context(orders)
+        stack.enter_context(control)
         stack.enter_context(unused_signals_reported(_report_unused))
         if isinstance(executor, AbstractAsyncContextManager):
             await stack.enter_async_context(executor)
@@ -98,27 +100,27 @@ async def serve(container: Container, orders: Orders, on_accepting: Callable[[],
         on_accepting()
         handing_back = loop.create_task(trim_when_idle())
         stack.callback(handing_back.cancel)
-        await orders.stop.wait()
+        await control.stop.wait()
         # First nobody new, so that the number of answers that are owed only falls.
-        server.leave()
-        if drain.running and not orders.hurry.is_set():
+        server.begin_shutdown()
+        if drain.running and not control.kill.is_set():
             _log.info(
                 "waiting for running tasks; a second SIGINT or SIGTERM kills them",
                 tasks=drain.running,
                 seconds=container.settings().drain_seconds,
             )
-        with _when(orders.hurry, drain.kill):
+        with _on_event(control.kill, drain.kill):
             killed = await drain.drain(container.settings().drain_seconds)
         # Then what the ended tasks have to say, while the clients read it.
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(0.0 if orders.abandoned else DELIVERY_SECONDS) as limit:
-                with _when(orders.hurry, lambda: limit.reschedule(loop.time() + HURRIED_SECONDS)):
-                    await server.answered()
+            async with asyncio.timeout(0.0 if control.supervisor_lost else DELIVERY_SECONDS) as limit:
+                with _on_event(control.kill, lambda: limit.reschedule(loop.time() + KILL_DELIVERY_SECONDS)):
+                    await server.wait_closed()
         _log.info("stopped", killed=killed, unanswered_clients=server.unanswered)
 
 
 @contextlib.contextmanager
-def _when(event: asyncio.Event, then: Callable[[], object]) -> Generator[None, None, None]:
+def _on_event(event: asyncio.Event, then: Callable[[], object]) -> Generator[None, None, None]:
     """Within the block, call `then` as soon as the event is set."""
 
     async def wait() -> None:

@@ -14,7 +14,7 @@ from ...adapters.linux import procfs
 from ...adapters.linux.dumps import forbid_dumps
 from ...adapters.stderr import NonBlockingStderr
 from ...adapters.subprocess.spawn.environment import task_environment
-from ...adapters.subprocess.spawn.posix import raise_descriptor_limit, shield_descriptors
+from ...adapters.subprocess.spawn.posix import raise_descriptor_limit, set_descriptors_cloexec
 from ...adapters.tcp.access import AccessPolicy
 from ..agent.container import Container
 from ..agent.main import worker_main
@@ -22,7 +22,7 @@ from ..arguments import fail
 from ..logs import configure_logging
 from ..scoreboard import Scoreboard
 from ..settings.descriptors import fit, lowered, max_descriptors
-from ..settings.model import Settings, share
+from ..settings.model import Settings, per_worker
 from ..settings.sources import ConfigurationError, read_settings
 from ..settings.users import access
 from ..stop_signals import prepare_signals
@@ -39,7 +39,7 @@ def serve_command(options: dict[str, Any]) -> None:
     config: Path | None = options.pop("config", None)
     prepare_signals()
     _require(NEEDS)
-    shield_descriptors()
+    set_descriptors_cloexec()
     warnings: list[str] = []
     try:
         settings = read_settings(config, os.environ, options, warnings.append)
@@ -71,7 +71,7 @@ def serve(settings: Settings, allowed: AccessPolicy, warnings: Iterable[str]) ->
 
     def build() -> Container:
         return Container(
-            settings=fit(share(settings), max_descriptors()),
+            settings=fit(per_worker(settings), max_descriptors()),
             listeners=listening.sockets,
             access=allowed,
             descriptor_limit=descriptor_limit,
@@ -89,7 +89,7 @@ def serve(settings: Settings, allowed: AccessPolicy, warnings: Iterable[str]) ->
             pid=os.getpid(),
             version=__version__,
             # In this line: where nobody reads yet, a second one right behind it may be lost.
-            **lowered(share(settings), max_descriptors()),
+            **lowered(per_worker(settings), max_descriptors()),
         )
 
     supervisor = Supervisor(settings.workers, work, settings.drain_seconds + STOP_MARGIN_SECONDS, scoreboard)

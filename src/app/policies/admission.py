@@ -41,31 +41,31 @@ class Admission:
         # A slot is handed over with the place's result: while somebody waits, a new task cannot overtake.
         self._queue = FairQueue()
         # Who waits for room, in order of arrival: while there are such, nobody else has room.
-        self._watchers: deque[asyncio.Future[None]] = deque()
+        self._waiters: deque[asyncio.Future[None]] = deque()
 
     @property
-    def has_room(self) -> bool:
+    def has_capacity(self) -> bool:
         """Whether another request would run at once or be queued within the bounds, and nobody waits to bring one."""
-        return not self._watchers and self._free + self._max_queued > self._queue.size
+        return not self._waiters and self._free + self._max_queued > self._queue.size
 
     @property
     def waiting(self) -> int:
         """How many tasks wait for a slot, or for their turn to start."""
         return self._queue.size
 
-    async def room(self) -> None:
+    async def wait_for_capacity(self) -> None:
         """Return when it is the caller's turn to bring one request."""
-        if self.has_room:
+        if self.has_capacity:
             return
         watcher: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._watchers.append(watcher)
+        self._waiters.append(watcher)
         if self._on_full is not None:
             self._on_full()
         try:
             await watcher
         except asyncio.CancelledError:
             with contextlib.suppress(ValueError):  # it has been told in the meantime
-                self._watchers.remove(watcher)
+                self._waiters.remove(watcher)
             raise
 
     async def run(self, request: TaskRequest, control: TaskControl | None = None) -> TaskResult:
@@ -85,9 +85,9 @@ class Admission:
             if has_slot:
                 self._free += 1
                 if self._queue.size:
-                    self._pass_on()
-            if self._watchers:
-                self._tell_watchers()
+                    self._release_slots()
+            if self._waiters:
+                self._notify_waiters()
 
     async def _wait(self, control: TaskControl) -> bool:
         """Wait for a slot; return whether there is one, or else the task has been stopped."""
@@ -110,7 +110,7 @@ class Admission:
             elif place.result():
                 # The slot had been handed over before the cancellation arrived.
                 self._free += 1
-                self._pass_on()
+                self._release_slots()
             raise
         finally:
             control.on_stop = None
@@ -126,23 +126,23 @@ class Admission:
         if self._queue.size:
             if self._queue.size > self._queue.clients:
                 self._starts = STARTS_IN_A_FLOOD
-            self._pass_on()
+            self._release_slots()
 
-    def _pass_on(self) -> None:
+    def _release_slots(self) -> None:
         while self._free > 0 and self._starts and self._queue.size:
             place = self._queue.pop()
             if not place.done():
                 place.set_result(True)
                 self._take_slot()
 
-    def _tell_watchers(self) -> None:
+    def _notify_waiters(self) -> None:
         told = 0
         places = self._free + self._max_queued - self._queue.size
-        while self._watchers and told < places:
-            watcher = self._watchers.popleft()
+        while self._waiters and told < places:
+            watcher = self._waiters.popleft()
             if not watcher.done():
                 watcher.set_result(None)
                 told += 1
-        if told and self._watchers:
+        if told and self._waiters:
             # Whoever was told may have nothing to bring any more.
-            asyncio.get_running_loop().call_soon(self._tell_watchers)
+            asyncio.get_running_loop().call_soon(self._notify_waiters)

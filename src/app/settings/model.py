@@ -12,8 +12,8 @@ Limit = Annotated[int, Meta(ge=0)]
 Size = Annotated[int, Meta(ge=0, description="bytes")]
 PositiveSize = Annotated[int, Meta(ge=1, description="bytes")]
 """Bytes; wherever it is written as text, with a unit if wanted: `64KiB`, `1MiB`, `2GiB`."""
-Span = Annotated[float, Meta(ge=0, le=1e9)]
-LongerSpan = Annotated[float, Meta(gt=0, le=1e9)]
+Duration = Annotated[float, Meta(ge=0, le=1e9)]
+PositiveDuration = Annotated[float, Meta(gt=0, le=1e9)]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
@@ -41,7 +41,7 @@ class Settings:
     max_queued: Limit = _setting(16384, "tasks that may wait; beyond that the agent stops reading from clients")
     max_in_flight: Count = _setting(1024, "requests in flight on one connection; beyond that it is not read")
     max_line: PositiveSize = _setting(MIB, "bytes of one request line")
-    line_seconds: LongerSpan = _setting(
+    line_seconds: PositiveDuration = _setting(
         30.0,
         "seconds in which a begun request line must be complete, or its client gets an error and is disconnected",
     )
@@ -64,7 +64,7 @@ class Settings:
         "kill",
         "processes that still run after their command: kill its process group, keep all, or kill-all, daemons included",
     )
-    linger_ms: Span = _setting(
+    linger_ms: Duration = _setting(
         200.0,
         "milliseconds that the rest of a process group, and processes that hold stdout, get after the exit",
     )
@@ -72,11 +72,11 @@ class Settings:
         0,
         "oom_score_adj of tasks, 0 to 1000: out of memory, the kernel kills the highest first; 0 leaves the agent's",
     )
-    drain_seconds: Span = _setting(10.0, "seconds that running tasks get when the agent is told to stop")
+    drain_seconds: Duration = _setting(10.0, "seconds that running tasks get when the agent is told to stop")
     log_level: LogLevel = _setting("info", "least severe log lines to write: debug, info, warning or error")
 
 
-def share(settings: Settings) -> Settings:
+def per_worker(settings: Settings) -> Settings:
     """Return what one of the workers gets: its part of every total, at least 1 of what is at least 1."""
     parts = {
         name: -(-getattr(settings, name) // settings.workers)

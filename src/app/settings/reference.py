@@ -11,14 +11,14 @@ _UNITS = (("GiB", 1024**3), ("MiB", 1024**2), ("KiB", 1024))
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class SettingHelp:
     """One setting: `form` stands for its value where it is asked for, `shown` is the default as people write it."""
 
     name: str
     text: str
-    form: str
+    metavar: str
     default: object
-    shown: str
+    default_text: str
 
     @property
     def option(self) -> str:
@@ -26,19 +26,19 @@ class Entry:
         return f"--{self.name.replace('_', '-')}"
 
 
-def entries() -> list[Entry]:
+def entries() -> list[SettingHelp]:
     """Return all of them, in the order in which they are declared."""
     return [_entry(setting) for setting in dataclasses.fields(Settings)]
 
 
-def _entry(setting: "dataclasses.Field[typing.Any]") -> Entry:
+def _entry(setting: "dataclasses.Field[typing.Any]") -> SettingHelp:
     kind = TYPES[setting.name]
     default: object = setting.default
     shown = _with_unit(default) if kind in (Size, PositiveSize) and isinstance(default, int) else f"{default}"
-    return Entry(setting.name, setting.metadata["help"], _form(setting.name, kind), default, shown)
+    return SettingHelp(setting.name, setting.metadata["help"], _metavar(setting.name, kind), default, shown)
 
 
-def _form(name: str, kind: object) -> str:
+def _metavar(name: str, kind: object) -> str:
     arguments = typing.get_args(kind)
     if typing.get_origin(kind) is typing.Literal:
         return f"{{{','.join(arguments)}}}"

@@ -58,7 +58,7 @@ def read_settings(
         if is_service_variable(variable, text):
             warn(f"ignored {variable}={text}: it describes a Kubernetes Service and is no setting")
             continue
-        name = _known(variable.removeprefix(ENVIRONMENT_PREFIX).lower(), variable, ENVIRONMENT_PREFIX, str.upper)
+        name = _setting_name(variable.removeprefix(ENVIRONMENT_PREFIX).lower(), variable, ENVIRONMENT_PREFIX, str.upper)
         given[_renamed(name, variable, warn)] = (text, variable)
     for name, value in options.items():
         option = f"--{name.replace('_', '-')}"
@@ -84,7 +84,9 @@ def _read_file(path: Path, warn: Callable[[str], object]) -> dict[str, object]:
     if tables:
         raise ConfigurationError(f"{path} has a table [{tables[0]}]; write settings at the top level, without tables")
     where = {name: f"{name} in {path}" for name in content}
-    return {_renamed(_known(name, where[name], "", str), where[name], warn): value for name, value in content.items()}
+    return {
+        _renamed(_setting_name(name, where[name], "", str), where[name], warn): value for name, value in content.items()
+    }
 
 
 def _renamed(name: str, where: str, warn: Callable[[str], object]) -> str:
@@ -94,7 +96,7 @@ def _renamed(name: str, where: str, warn: Callable[[str], object]) -> str:
     return RENAMED[name]
 
 
-def _known(name: str, where: str, prefix: str, spell: typing.Callable[[str], str]) -> str:
+def _setting_name(name: str, where: str, prefix: str, spell: typing.Callable[[str], str]) -> str:
     if name in NAMES or name in RENAMED:
         return name
     nearest = difflib.get_close_matches(name, NAMES, 1, 0.0)
@@ -110,14 +112,14 @@ def _convert(name: str, value: object, where: str) -> object:
             if kind is str and not value:
                 raise ConfigurationError(f"{where} is empty; remove it, or give a value")
             if "\0" in value:
-                raise ConfigurationError(f"{where} is {_shown(value)}: it contains a NUL character")
+                raise ConfigurationError(f"{where} is {_short_repr(value)}: it contains a NUL character")
             value = _read_text(value, kind)
         return msgspec.convert(value, kind, strict=strict)
     except (msgspec.ValidationError, ValueError) as error:
-        raise ConfigurationError(f"{where} is {_shown(value)}: {_expected(kind, str(error))}") from error
+        raise ConfigurationError(f"{where} is {_short_repr(value)}: {_hint(kind, str(error))}") from error
 
 
-def _shown(value: object) -> str:
+def _short_repr(value: object) -> str:
     try:
         text = repr(value)
     except ValueError:
@@ -125,7 +127,7 @@ def _shown(value: object) -> str:
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
 
 
-def _expected(kind: object, reason: str) -> str:
+def _hint(kind: object, reason: str) -> str:
     arguments = typing.get_args(kind)
     if typing.get_origin(kind) is typing.Literal:
         return f"it can be {', '.join(arguments[:-1])} or {arguments[-1]}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import structlog
 
-from ...adapters.tcp.listener import address_of, is_loopback, open_listeners
+from ...adapters.tcp.listener import format_address, is_loopback, open_listeners
 from ...adapters.tcp.port_owner import owner_of_port
 from ...adapters.tcp.unix_listener import UnixListener
 from ..settings.model import Settings
@@ -31,7 +31,7 @@ class Listening:
     @property
     def addresses(self) -> str:
         """All of them, as people write them."""
-        return " and ".join(address_of(listener) for listener in self.sockets)
+        return " and ".join(format_address(listener) for listener in self.sockets)
 
     def remove(self) -> None:
         """Leave no file behind; says so if that is refused, since it does not hinder the next agent."""

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import structlog
 
 from ...adapters.linux import procfs
-from ...adapters.linux.marks import range_of
+from ...adapters.linux.marks import range_start
 from ...adapters.linux.process_tree import ProcessTree
-from ...adapters.linux.survivors import CLEAN_WALKS, Survivors
+from ...adapters.linux.survivors import CLEAN_SCANS, Survivors
 from ...adapters.linux.timer_slack import TimerSlack, timer_slack
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
@@ -43,28 +43,28 @@ class OrphanReaper:
         self._clean = 0
         self._killed: set[int] = set()
         self._sightings: dict[int, Survivors] = {}
-        self._walk: Iterator[None] | None = None
+        self._scan: Iterator[None] | None = None
 
     @property
     def pending(self) -> bool:
         """Whether something may be left that can be expected to die soon."""
-        return self._at is not None and self._clean < CLEAN_WALKS and not self._reported
+        return self._at is not None and self._clean < CLEAN_SCANS and not self._reported
 
-    def patience(self, seconds: float) -> float:
+    def timeout(self, seconds: float) -> float:
         """Return how long nothing has to be done here, `seconds` at most."""
         return seconds if self._at is None else min(seconds, max(0.0, self._at - time.monotonic()))
 
     def add_worker(self, pid: int) -> None:
         """Leave a child alone, whatever it bears: `begin` or `remove_worker` says when it has been reaped."""
-        self._tree.enrol(pid, _WORKER)
+        self._tree.add(pid, _WORKER)
 
     def remove_worker(self, pid: int) -> None:
         """Forget a worker that has ended in good order; what its tasks have left on purpose stays."""
-        self._tree.release(pid)
+        self._tree.remove(pid)
 
-    def begin(self, pid: int, marks: int) -> None:
+    def start(self, pid: int, marks: int) -> None:
         """Sweep: a worker has died, whose range of marks began at `marks`."""
-        self._tree.release(pid)
+        self._tree.remove(pid)
         self._ranges.add(marks)
         self._at = time.monotonic()
         self._stubborn_at = self._at + STUBBORN_SECONDS
@@ -74,40 +74,40 @@ class OrphanReaper:
     def reap(self) -> None:
         """Look soon which children have ended."""
         if self._at is None:
-            self._clean = CLEAN_WALKS
+            self._clean = CLEAN_SCANS
         self._at = time.monotonic()
 
-    def sweep(self) -> None:
+    def scan(self) -> None:
         """Walk on, if it is time."""
         now = time.monotonic()
         if self._at is None or now < self._at:
             return
-        if self._walk is None:
+        if self._scan is None:
             self._sightings = {}
-            self._walk = self._tree.walk(frozenset({_ORPHAN}), self._sightings)
+            self._scan = self._tree.scan(frozenset({_ORPHAN}), self._sightings)
         try:
-            for _ in self._walk:
+            for _ in self._scan:
                 if time.monotonic() >= now + SLICE_SECONDS:
                     return
         except (OSError, MemoryError) as error:
             # What was not looked at is not gone.
-            self._sightings[_ORPHAN] = Survivors(died=True, reason=f"cannot look for it: {error!r}")
-        self._walk = None
-        self._judge(self._sightings.get(_ORPHAN, Survivors()))
+            self._sightings[_ORPHAN] = Survivors(reaped_any=True, reason=f"cannot look for it: {error!r}")
+        self._scan = None
+        self._update(self._sightings.get(_ORPHAN, Survivors()))
 
     def _whose(self, pid: int) -> int | None:
         mark = procfs.mark(pid)
-        if mark and range_of(mark) in self._ranges:
+        if mark and range_start(mark) in self._ranges:
             return _ORPHAN
         if self._ranges and self._slack is not None and self._slack.number(pid):
             return _ORPHAN
         return None if mark is None else procfs.STRAY
 
-    def _judge(self, survivors: Survivors) -> None:
+    def _update(self, survivors: Survivors) -> None:
         now = time.monotonic()
         self._killed.update(survivors.alive)
         self._clean = self._clean + 1 if survivors.clean else 0
-        if self._clean >= CLEAN_WALKS:
+        if self._clean >= CLEAN_SCANS:
             self._at = None
             if self._killed:
                 _log.warning("killed the remaining processes of a dead worker", processes=len(self._killed))

@@ -3,10 +3,10 @@
 import math
 import time
 
-from ..control_pipe import HURRY, STOP
-from ..stop_signals import HURRY_AFTER_SECONDS, HURRY_SIGNALS, KILL_SIGNAL
+from ..control_pipe import KILL, STOP
+from ..stop_signals import KILL_SIGNAL, REPEAT_AFTER_SECONDS, REPEATABLE_STOP_SIGNALS
 
-HURRIED_STOP_SECONDS = 10.0
+KILL_STOP_SECONDS = 10.0
 """In which a worker ends once what runs is to be killed, or it is killed itself."""
 
 
@@ -17,7 +17,7 @@ class StopPlan:
         """Go on until told otherwise; workers then get `stop_seconds`."""
         self._stop_seconds = stop_seconds
         self._begun_at = math.inf
-        self._hurried = False
+        self._killed = False
         self.kill_at = math.inf
         """When workers that have not ended by then are killed."""
 
@@ -26,17 +26,17 @@ class StopPlan:
         """Whether the agent is being stopped."""
         return self._begun_at != math.inf
 
-    def order(self, number: int) -> bytes | None:
+    def command(self, number: int) -> bytes | None:
         """Return what a stop signal asks for, None if it is nothing new."""
-        late = time.monotonic() >= self._begun_at + HURRY_AFTER_SECONDS
-        hurry = number == KILL_SIGNAL or (late and number in HURRY_SIGNALS)
-        if self._hurried or (self.begun and not hurry):
+        late = time.monotonic() >= self._begun_at + REPEAT_AFTER_SECONDS
+        hurry = number == KILL_SIGNAL or (late and number in REPEATABLE_STOP_SIGNALS)
+        if self._killed or (self.begun and not hurry):
             return None
-        return HURRY if hurry else STOP
+        return KILL if hurry else STOP
 
     def begin(self, order: bytes) -> None:
-        """Take note of STOP or HURRY."""
+        """Take note of STOP or KILL."""
         now = time.monotonic()
-        self._hurried = order == HURRY
+        self._killed = order == KILL
         self._begun_at = min(self._begun_at, now)
-        self.kill_at = min(self.kill_at, now + (HURRIED_STOP_SECONDS if self._hurried else self._stop_seconds))
+        self.kill_at = min(self.kill_at, now + (KILL_STOP_SECONDS if self._killed else self._stop_seconds))

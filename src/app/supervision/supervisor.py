@@ -14,10 +14,10 @@ from typing import TypeAlias
 import structlog
 
 from ...adapters.linux.child_signal import block_child_signal
-from ...adapters.linux.marks import bear, new_range
+from ...adapters.linux.marks import new_range_start, set_mark
 from ...adapters.linux.signal_name import signal_name
 from ...adapters.linux.subreaper import become_subreaper
-from ..control_pipe import FAILED, HURRY, STOP
+from ..control_pipe import FAILED, KILL, STOP
 from ..scoreboard import Scoreboard
 from ..stop_signals import CHILD_SIGNAL, UNUSED_SIGNALS, StopSignals
 from .orphans import OrphanReaper
@@ -63,8 +63,8 @@ class Supervisor:
         self._selector.register(self._signals.descriptor, selectors.EVENT_READ, self._on_signals)
         while self._workers or self._orphan_reaper.pending or not self._plan.begun:
             self._maintain()
-            self._orphan_reaper.sweep()
-            for key, _ in self._selector.select(self._orphan_reaper.patience(self._tick)):
+            self._orphan_reaper.scan()
+            for key, _ in self._selector.select(self._orphan_reaper.timeout(self._tick)):
                 key.data()
         return self._status
 
@@ -99,7 +99,7 @@ class Supervisor:
     def _start(self) -> None:
         row = self._scoreboard.claim()
         try:
-            marks = new_range({worker.marks for worker in self._workers.values()})
+            marks = new_range_start({worker.marks for worker in self._workers.values()})
             worker = fork_worker(self._work, lambda: self._after_fork(marks))
         except BaseException:
             self._scoreboard.release(row)
@@ -118,7 +118,7 @@ class Supervisor:
             raise
 
     def _after_fork(self, marks: int) -> None:
-        bear(marks)
+        set_mark(marks)
         # Before it has a second thread.
         block_child_signal()
         # In a new worker: it must not hold what tells its siblings of the supervisor's end.
@@ -131,7 +131,7 @@ class Supervisor:
         if worker.ready not in self._selector.get_map():
             return  # it has been read, or the worker has ended, a moment ago, in the same round of events
         self._selector.unregister(worker.ready)
-        worker.hear()
+        worker.read_ready()
         if not worker.accepts:
             return
         self._restarts.accepted()
@@ -147,7 +147,7 @@ class Supervisor:
             # Nobody has been served yet, and whoever starts the agent looks on.
             self.start_failure = reason
             self._status = FAILED
-            self._stop(HURRY)
+            self._stop(KILL)
 
     def _reap(self, worker: Worker) -> tuple[int, tuple[int, int]]:
         """Let go of a worker that has ended; return its exit status and how many tasks and clients it had."""
@@ -164,7 +164,7 @@ class Supervisor:
         if self._plan.begun and status == 0:
             self._orphan_reaper.remove_worker(worker.pid)
             return
-        self._orphan_reaper.begin(worker.pid, worker.marks)
+        self._orphan_reaper.start(worker.pid, worker.marks)
         how = f"exit status {status}" if status >= 0 else signal_name(-status)
         if not self._plan.begun and not worker.accepts:
             self._start_failed(worker.failure or f"it ended at its start: {how}")
@@ -188,12 +188,12 @@ class Supervisor:
             if number in UNUSED_SIGNALS:
                 _log.info("signal ignored: the agent does not use it", signal=signal_name(number))
                 continue
-            order = self._plan.order(number)
+            order = self._plan.command(number)
             if order is not None:
-                _log.info("stopping", reason=signal_name(number), now=order == HURRY)
+                _log.info("stopping", reason=signal_name(number), now=order == KILL)
                 self._stop(order)
 
     def _stop(self, order: bytes) -> None:
         self._plan.begin(order)
         for worker in self._workers.values():
-            worker.tell(order)
+            worker.send(order)

@@ -18,7 +18,7 @@ from ...adapters.linux.family import unknowable
 from ...adapters.linux.procfs import RLIMIT_LOCKS
 from ...adapters.linux.subreaper import become_subreaper
 from ...adapters.subprocess.output.pipe_reader import PipeReader
-from ...adapters.subprocess.spawn.posix import mark_limit
+from ...adapters.subprocess.spawn.posix import insufficient_mark_limit
 from ..settings.descriptors import MIN_DESCRIPTORS, max_descriptors
 
 _NULL_DEVICE = (1, 3)
@@ -94,7 +94,7 @@ def _check_spawning() -> None:
 
 
 def _check_marks() -> None:
-    limit = mark_limit()
+    limit = insufficient_mark_limit()
     if limit is not None:
         raise OSError(f"its hard limit is only {limit}")
     soft, hard = resource.getrlimit(RLIMIT_LOCKS)

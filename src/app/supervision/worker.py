@@ -23,7 +23,7 @@ class Worker:
 
     pid: int
     pidfd: int
-    orders: int
+    control: int
     """The writing end of a pipe."""
     ready: int
     """The reading end of a pipe, not blocking: READY comes when the worker accepts, or the reason why it cannot."""
@@ -38,17 +38,17 @@ class Worker:
     marks: int = 0
     """Where its range of them begins."""
 
-    def hear(self) -> None:
+    def read_ready(self) -> None:
         """Take what it says of its start, once there is something."""
         with contextlib.suppress(BlockingIOError):
             said = os.read(self.ready, select.PIPE_BUF)
             self.accepts = self.accepts or said.startswith(READY)
             self.failure = self.failure or ("" if self.accepts else said.decode("utf-8", "replace"))
 
-    def tell(self, order: bytes) -> None:
+    def send(self, order: bytes) -> None:
         """Give an order; one that has just died does not mind."""
         with contextlib.suppress(BrokenPipeError):
-            os.write(self.orders, order)
+            os.write(self.control, order)
 
     def kill(self) -> None:
         """Send SIGKILL, which is safe until it has been reaped."""
@@ -57,7 +57,7 @@ class Worker:
 
     def close(self) -> None:
         """Hold nothing of it any more. In a sibling: not to keep it from seeing the supervisor's end."""
-        for descriptor in (self.pidfd, self.orders, self.ready):
+        for descriptor in (self.pidfd, self.control, self.ready):
             os.close(descriptor)
 
 

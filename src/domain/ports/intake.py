@@ -18,13 +18,13 @@ class TaskIntake(TaskRunner, Protocol):
     """A TaskRunner that can be full; an inbound adapter reads on only while it has room."""
 
     @property
-    def has_room(self) -> bool:
+    def has_capacity(self) -> bool:
         """Whether another request would be run or queued; one that comes all the same waits its turn too.
 
         False for everybody else while somebody waits in `room`.
         """
         ...
 
-    async def room(self) -> None:
+    async def wait_for_capacity(self) -> None:
         """Return when it is the caller's turn to bring one request; turns come in the order in which callers do."""
         ...

@@ -73,8 +73,8 @@ def test_alone_it_says_what_it_can_do(capsys: pytest.CaptureFixture[str]) -> Non
 def test_help_lists_every_setting_with_its_default(capsys: pytest.CaptureFixture[str]) -> None:
     text = answer(capsys, "serve", "--help")
     for entry in entries():
-        plain = isinstance(entry.default, bool | tuple) or not entry.shown
-        shown = entry.text if plain else f"{entry.text} (default {entry.shown})"
+        plain = isinstance(entry.default, bool | tuple) or not entry.default_text
+        shown = entry.text if plain else f"{entry.text} (default {entry.default_text})"
         assert re.search(rf"^ +{entry.option}( \S+)?\s+{re.escape(shown)}", text, re.MULTILINE), entry.option
     for word in ("--config FILE", "EXECWIRE_CONFIG", "EXECWIRE_MAX_RUNNING", "SIGTERM", "64KiB"):
         assert word in text

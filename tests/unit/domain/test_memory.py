@@ -40,12 +40,12 @@ def test_only_when_it_is_used_up_and_only_those_with_more_than_their_share_have_
 def test_what_is_claimed_is_what_is_free_and_those_with_too_much_are_asked_for_the_rest() -> None:
     held = Holders(100 * MIB, 10)
     held.holders[3].charge(40 * MIB)
-    assert held.budget.claim(10 * MIB) == 10 * MIB
+    assert held.budget.reserve(10 * MIB) == 10 * MIB
     assert held.asked == []
-    assert held.budget.claim(1) == 0
+    assert held.budget.reserve(1) == 0
     assert held.asked == [3]
     held.holders[3].charge(20 * MIB)
-    assert held.budget.claim(1) == 0
+    assert held.budget.reserve(1) == 0
 
 
 def test_who_waits_is_called_once_when_something_is_free() -> None:

@@ -14,7 +14,7 @@ async def test_all_bytes_come_in_order_in_small_pieces_of_which_none_is_empty(si
     output = BytesOutput(data)
     chunks = await chunks_of(output)
     assert output.size == size
-    assert output.held == data
+    assert output.in_memory == data
     assert b"".join(chunks) == data
     assert all(0 < len(chunk) <= CHUNK_BYTES for chunk in chunks)
 
@@ -25,7 +25,7 @@ async def test_output_can_be_read_from_the_start_again() -> None:
 
 
 async def test_no_output_is_nothing_at_all() -> None:
-    assert (NO_OUTPUT.size, NO_OUTPUT.held) == (0, b"")
+    assert (NO_OUTPUT.size, NO_OUTPUT.in_memory) == (0, b"")
     assert await chunks_of(NO_OUTPUT) == []
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execwire.protocol.framing import LineFramer, Oddity
+from execwire.protocol.framing import BadLine, LineFramer
 
 MAX_LINE = 64
 MIB = 1024 * 1024
@@ -17,20 +17,20 @@ OBJECT = b"{}"
 def begun(max_line: int = MAX_LINE) -> LineFramer:
     framer = LineFramer(max_line)
     framer.feed(OBJECT + b"\n")
-    assert framer.next_line() == (OBJECT if max_line >= len(OBJECT) else Oddity.TOO_LONG)
+    assert framer.next_line() == (OBJECT if max_line >= len(OBJECT) else BadLine.TOO_LONG)
     return framer
 
 
-def lines_of(framer: LineFramer) -> list[bytes | Oddity]:
-    lines: list[bytes | Oddity] = []
+def lines_of(framer: LineFramer) -> list[bytes | BadLine]:
+    lines: list[bytes | BadLine] = []
     while (line := framer.next_line()) is not None:
         lines.append(line)
     return lines
 
 
-def framed(*pieces: bytes, max_line: int = MAX_LINE) -> list[bytes | Oddity]:
+def framed(*pieces: bytes, max_line: int = MAX_LINE) -> list[bytes | BadLine]:
     framer = begun(max_line)
-    lines: list[bytes | Oddity] = []
+    lines: list[bytes | BadLine] = []
     for piece in pieces:
         framer.feed(piece)
         lines += lines_of(framer)
@@ -65,15 +65,15 @@ def test_the_limit_is_the_last_length_that_is_taken(max_line: int, in_small_piec
         stream = b"x" * length + b"\nnext\n"
         size = max(1, max_line // 7) if in_small_pieces else len(stream)
         pieces = [stream[start : start + size] for start in range(0, len(stream), size)]
-        wanted = Oddity.TOO_LONG if length > max_line else b"x" * length
-        after = Oddity.TOO_LONG if max_line < len(b"next") else b"next"
+        wanted = BadLine.TOO_LONG if length > max_line else b"x" * length
+        after = BadLine.TOO_LONG if max_line < len(b"next") else b"next"
         assert framed(*pieces, max_line=max_line) == [wanted, after]
 
 
 def test_a_line_over_the_limit_is_told_once_and_before_its_end() -> None:
     framer = begun()
     framer.feed(b"x" * (MAX_LINE + 1))
-    assert lines_of(framer) == [Oddity.TOO_LONG]
+    assert lines_of(framer) == [BadLine.TOO_LONG]
     framer.feed(b"x" * 1000)
     assert lines_of(framer) == []
     framer.feed(b"x\nnext\n")
@@ -83,19 +83,19 @@ def test_a_line_over_the_limit_is_told_once_and_before_its_end() -> None:
 def test_a_hundred_megabytes_without_a_newline_are_not_kept() -> None:
     # Hazard 22.
     framer = begun(MIB)
-    told: list[bytes | Oddity] = []
+    told: list[bytes | BadLine] = []
     packet = bytes(256 * 1024)
     for _ in range(400):
         framer.feed(packet)
         told += lines_of(framer)
         assert len(framer.partial) <= MIB + len(packet)
-    assert told == [Oddity.TOO_LONG]
+    assert told == [BadLine.TOO_LONG]
     framer.feed(b"\n{}\n")
     assert lines_of(framer) == [b"{}"]
 
 
 def test_two_lines_over_the_limit_are_two() -> None:
-    assert framed((b"x" * 65 + b"\n") * 2, b"y\n") == [Oddity.TOO_LONG, Oddity.TOO_LONG, b"y"]
+    assert framed((b"x" * 65 + b"\n") * 2, b"y\n") == [BadLine.TOO_LONG, BadLine.TOO_LONG, b"y"]
 
 
 def test_what_stands_after_the_last_newline_can_be_looked_at() -> None:
@@ -112,7 +112,7 @@ def test_what_is_left_of_a_line_over_the_limit_is_no_line() -> None:
     # It is still one that has begun and is not complete, though, and nobody may take forever over it.
     framer = begun()
     framer.feed(b"x" * 65)
-    assert lines_of(framer) == [Oddity.TOO_LONG]
+    assert lines_of(framer) == [BadLine.TOO_LONG]
     framer.feed(b'{"command":["a"]}')
     assert lines_of(framer) == []
     assert framer.partial == b""
@@ -136,4 +136,4 @@ def test_however_the_bytes_are_split_the_lines_are_the_same(data: bytes, draw: s
     whole = framed(stream)
     assert framed(*pieces) == whole
     assert framed(*byte_by_byte(stream)) == whole
-    assert whole == [line if len(line) <= MAX_LINE else Oddity.TOO_LONG for line in stream.split(b"\n")[:-1]]
+    assert whole == [line if len(line) <= MAX_LINE else BadLine.TOO_LONG for line in stream.split(b"\n")[:-1]]

@@ -10,7 +10,7 @@ from .pipe_reader import bytes_in
 from .spool import NO_MEMORY, Spool
 from .spool_writer import SpoolWriter
 
-HELD_BYTES = 256 * 1024
+SPOOL_THRESHOLD_BYTES = 256 * 1024
 """Kept in memory for one task before its output goes to a file."""
 
 
@@ -22,19 +22,19 @@ class Capture:
     """
 
     __slots__ = (
-        "_claimed",
+        "_buffer",
         "_closed",
         "_failure",
-        "_held",
         "_limit",
         "_on_end",
         "_overflowed",
         "_pipe",
         "_poller",
+        "_registered",
+        "_reserved",
         "_size",
         "_spool",
         "_spool_writer",
-        "_watched",
     )
 
     def __init__(self, pipe: int, poller: Poller, spool: Spool, limit: int | None, on_end: Callable[[], None]) -> None:
@@ -52,12 +52,12 @@ class Capture:
         self._on_end = on_end
         self._size = 0
         # What is in memory; all of it until there is a file, nothing from then on.
-        self._held = bytearray()
+        self._buffer = bytearray()
         # What was asked of the memory of all for it.
-        self._claimed = 0
+        self._reserved = 0
         self._spool_writer: SpoolWriter | None = None
-        poller.add(pipe, self._read)
-        self._watched = True
+        poller.register(pipe, self._read)
+        self._registered = True
 
     @property
     def overflowed(self) -> bool:
@@ -86,12 +86,12 @@ class Capture:
             return self._spool_writer.ended
         return self._closed or self._overflowed or self._failure is not None
 
-    async def finish(self) -> None:
+    async def drain(self) -> None:
         """Take what is in the pipe by now, and hardly more, and wait for nothing but the disk."""
         if self._spool_writer is None and not self.ended and self._pipe >= 0:
-            self._empty()
+            self._read_available()
         if self._spool_writer is not None:
-            await self._spool_writer.finish()
+            await self._spool_writer.drain()
 
     def release_pipe(self) -> int | None:
         """Return the pipe, which is the caller's from now on; None at its end, where nobody can write to it any more.
@@ -100,7 +100,7 @@ class Capture:
         """
         if self._closed or (self._spool_writer is not None and self._spool_writer.closed):
             return None
-        self._unwatch()
+        self._unregister()
         pipe, self._pipe = self._pipe, -1
         return pipe
 
@@ -109,22 +109,22 @@ class Capture:
 
         Where it fails, for want of memory, it may be called again.
         """
-        if self._watched:
-            self._unwatch()
+        if self._registered:
+            self._unregister()
         pipe, self._pipe = self._pipe, -1
         if pipe >= 0:
             os.close(pipe)
         # Whoever is told through this owns the capture: a circle, which would keep both, and the output, until the
         # garbage collector comes by.
-        self._on_end = _tell_nobody
+        self._on_end = _ignore
         output: CapturedOutput = NO_OUTPUT
         if self._spool_writer is not None:
             output = self._spool_writer.output() or NO_OUTPUT
             self._spool_writer = None
         elif self._size:
-            output = MemoryOutput(bytes(self._held), self._spool.memory)
+            output = MemoryOutput(bytes(self._buffer), self._spool.memory)
             self._release(self._size)
-            self._held = bytearray()
+            self._buffer = bytearray()
             self._size = 0
         return output
 
@@ -132,10 +132,10 @@ class Capture:
         self._read_some()
         # As `ended` has it, without a call for each task.
         if self._spool_writer is None and (self._closed or self._overflowed or self._failure is not None):
-            self._unwatch()
+            self._unregister()
             self._on_end()
 
-    def _empty(self) -> None:
+    def _read_available(self) -> None:
         # By bytes: whoever goes on writing would never be done, were it read until there is nothing.
         left = bytes_in(self._pipe)
         goes_on = True
@@ -166,35 +166,35 @@ class Capture:
         return not self._overflowed and self._failure is None and self._spool_writer is None
 
     def _keep(self, data: memoryview) -> None:
-        self._held += data
-        self._size = len(self._held)
+        self._buffer += data
+        self._size = len(self._buffer)
         # Room for more is made in advance, and is taken from the memory of all, too.
-        capacity = self._held.__alloc__() - 1
-        wanted = capacity - self._claimed
-        granted = self._spool.memory.claim(wanted)
-        self._claimed += granted
-        if granted < wanted or self._size > HELD_BYTES:
-            self._spool_on()
+        capacity = self._buffer.__alloc__() - 1
+        wanted = capacity - self._reserved
+        granted = self._spool.memory.reserve(wanted)
+        self._reserved += granted
+        if granted < wanted or self._size > SPOOL_THRESHOLD_BYTES:
+            self._start_spooling()
 
-    def _spool_on(self) -> None:
-        self._unwatch()
-        before, self._held = self._held, bytearray()
+    def _start_spooling(self) -> None:
+        self._unregister()
+        before, self._buffer = self._buffer, bytearray()
         self._release(0)
         # Where the limit is reached already, what is in memory is all that is moved.
         self._spool_writer = SpoolWriter(
-            self._pipe, self._poller, self._spool, limit=self._limit, before=before, on_end=self._on_end
+            self._pipe, self._poller, self._spool, limit=self._limit, prefix=before, on_end=self._on_end
         )
         self._spool_writer.overflowed = self._overflowed
 
     def _release(self, kept: int) -> None:
-        self._spool.memory.release(self._claimed - kept)
-        self._claimed = kept
+        self._spool.memory.release(self._reserved - kept)
+        self._reserved = kept
 
-    def _unwatch(self) -> None:
-        if self._watched:
-            self._watched = False
-            self._poller.remove(self._pipe)
+    def _unregister(self) -> None:
+        if self._registered:
+            self._registered = False
+            self._poller.unregister(self._pipe)
 
 
-def _tell_nobody() -> None:
+def _ignore() -> None:
     pass

@@ -9,23 +9,23 @@ from ....domain.output import chunked
 class MemoryOutput:
     """Output that stayed in memory, on the budget of it."""
 
-    __slots__ = ("_budget", "held")
+    __slots__ = ("_budget", "in_memory")
 
-    def __init__(self, held: bytes, budget: Budget) -> None:
+    def __init__(self, data: bytes, budget: Budget) -> None:
         """Own bytes for which `budget` was asked."""
-        self.held = held
+        self.in_memory = data
         self._budget = budget
 
     @property
     def size(self) -> int:
         """How many bytes there are."""
-        return len(self.held)
+        return len(self.in_memory)
 
     def chunks(self) -> AsyncIterator[bytes]:
         """Yield the bytes, 256 KiB at a time."""
-        return chunked(self.held)
+        return chunked(self.in_memory)
 
     def close(self) -> None:
         """Give the memory back."""
-        self._budget.release(len(self.held))
-        self.held = b""
+        self._budget.release(len(self.in_memory))
+        self.in_memory = b""

@@ -10,7 +10,7 @@ from .spool import Spool, SpooledOutput, write_all
 
 async def keep(data: bytes, spool: Spool) -> SpooledOutput:
     """Keep a copy of `data` in a file of its own; raises OSError where the spool, or its disk, has no room for it."""
-    claimed = spool.disk.claim(len(data))
+    claimed = spool.disk.reserve(len(data))
     if claimed < len(data):
         spool.disk.release(claimed)
         raise OSError(errno.EDQUOT, "it is as large as it may be")

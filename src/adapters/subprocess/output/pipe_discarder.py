@@ -44,7 +44,7 @@ class PipeDiscarder:
             self._loop.time,
             self._loop.call_later,
         )
-        poller.add(self._epoll.fileno(), self._wake)
+        poller.register(self._epoll.fileno(), self._wake)
 
     def add(self, pipe: int) -> None:
         """Own a reading end that is not blocking and not watched; where there are too many, close the oldest."""
@@ -67,7 +67,7 @@ class PipeDiscarder:
     def close(self) -> None:
         """Close all of them."""
         if self._timer is None:
-            self._poller.remove(self._epoll.fileno())
+            self._poller.unregister(self._epoll.fileno())
         else:
             self._timer.cancel()
         while self._pipes:
@@ -76,14 +76,14 @@ class PipeDiscarder:
         os.close(self._null)
 
     def _wake(self) -> None:
-        self._poller.remove(self._epoll.fileno())
+        self._poller.unregister(self._epoll.fileno())
         self._timer = self._loop.call_later(INTERVAL_SECONDS, self._discard)
 
     def _discard(self) -> None:
         try:
             pause = self._empty_some()
             if pause is None:
-                self._poller.add(self._epoll.fileno(), self._wake)
+                self._poller.register(self._epoll.fileno(), self._wake)
         except (OSError, MemoryError):
             # Whoever writes would wait for ever at a full pipe, if nobody came again.
             pause = INTERVAL_SECONDS

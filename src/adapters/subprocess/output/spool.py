@@ -24,14 +24,14 @@ LIMIT_RETRY_SECONDS = (0.001, 0.01, 0.05)
 NO_MEMORY = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
 
 
-class Stop(Enum):
+class CopyEnd(Enum):
     """Why moving bytes stopped."""
 
-    EMPTY = auto()
+    WOULD_BLOCK = auto()
     """The pipe holds nothing now."""
-    CLOSED = auto()
+    EOF = auto()
     """End-of-file: nobody can write to it any more."""
-    ENOUGH = auto()
+    LIMIT = auto()
     """All that was asked for was moved; there may be more."""
 
 
@@ -48,7 +48,7 @@ class SpooledOutput:
         self.size = size
 
     @property
-    def held(self) -> None:
+    def in_memory(self) -> None:
         """None: it is not in memory."""
         return
 
@@ -69,7 +69,7 @@ class SpooledOutput:
         """Free the disk space, as soon as no thread reads it any more."""
         self._spool.disk.release(self.size)
         self.size = 0
-        self._spool.free(self._file, self._read)
+        self._spool.discard(self._file, self._read)
 
 
 class Spool:
@@ -84,7 +84,7 @@ class Spool:
         self.disk = Budget(max_bytes)
         self.memory = memory
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="spool")
-        self._freeing: set[Future[None]] = set()
+        self._discarding: set[Future[None]] = set()
         # For the event loop.
         self.reader = PipeReader()
         # For the threads, one each.
@@ -119,21 +119,21 @@ class Spool:
         """Run a blocking call in one of the spool's threads."""
         return self._threads.submit(function, *arguments)
 
-    def move(self, source: int, target: int, count: int) -> Future[tuple[int, Stop]]:
+    def copy(self, source: int, target: int, count: int) -> Future[tuple[int, CopyEnd]]:
         """Move up to `count` bytes from a non-blocking pipe to a file, as `move` does, in a thread."""
-        return self.submit(self._move, source, target, count)
+        return self.submit(self._copy, source, target, count)
 
-    def free(self, file: BinaryIO, last_use: Future[Any] | None) -> None:
+    def discard(self, file: BinaryIO, last_use: Future[Any] | None) -> None:
         """Close a file after its last use, off the loop: freeing a gigabyte takes the kernel a while."""
         if last_use is not None:
             last_use.cancel()
         freeing = self.submit(_close_after, file, last_use)
-        self._freeing.add(freeing)
-        freeing.add_done_callback(self._freeing.discard)
+        self._discarding.add(freeing)
+        freeing.add_done_callback(self._discarding.discard)
 
-    async def freed(self) -> None:
+    async def wait_discarded(self) -> None:
         """Return when every file that was to be freed until now is."""
-        for freeing in tuple(self._freeing):
+        for freeing in tuple(self._discarding):
             await asyncio.wrap_future(freeing)
 
     def close(self) -> None:
@@ -143,15 +143,15 @@ class Spool:
         for _ in range(THREADS):
             self._readers.get().close()
 
-    def _move(self, source: int, target: int, count: int) -> tuple[int, Stop]:
+    def _copy(self, source: int, target: int, count: int) -> tuple[int, CopyEnd]:
         reader = self._readers.get()
         try:
-            return move(reader, source, target, count)
+            return copy_pipe(reader, source, target, count)
         finally:
             self._readers.put(reader)
 
 
-def move(reader: PipeReader, source: int, target: int, count: int) -> tuple[int, Stop]:
+def copy_pipe(reader: PipeReader, source: int, target: int, count: int) -> tuple[int, CopyEnd]:
     """Move up to `count` bytes from a non-blocking pipe to a file; return how many, and why it stopped.
 
     Raises OSError where the file takes no more. Blocks on the disk, never on the pipe.
@@ -161,12 +161,12 @@ def move(reader: PipeReader, source: int, target: int, count: int) -> tuple[int,
         try:
             data = reader.read(source, count - moved)
         except BlockingIOError:
-            return moved, Stop.EMPTY
+            return moved, CopyEnd.WOULD_BLOCK
         if not data:
-            return moved, Stop.CLOSED
+            return moved, CopyEnd.EOF
         write_all(target, data)
         moved += len(data)
-    return moved, Stop.ENOUGH
+    return moved, CopyEnd.LIMIT
 
 
 def _close_after(file: BinaryIO, last_use: Future[Any] | None) -> None:

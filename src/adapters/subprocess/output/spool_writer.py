@@ -12,7 +12,7 @@ from ...rate_limited_log import RateLimitedLog
 from ..poller import Poller
 from ..wakeup import wake
 from .pipe_reader import READ_BYTES, bytes_in
-from .spool import NO_MEMORY, Spool, SpooledOutput, Stop, write_all
+from .spool import NO_MEMORY, CopyEnd, Spool, SpooledOutput, write_all
 
 STEP_BYTES = 1024 * 1024
 """Moved to a file before it is looked whether to go on; also the size of the pipe from then on, for fewer turns."""
@@ -27,18 +27,18 @@ class SpoolWriter:
     """
 
     __slots__ = (
+        "_draining",
         "_file",
-        "_finishing",
         "_last_use",
         "_limit",
         "_on_end",
         "_pipe",
         "_poller",
+        "_registered",
         "_size",
         "_spool",
-        "_stirred",
         "_task",
-        "_watched",
+        "_wakeup",
         "closed",
         "failure",
         "overflowed",
@@ -51,7 +51,7 @@ class SpoolWriter:
         spool: Spool,
         *,
         limit: int | None,
-        before: bytearray,
+        prefix: bytearray,
         on_end: Callable[[], None],
     ) -> None:
         """Begin; `pipe` stays the caller's and must not be watched by it. Keep at most `limit` bytes (None: all)."""
@@ -68,11 +68,11 @@ class SpoolWriter:
         # Of a thread; it may go on where it could not be waited for.
         self._last_use: Future[Any] | None = None
         # Set while there is nothing to move.
-        self._stirred: asyncio.Future[None] | None = None
-        self._watched = False
+        self._wakeup: asyncio.Future[None] | None = None
+        self._registered = False
         # Nothing is waited for any more.
-        self._finishing = False
-        self._task = asyncio.get_running_loop().create_task(self._run(before))
+        self._draining = False
+        self._task = asyncio.get_running_loop().create_task(self._run(prefix))
 
     @property
     def idle(self) -> bool:
@@ -84,10 +84,10 @@ class SpoolWriter:
         """Whether nothing more will be moved."""
         return self.closed or self.overflowed or self.failure is not None
 
-    async def finish(self) -> None:
+    async def drain(self) -> None:
         """Take what is in the pipe by now, and hardly more, and wait for nothing but the disk."""
-        self._finishing = True
-        self._stir()
+        self._draining = True
+        self._wake()
         await self._task
 
     def output(self) -> SpooledOutput | None:
@@ -97,11 +97,11 @@ class SpoolWriter:
     async def _run(self, before: bytearray) -> None:
         try:
             await self._start_file(before)
-            await self._move()
+            await self._copy()
         except (OSError, MemoryError) as error:
             self.failure = error if isinstance(error, OSError) else NO_MEMORY
         finally:
-            self._unwatch()
+            self._unregister()
         if self.ended:
             self._on_end()
 
@@ -117,73 +117,73 @@ class SpoolWriter:
             opening.add_done_callback(_close)
             raise
         self._file = file
-        self._size = self._spool.disk.claim(len(before))
+        self._size = self._spool.disk.reserve(len(before))
         self.overflowed = self.overflowed or self._size < len(before)
         self._last_use = writing = self._spool.submit(write_all, file.fileno(), before[: self._size])
         await asyncio.wrap_future(writing)
 
-    async def _move(self) -> None:
+    async def _copy(self) -> None:
         # What is in the pipe at the end and hardly more, or who goes on writing would never be let go.
         left: int | None = None
         while not self.ended and (left is None or left >= 0):
-            if self._finishing and left is None:
+            if self._draining and left is None:
                 left = bytes_in(self._pipe)
             size = self._size
             stop = await self._step()
             if left is not None:
                 left -= self._size - size
-            if stop is Stop.EMPTY and not self.ended:
+            if stop is CopyEnd.WOULD_BLOCK and not self.ended:
                 if left is not None:
                     return
                 await self._wait_for_more()
 
-    async def _step(self) -> Stop:
+    async def _step(self) -> CopyEnd:
         file = self._file
         assert file is not None  # noqa: S101 -- narrows the type; _start_file has set it
         room = STEP_BYTES if self._limit is None else min(STEP_BYTES, self._limit - self._size)
         # What is claimed and not needed is missing elsewhere for as long as this waits for a thread.
-        granted = self._spool.disk.claim(min(room, max(bytes_in(self._pipe), READ_BYTES)))
+        granted = self._spool.disk.reserve(min(room, max(bytes_in(self._pipe), READ_BYTES)))
         if not granted:
             if room:
                 _spool_full.warning(directory=self._spool.directory)
-            return self._probe()
+            return self._has_excess()
         moved = 0
         try:
-            self._last_use = moving = self._spool.move(self._pipe, file.fileno(), granted)
+            self._last_use = moving = self._spool.copy(self._pipe, file.fileno(), granted)
             moved, stop = await asyncio.wrap_future(moving)
         finally:
             self._spool.disk.release(granted - moved)
             self._size += moved
-        self.closed = stop is Stop.CLOSED
+        self.closed = stop is CopyEnd.EOF
         return stop
 
-    def _probe(self) -> Stop:
+    def _has_excess(self) -> CopyEnd:
         # No byte more may be kept; whether there is one decides between the limit reached and the limit exceeded.
         try:
             self.overflowed = bool(self._spool.reader.read(self._pipe))
         except BlockingIOError:
-            return Stop.EMPTY
+            return CopyEnd.WOULD_BLOCK
         self.closed = not self.overflowed
-        return Stop.ENOUGH
+        return CopyEnd.LIMIT
 
     async def _wait_for_more(self) -> None:
-        if self._finishing:
+        if self._draining:
             return
-        self._stirred = asyncio.get_running_loop().create_future()
-        self._poller.add(self._pipe, self._stir)
-        self._watched = True
-        await self._stirred
+        self._wakeup = asyncio.get_running_loop().create_future()
+        self._poller.register(self._pipe, self._wake)
+        self._registered = True
+        await self._wakeup
 
-    def _stir(self) -> None:
+    def _wake(self) -> None:
         # Before it is watched no longer: where this fails, it is called again.
-        if self._stirred is not None:
-            wake(self._stirred, None)
-        self._unwatch()
+        if self._wakeup is not None:
+            wake(self._wakeup, None)
+        self._unregister()
 
-    def _unwatch(self) -> None:
-        if self._watched:
-            self._watched = False
-            self._poller.remove(self._pipe)
+    def _unregister(self) -> None:
+        if self._registered:
+            self._registered = False
+            self._poller.unregister(self._pipe)
 
 
 def _close(opening: Future[BinaryIO]) -> None:

@@ -52,13 +52,13 @@ def raise_descriptor_limit() -> tuple[int, int]:
     return before
 
 
-def mark_limit() -> int | None:
+def insufficient_mark_limit() -> int | None:
     """Return up to which number tasks can be marked where that is too low a one, which their hard RLIMIT_LOCKS says."""
     _, hard = resource.getrlimit(RLIMIT_LOCKS)
     return None if hard == resource.RLIM_INFINITY or hard >= MARKS else hard
 
 
-def shield_descriptors() -> None:
+def set_descriptors_cloexec() -> None:
     """Let no task inherit what the agent was started with: fill 0, 1 and 2, close the others at exec.
 
     Python opens everything close-on-exec by itself (PEP 446); what a service manager or a shell left open is not.

@@ -39,7 +39,7 @@ class Start:
         self._learn = learn
         self._program: Program | None = None
         self._found_at = 0.0
-        poller.add(channel.fileno(), self._read)
+        poller.register(channel.fileno(), self._read)
 
     def go(self) -> None:
         """Let the process become the program."""
@@ -72,7 +72,7 @@ class Start:
     def close(self) -> None:
         """Want to know nothing more; a process that has not been told to go ends."""
         if self._channel is not None:
-            self._poller.remove(self._channel.fileno())
+            self._poller.unregister(self._channel.fileno())
             self._channel.close()
             self._channel = None
 

@@ -111,7 +111,7 @@ class Starter:
         pid = self._pid
         if self._orders is None or pid is None:
             return
-        self._poller.remove(self._orders.fileno())
+        self._poller.unregister(self._orders.fileno())
         self._orders.close()
         self._orders = self._pid = None
         os.kill(pid, signal.SIGKILL)
@@ -162,9 +162,9 @@ class Starter:
             raise
         self._pid, self._orders = pid, ours
         self._due_at = self._loop.time() + BEGIN_SECONDS
-        self._containment.enrol(pid, NO_MARK)
+        self._containment.track(pid, NO_MARK)
         # It is readable when the starter has died.
-        self._poller.add(ours.fileno(), self.close)
+        self._poller.register(ours.fileno(), self.close)
         return ours
 
     def _spawn(self, orders: int) -> int:
@@ -184,4 +184,4 @@ class Starter:
         if os.waitpid(pid, os.WNOHANG) == (0, 0):
             self._loop.call_later(REAP_SECONDS, self._reap, pid)
         else:
-            self._containment.released(pid)
+            self._containment.untrack(pid)

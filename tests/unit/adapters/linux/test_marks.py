@@ -5,7 +5,7 @@ import secrets
 
 import pytest
 
-from execwire.adapters.linux.marks import MARKS, RANGE, Marks, bear, new_range, own_range, range_of
+from execwire.adapters.linux.marks import MARKS, RANGE, Marks, new_range_start, own_range_start, range_start, set_mark
 from execwire.adapters.linux.procfs import RLIMIT_LOCKS
 from execwire.adapters.linux.timer_slack import NUMBERS
 
@@ -41,23 +41,23 @@ def test_ranges_are_never_one_that_is_taken(monkeypatch: pytest.MonkeyPatch) -> 
         return next(drawn)
 
     monkeypatch.setattr(secrets, "randbelow", draw)
-    assert new_range(()) == RANGE
-    assert new_range({RANGE}) == 2 * RANGE
+    assert new_range_start(()) == RANGE
+    assert new_range_start({RANGE}) == 2 * RANGE
 
 
 def test_all_ranges_are_below_the_highest_mark_and_none_is_that_of_small_numbers() -> None:
     for _ in range(1000):
-        start = new_range(())
+        start = new_range_start(())
         assert RANGE <= start < MARKS
         assert start + RANGE <= MARKS
-        assert range_of(start) == range_of(start + RANGE - 1) == start
+        assert range_start(start) == range_start(start + RANGE - 1) == start
 
 
 def test_a_process_bears_its_range_until_it_bears_another() -> None:
     before = resource.getrlimit(RLIMIT_LOCKS)
-    bear(START + 5)
+    set_mark(START + 5)
     try:
-        assert own_range() == START
+        assert own_range_start() == START
     finally:
         resource.setrlimit(RLIMIT_LOCKS, before)
 
@@ -65,7 +65,7 @@ def test_a_process_bears_its_range_until_it_bears_another() -> None:
 def test_marks_are_of_their_range_and_no_two_alike() -> None:
     given = Counter().new(3 * NUMBERS)
     assert len(set(given)) == len(given)
-    assert {range_of(mark) for mark in given} == {START}
+    assert {range_start(mark) for mark in given} == {START}
     assert START not in given
 
 

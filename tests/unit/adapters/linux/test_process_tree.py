@@ -74,7 +74,7 @@ def test_a_leader_is_left_to_whoever_waits_for_it(table: ProcessTable, tree: Pro
     survivors_by_mark = walk(tree, table, ENDING)
     assert survivors_by_mark[ENDING].alive == []
     assert (table.reaped, table.killed) == ([], [])
-    tree.release(top)
+    tree.remove(top)
     walk(tree, table, ENDING)
     assert table.reaped == [top]
 

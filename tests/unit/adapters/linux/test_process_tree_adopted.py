@@ -39,7 +39,7 @@ def test_an_adopted_zombie_counts_as_seen_for_it_may_have_forked(table: ProcessT
     adopted = table.start(mark=ENDING)
     table.die(adopted)
     survivors = walk(tree, table, ENDING)[ENDING]
-    assert (survivors.alive, survivors.died, survivors.clean) == ([], True, False)
+    assert (survivors.alive, survivors.reaped_any, survivors.clean) == ([], True, False)
     assert walk(tree, table, ENDING) == {}
 
 
@@ -56,7 +56,7 @@ def test_the_newest_is_met_first(table: ProcessTable, tree: ProcessTree) -> None
 def test_an_abandoned_leader_is_killed_by_its_mark_and_reaped(table: ProcessTable, tree: ProcessTree) -> None:
     top = enrolled(table, tree, ENDING)
     table.rows[top].stuck = True
-    tree.abandon(top)
+    tree.disown(top)
     assert tree.adopted_marks == {ENDING}
     assert walk(tree, table, ENDING)[ENDING].alive == [top]
     table.die(top)
@@ -66,7 +66,7 @@ def test_an_abandoned_leader_is_killed_by_its_mark_and_reaped(table: ProcessTabl
 
 
 def test_abandoning_who_was_never_enrolled_leaves_him_without_a_mark(table: ProcessTable, tree: ProcessTree) -> None:
-    tree.abandon(table.start())
+    tree.disown(table.start())
     assert tree.adopted_marks == set()
     assert tree.has_children
 
@@ -75,7 +75,7 @@ def test_who_is_enrolled_is_adopted_no_longer(table: ProcessTable, tree: Process
     pid = table.start(mark=OTHER)
     walk(tree, table)
     assert tree.adopted_marks == {OTHER}
-    tree.enrol(pid, ENDING)
+    tree.add(pid, ENDING)
     assert tree.adopted_marks == set()
     walk(tree, table, ENDING)
     assert table.killed == [pid]
@@ -112,13 +112,13 @@ def test_who_stood_below_a_leader_is_of_its_task_whatever_it_bears_later(
     below, stranger = table.start(child), table.start(mark=OTHER)
     tree.expect(top, ENDING)
     table.vanish(top)
-    tree.release(top)
+    tree.remove(top)
     table.vanish(child)
     for pid in (below, stranger):
         table.rows[pid].mark = None
     assert walk(tree, table, ENDING)[ENDING].alive == [below]
     assert table.alive == [stranger]
-    tree.drop(ENDING)
+    tree.forget_mark(ENDING)
 
 
 # Hazard 8.

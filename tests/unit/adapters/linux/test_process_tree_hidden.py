@@ -32,7 +32,7 @@ def hidden(table: ProcessTable, parent: int | None = None, mark: int | None = No
 def test_a_hidden_daemon_is_told_by_its_mark_killed_and_reaped(table: ProcessTable, tree: ProcessTree) -> None:
     daemon, neighbour = hidden(table, mark=ENDING), hidden(table, mark=OTHER)
     assert walk(tree, table, ENDING)[ENDING].alive == [daemon]
-    assert walk(tree, table, ENDING)[ENDING].died
+    assert walk(tree, table, ENDING)[ENDING].reaped_any
     assert (table.killed, table.reaped, table.alive) == ([daemon], [daemon], [neighbour])
 
 

@@ -20,13 +20,13 @@ class Walker:
         self.table = table
         self.tree = ProcessTree()
         self.leader = table.start(mark=MARK)
-        self.tree.enrol(self.leader, MARK)
+        self.tree.add(self.leader, MARK)
         self.child = table.start(self.leader)
 
     def walk(self) -> list[int]:
         """Return who was seen alive."""
         survivors_by_mark: dict[int, Survivors] = {}
-        for _ in self.tree.walk(frozenset({MARK}), survivors_by_mark):
+        for _ in self.tree.scan(frozenset({MARK}), survivors_by_mark):
             pass
         assert self.table.pidfds == {}
         return survivors_by_mark[MARK].alive if MARK in survivors_by_mark else []
@@ -110,7 +110,7 @@ def test_the_walk_pauses_after_each_process(walker: Walker) -> None:
     table = walker.table
     for _ in range(10):
         table.start(walker.leader)
-    pauses = sum(1 for _ in walker.tree.walk(frozenset({MARK}), {}))
+    pauses = sum(1 for _ in walker.tree.scan(frozenset({MARK}), {}))
     assert pauses >= 12
 
 
@@ -121,11 +121,11 @@ def test_a_leader_that_was_reaped_during_the_walk_is_taken_for_nobody_else(
 ) -> None:
     table = walker.table
     newer = table.start(mark=MARK)
-    walker.tree.enrol(newer, MARK)
-    for _ in walker.tree.walk(frozenset({MARK}), {}):
+    walker.tree.add(newer, MARK)
+    for _ in walker.tree.scan(frozenset({MARK}), {}):
         if walker.leader in table.rows:
             become_of(table, walker.leader)
-            walker.tree.release(walker.leader)
+            walker.tree.remove(walker.leader)
     # The newest is walked first; the child is met in the next walk.
     assert table.killed == [newer]
     assert table.reaped == []

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from proc import open_descriptors
 
-from execwire.adapters.linux.spare_descriptors import SIZE, SpareDescriptors
+from execwire.adapters.linux.spare_descriptors import COUNT, SpareDescriptors
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def test_what_it_holds_is_to_be_had_inside_and_is_taken_back_afterwards(spare_de
     held = open_descriptors()
     for _ in range(3):
         with spare_descriptors:
-            assert len(held - open_descriptors()) == SIZE
+            assert len(held - open_descriptors()) == COUNT
         assert len(held - open_descriptors()) == 0
 
 
@@ -44,7 +44,7 @@ def test_what_is_not_to_be_had_now_is_taken_the_next_time(
         patch.setattr(os, "open", refuse)
         with spare_descriptors:
             pass
-    assert len(held - open_descriptors()) == SIZE
+    assert len(held - open_descriptors()) == COUNT
     with spare_descriptors:
         pass
     assert len(held - open_descriptors()) == 0
@@ -61,14 +61,14 @@ def test_no_task_inherits_it(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(os, "open", remember)
     spare_descriptors = SpareDescriptors()
-    assert [os.get_inheritable(descriptor) for descriptor in opened] == [False] * SIZE
+    assert [os.get_inheritable(descriptor) for descriptor in opened] == [False] * COUNT
     spare_descriptors.close()
 
 
 def test_closed_it_holds_none() -> None:
     before = open_descriptors()
     spare_descriptors = SpareDescriptors()
-    assert len(open_descriptors() - before) == SIZE
+    assert len(open_descriptors() - before) == COUNT
     spare_descriptors.close()
     spare_descriptors.close()
     assert open_descriptors() - before == set()

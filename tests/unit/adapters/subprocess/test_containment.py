@@ -8,7 +8,7 @@ from fake_process_table import ProcessTable
 from proc import eventually
 from structlog.testing import capture_logs
 
-from execwire.adapters.linux.survivors import CLEAN_WALKS
+from execwire.adapters.linux.survivors import CLEAN_SCANS
 from execwire.adapters.subprocess import containment, slices
 from execwire.adapters.subprocess.containment import Containment
 
@@ -19,7 +19,7 @@ BOUND_SECONDS = 10.0
 def table(monkeypatch: pytest.MonkeyPatch) -> ProcessTable:
     table = ProcessTable()
     table.install(monkeypatch)
-    monkeypatch.setattr(containment, "ANSWER_SECONDS", BOUND_SECONDS)
+    monkeypatch.setattr(containment, "RESULT_AFTER_SECONDS", BOUND_SECONDS)
     monkeypatch.setattr(containment, "LAST_PAUSE_SECONDS", 0.001)
     return table
 
@@ -27,7 +27,7 @@ def table(monkeypatch: pytest.MonkeyPatch) -> ProcessTable:
 @pytest.fixture
 def _impatient(table: ProcessTable, monkeypatch: pytest.MonkeyPatch) -> None:
     assert table.walks == 0
-    monkeypatch.setattr(containment, "ANSWER_SECONDS", 0.02)
+    monkeypatch.setattr(containment, "RESULT_AFTER_SECONDS", 0.02)
 
 
 @pytest.fixture
@@ -42,13 +42,13 @@ def start(table: ProcessTable, contained: Containment) -> tuple[int, int]:
     """Return the mark and the pid of a new task."""
     mark = contained.new_mark()
     pid = table.start(mark=mark)
-    contained.enrol(pid, mark)
+    contained.track(pid, mark)
     return mark, pid
 
 
 async def ended(contained: Containment, mark: int) -> bool:
     async with asyncio.timeout(BOUND_SECONDS):
-        return await contained.end(mark)
+        return await contained.kill(mark)
 
 
 async def test_no_two_tasks_have_the_same_mark(contained: Containment) -> None:
@@ -65,14 +65,14 @@ async def test_a_task_has_ended_when_it_was_seen_dead_in_walks_enough(
     assert await ended(contained, mark)
     assert table.alive == []
     # One that kills, one that reaps what was adopted.
-    assert table.walks == 2 + CLEAN_WALKS
+    assert table.walks == 2 + CLEAN_SCANS
 
 
 async def test_a_task_of_which_nothing_is_left_takes_no_more_than_the_walks_that_show_it(
     table: ProcessTable, contained: Containment
 ) -> None:
     assert await ended(contained, contained.new_mark())
-    assert table.walks == CLEAN_WALKS
+    assert table.walks == CLEAN_SCANS
 
 
 # Hazard 6.
@@ -103,7 +103,7 @@ async def test_who_turns_up_after_a_clean_walk_starts_the_count_anew(
     def appear() -> None:
         nonlocal looks
         looks += 1
-        if looks == CLEAN_WALKS:
+        if looks == CLEAN_SCANS:
             table.start(mark=mark)
         if looks < 10:
             table.before["children", table.me] = appear
@@ -112,7 +112,7 @@ async def test_who_turns_up_after_a_clean_walk_starts_the_count_anew(
     assert await ended(contained, mark)
     assert table.alive == []
     # One that was clean, one that met it alive, one that met it dead.
-    assert table.walks == CLEAN_WALKS - 1 + 2 + CLEAN_WALKS
+    assert table.walks == CLEAN_SCANS - 1 + 2 + CLEAN_SCANS
 
 
 # Hazard 7.
@@ -152,7 +152,7 @@ async def test_a_new_task_does_not_wait_for_the_pauses_of_one_that_does_not_die(
     stubborn, pid = start(table, contained)
     table.rows[pid].stuck = True
     assert not await ended(contained, stubborn)
-    monkeypatch.setattr(containment, "ANSWER_SECONDS", BOUND_SECONDS)
+    monkeypatch.setattr(containment, "RESULT_AFTER_SECONDS", BOUND_SECONDS)
     mark, other = start(table, contained)
     assert await ended(contained, mark)
     assert table.alive == [pid]
@@ -163,7 +163,7 @@ async def test_tasks_that_end_together_share_their_walks(table: ProcessTable, co
     tasks = [start(table, contained) for _ in range(50)]
     assert await asyncio.gather(*(ended(contained, mark) for mark, _ in tasks)) == [True] * 50
     assert table.alive == []
-    assert table.walks == 1 + CLEAN_WALKS
+    assert table.walks == 1 + CLEAN_SCANS
 
 
 async def test_whoever_asks_for_the_same_task_gets_the_same_answer(table: ProcessTable, contained: Containment) -> None:
@@ -171,12 +171,12 @@ async def test_whoever_asks_for_the_same_task_gets_the_same_answer(table: Proces
     first, second = await asyncio.gather(ended(contained, mark), ended(contained, mark))
     assert first
     assert second
-    assert table.walks == 1 + CLEAN_WALKS
+    assert table.walks == 1 + CLEAN_SCANS
 
 
 async def test_a_cancelled_wait_does_not_end_the_sweep(table: ProcessTable, contained: Containment) -> None:
     mark, _ = start(table, contained)
-    waiting = asyncio.create_task(contained.end(mark))
+    waiting = asyncio.create_task(contained.kill(mark))
     await asyncio.sleep(0)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -192,7 +192,7 @@ async def test_a_large_family_is_walked_in_slices_so_that_others_get_their_turn(
     for _ in range(30):
         table.start(pid)
     turns: list[int] = []
-    ending = asyncio.create_task(contained.end(mark))
+    ending = asyncio.create_task(contained.kill(mark))
     while not ending.done():
         turns.append(len(table.killed))
         await asyncio.sleep(0)

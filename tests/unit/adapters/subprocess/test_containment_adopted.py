@@ -8,7 +8,7 @@ from event_loop import past
 from fake_process_table import ProcessTable
 from proc import eventually
 
-from execwire.adapters.subprocess import tidying
+from execwire.adapters.subprocess import adopted_reaper
 from execwire.adapters.subprocess.containment import Containment
 
 
@@ -16,7 +16,7 @@ from execwire.adapters.subprocess.containment import Containment
 def table(monkeypatch: pytest.MonkeyPatch) -> ProcessTable:
     table = ProcessTable()
     table.install(monkeypatch)
-    monkeypatch.setattr(tidying, "TIDY_SECONDS", 0.002)
+    monkeypatch.setattr(adopted_reaper, "REAP_SECONDS", 0.002)
     return table
 
 
@@ -33,7 +33,7 @@ async def test_what_a_task_left_behind_is_reaped_soon_after_its_own_end(
     table: ProcessTable, contained: Containment
 ) -> None:
     daemon = table.start(mark=5)
-    contained.released(1001)
+    contained.untrack(1001)
     await eventually(lambda: table.asked["mark"] == 1)
     table.die(daemon)
     await eventually(lambda: table.reaped == [daemon])
@@ -41,20 +41,20 @@ async def test_what_a_task_left_behind_is_reaped_soon_after_its_own_end(
 
 
 async def test_nothing_is_looked_at_once_nothing_is_adopted(table: ProcessTable, contained: Containment) -> None:
-    contained.released(1001)
-    contained.released(1002)
+    contained.untrack(1001)
+    contained.untrack(1002)
     await eventually(lambda: table.walks == 1)
     await past(0.01)
     assert table.walks == 1
-    contained.released(1003)
+    contained.untrack(1003)
     await eventually(lambda: table.walks == 2)
 
 
 async def test_the_reaping_of_a_leader_forgets_it(table: ProcessTable, contained: Containment) -> None:
     pid = table.start(mark=5)
-    contained.enrol(pid, 5)
+    contained.track(pid, 5)
     table.die(pid)
-    contained.released(pid)
+    contained.untrack(pid)
     # From here on, the number is taken for an adopted process.
     await eventually(lambda: table.reaped == [pid])
 
@@ -65,7 +65,7 @@ async def test_everything_adopted_ends_at_the_agents_stop_whatever_it_bears(
     daemons = [table.start(mark=mark) for mark in (5, 6)]
     child = table.start(daemons[0])
     stranger = table.start()
-    await contained.end_adopted()
+    await contained.kill_orphans()
     assert sorted(table.killed) == [*daemons, child, stranger]
     assert table.alive == []
 
@@ -73,7 +73,7 @@ async def test_everything_adopted_ends_at_the_agents_stop_whatever_it_bears(
 async def test_without_anything_adopted_the_agents_stop_takes_one_walk(
     table: ProcessTable, contained: Containment
 ) -> None:
-    await contained.end_adopted()
+    await contained.kill_orphans()
     assert table.walks == 1
 
 
@@ -81,7 +81,7 @@ async def test_closing_ends_the_sweep_of_what_does_not_die(table: ProcessTable) 
     contained = Containment()
     pid = table.start(mark=5)
     table.rows[pid].stuck = True
-    ending = asyncio.create_task(contained.end(5))
+    ending = asyncio.create_task(contained.kill(5))
     await eventually(lambda: len(table.killed) > 2)
     await contained.close()
     walks = table.walks

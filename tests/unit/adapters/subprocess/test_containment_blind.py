@@ -9,9 +9,9 @@ from fake_process_table import ProcessTable
 from proc import eventually, open_descriptors
 from structlog.testing import capture_logs
 
-from execwire.adapters.linux.spare_descriptors import SIZE
-from execwire.adapters.linux.survivors import CLEAN_WALKS
-from execwire.adapters.subprocess import containment, tidying
+from execwire.adapters.linux.spare_descriptors import COUNT
+from execwire.adapters.linux.survivors import CLEAN_SCANS
+from execwire.adapters.subprocess import adopted_reaper, containment
 from execwire.adapters.subprocess.containment import Containment
 
 MARK = 5
@@ -48,7 +48,7 @@ async def contained(table: BlindTable) -> AsyncIterator[Containment]:
 
 async def ended(contained: Containment) -> bool:
     async with asyncio.timeout(BOUND_SECONDS):
-        return await contained.end(MARK)
+        return await contained.kill(MARK)
 
 
 @pytest.mark.parametrize(
@@ -67,20 +67,20 @@ async def test_a_sweep_that_cannot_look_goes_on_until_it_has_seen_the_task_dead(
 async def test_clean_walks_with_a_failure_between_them_are_counted_anew(
     table: BlindTable, contained: Containment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(containment, "ANSWER_SECONDS", BOUND_SECONDS)
+    monkeypatch.setattr(containment, "RESULT_AFTER_SECONDS", BOUND_SECONDS)
 
     def fail_next() -> None:
         table.blind = 1
 
     table.before["children", table.me] = fail_next
     assert await ended(contained)
-    assert table.walks == 1 + CLEAN_WALKS
+    assert table.walks == 1 + CLEAN_SCANS
 
 
 async def test_what_cannot_be_looked_for_in_time_is_answered_with_the_reason_and_swept_on(
     table: BlindTable, contained: Containment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(containment, "ANSWER_SECONDS", 0.01)
+    monkeypatch.setattr(containment, "RESULT_AFTER_SECONDS", 0.01)
     monkeypatch.setattr(containment, "STUBBORN_PAUSE_SECONDS", 0.001)
     table.start(mark=MARK)
     table.blind = 10**9
@@ -94,11 +94,11 @@ async def test_what_cannot_be_looked_for_in_time_is_answered_with_the_reason_and
 async def test_tidying_up_that_cannot_look_says_so_and_is_tried_again(
     table: BlindTable, contained: Containment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tidying, "TIDY_SECONDS", 0.002)
+    monkeypatch.setattr(adopted_reaper, "REAP_SECONDS", 0.002)
     daemon = table.start(mark=MARK)
-    contained.enrol(daemon, MARK)
-    contained.released(daemon)
-    contained.enrol(table.start(mark=MARK), MARK)
+    contained.track(daemon, MARK)
+    contained.untrack(daemon)
+    contained.track(table.start(mark=MARK), MARK)
     table.die(daemon)
     table.blind = 1
     with capture_logs() as logs:
@@ -112,11 +112,11 @@ async def test_while_it_looks_there_are_descriptors_to_be_had(table: BlindTable,
     inside: list[set[int]] = []
     table.before["children", table.me] = lambda: inside.append(open_descriptors())
     assert await ended(contained)
-    assert [len(before - descriptors) for descriptors in inside] == [SIZE]
+    assert [len(before - descriptors) for descriptors in inside] == [COUNT]
     assert len(before - open_descriptors()) == 0
 
 
-@pytest.mark.parametrize("step", ["_judge", "_nap"])
+@pytest.mark.parametrize("step", ["_update", "_pause"])
 async def test_a_sweep_that_fails_anywhere_is_begun_anew_and_whoever_waits_is_answered(
     table: BlindTable, contained: Containment, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -135,23 +135,23 @@ async def test_a_sweep_that_fails_anywhere_is_begun_anew_and_whoever_waits_is_an
 async def test_a_sweep_that_always_fails_is_answered_in_time_and_the_next_task_too(
     table: BlindTable, contained: Containment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(containment, "ANSWER_SECONDS", 0.02)
+    monkeypatch.setattr(containment, "RESULT_AFTER_SECONDS", 0.02)
     table.failure = ValueError("what nobody thought of")
     table.blind = 1_000_000
     assert not await ended(contained)
-    assert not await contained.end(MARK + 1)
+    assert not await contained.kill(MARK + 1)
     table.blind = 0
-    assert await contained.end(MARK + 2)
+    assert await contained.kill(MARK + 2)
 
 
 async def test_a_look_for_what_ended_tasks_have_left_that_fails_is_repeated(
     table: BlindTable, contained: Containment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tidying, "TIDY_SECONDS", 0.001)
+    monkeypatch.setattr(adopted_reaper, "REAP_SECONDS", 0.001)
     table.failure = ValueError("what nobody thought of")
     table.blind = 3
     pid = table.start(mark=MARK)
-    contained.enrol(table.start(mark=MARK + 1), MARK + 1)
+    contained.track(table.start(mark=MARK + 1), MARK + 1)
     table.die(pid)
     await eventually(lambda: pid not in table.rows)
 
@@ -166,8 +166,8 @@ async def test_a_sweep_that_could_not_be_begun_is_begun_by_the_next_who_asks(
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr(containment, "begin", refuse)
+        patch.setattr(containment, "start_task", refuse)
         with pytest.raises(MemoryError):
-            await contained.end(MARK)
+            await contained.kill(MARK)
     assert await ended(contained)
     assert table.alive == []

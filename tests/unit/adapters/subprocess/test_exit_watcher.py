@@ -34,7 +34,7 @@ async def test_the_end_of_one_that_lives_is_told_once(following: Following) -> N
 
 async def test_for_one_that_ends_young_no_descriptor_is_opened(following: Following) -> None:
     child = following.follow()
-    following.exit_watcher.forget(child)
+    following.exit_watcher.unwatch(child)
     await past(0.01)
     assert following.opened == []
     assert child.told == 0
@@ -49,7 +49,7 @@ async def test_one_that_ended_while_it_was_young_is_told_when_it_is_old_enough(f
 
 async def test_one_that_ends_right_after_its_stdout_is_told_without_a_descriptor(following: Following) -> None:
     child = following.follow()
-    following.exit_watcher.check_soon(child)
+    following.exit_watcher.watch_now(child)
     child.end()
     await settle(3)
     assert child.told == 1
@@ -61,8 +61,8 @@ async def test_one_that_lives_on_without_its_stdout_is_told_without_growing_old(
 ) -> None:
     monkeypatch.setattr(exit_watcher, "PIDFD_AFTER_SECONDS", LONG)
     child = following.follow()
-    following.exit_watcher.check_soon(child)
-    following.exit_watcher.check_soon(child)
+    following.exit_watcher.watch_now(child)
+    following.exit_watcher.watch_now(child)
     await settle(3)
     assert len(following.opened) == 1
     child.end()
@@ -71,8 +71,8 @@ async def test_one_that_lives_on_without_its_stdout_is_told_without_growing_old(
 
 async def test_a_leader_that_nobody_follows_is_not_hastened(following: Following) -> None:
     child = following.follow()
-    following.exit_watcher.forget(child)
-    following.exit_watcher.check_soon(child)
+    following.exit_watcher.unwatch(child)
+    following.exit_watcher.watch_now(child)
     await settle(3)
     assert following.opened == []
 
@@ -81,7 +81,7 @@ async def test_a_leader_that_nobody_follows_is_not_hastened(following: Following
 async def test_where_no_descriptor_is_to_be_had_it_is_looked_for_again_and_again(following: Following) -> None:
     following.refusal = OSError(errno.EMFILE, "Too many open files")
     child = following.follow()
-    following.exit_watcher.check_soon(child)
+    following.exit_watcher.watch_now(child)
     await past(0.01)
     assert child.told == 0
     child.end()
@@ -95,7 +95,7 @@ async def test_a_descriptor_that_cannot_be_watched_is_closed_and_the_end_told_al
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(following.poller, "add", refuse)
+    monkeypatch.setattr(following.poller, "register", refuse)
     child = following.follow()
     await eventually(lambda: bool(following.opened))
     child.end()
@@ -148,5 +148,5 @@ async def test_an_end_of_which_nobody_could_be_told_is_told_again(
 
     child.ended = True
     monkeypatch.setattr(os, "pidfd_open", not_needed)
-    following.exit_watcher.follow(child, fail_once)
+    following.exit_watcher.watch(child, fail_once)
     await eventually(lambda: calls == ["told", "told"])

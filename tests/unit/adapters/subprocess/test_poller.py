@@ -26,7 +26,7 @@ def pipe() -> Iterator[tuple[int, int]]:
 
 async def test_what_is_readable_is_told_again_until_it_is_read(poller: Poller, pipe: tuple[int, int]) -> None:
     calls: list[str] = []
-    poller.add(pipe[0], lambda: calls.append("readable"))
+    poller.register(pipe[0], lambda: calls.append("readable"))
     await asyncio.sleep(0)
     assert calls == []
     os.write(pipe[1], b"x")
@@ -36,18 +36,18 @@ async def test_what_is_readable_is_told_again_until_it_is_read(poller: Poller, p
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert len(calls) == told
-    poller.remove(pipe[0])
+    poller.unregister(pipe[0])
 
 
 async def test_what_was_removed_is_told_no_more_and_may_be_added_again(poller: Poller, pipe: tuple[int, int]) -> None:
     calls: list[str] = []
-    poller.add(pipe[0], lambda: calls.append("first"))
-    poller.remove(pipe[0])
+    poller.register(pipe[0], lambda: calls.append("first"))
+    poller.unregister(pipe[0])
     os.write(pipe[1], b"x")
-    poller.add(pipe[0], lambda: calls.append("second"))
+    poller.register(pipe[0], lambda: calls.append("second"))
     await eventually(lambda: len(calls) > 0)
     assert set(calls) == {"second"}
-    poller.remove(pipe[0])
+    poller.unregister(pipe[0])
 
 
 async def test_a_callback_may_remove_what_would_be_told_next(poller: Poller, pipe: tuple[int, int]) -> None:
@@ -58,10 +58,10 @@ async def test_a_callback_may_remove_what_would_be_told_next(poller: Poller, pip
     def call(name: str) -> None:
         calls.append(name)
         for descriptor in ends.values():
-            poller.remove(descriptor)
+            poller.unregister(descriptor)
 
     for name, descriptor in ends.items():
-        poller.add(descriptor, functools.partial(call, name))
+        poller.register(descriptor, functools.partial(call, name))
     os.write(pipe[1], b"x")
     os.write(writing, b"x")
     await eventually(lambda: len(calls) > 0)
@@ -74,7 +74,7 @@ async def test_a_callback_may_remove_what_would_be_told_next(poller: Poller, pip
 async def test_what_cannot_be_watched_is_an_error_and_leaves_nothing_behind(poller: Poller) -> None:
     always_readable = os.memfd_create("file")
     with pytest.raises(PermissionError):
-        poller.add(always_readable, lambda: None)
+        poller.register(always_readable, lambda: None)
     with pytest.raises(KeyError):
-        poller.remove(always_readable)
+        poller.unregister(always_readable)
     os.close(always_readable)

@@ -27,7 +27,7 @@ async def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 
 
 async def ending(process: Process) -> tuple[Outcome, bytes]:
-    execution = await process.ended()
+    execution = await process.wait()
     return execution.outcome, await read_and_close(execution.output)
 
 
@@ -125,7 +125,7 @@ async def test_one_that_ended_by_itself_over_the_limit_at_the_last_look_says_so_
 # Hazard 15.
 async def test_a_task_whose_output_cannot_be_kept_says_that_it_ran_and_why(running: Running) -> None:
     running.spool.directory = "/nonexistent"
-    running.spool.memory.claim(1 << 30)
+    running.spool.memory.reserve(1 << 30)
     process = running.start()
     running.say(b"text")
     reason = "the command ran, but its output could not be kept in /nonexistent: No such file or directory"

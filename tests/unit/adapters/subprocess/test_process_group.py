@@ -29,7 +29,7 @@ async def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 def over(running: Running, process: Process) -> asyncio.Task[Execution]:
     running.exit(told=False)
     running.hang_up()
-    return asyncio.create_task(process.ended())
+    return asyncio.create_task(process.wait())
 
 
 async def test_others_of_the_group_are_waited_for_and_not_killed(running: Running) -> None:
@@ -77,7 +77,7 @@ async def test_an_order_that_comes_in_the_moment_of_its_end_is_not_held_up_by_it
     running.exit()
     running.control.stop(Cancelled())
     async with asyncio.timeout(LONG / 2):
-        assert (await process.ended()).outcome == Exited(0)
+        assert (await process.wait()).outcome == Exited(0)
     assert running.kernel.calls == [*REAPED, "end all"]
 
 

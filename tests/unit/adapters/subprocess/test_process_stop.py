@@ -30,7 +30,7 @@ async def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 
 
 async def ending(process: Process) -> tuple[Outcome, bytes]:
-    execution = await process.ended()
+    execution = await process.wait()
     return execution.outcome, await read_and_close(execution.output)
 
 

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from tree_walks import enrolled
 
 from execwire.adapters.linux.procfs import STRAY
-from execwire.adapters.linux.survivors import CLEAN_WALKS
+from execwire.adapters.linux.survivors import CLEAN_SCANS
 from execwire.adapters.linux.timer_slack import NUMBERS, TimerSlack
 from execwire.adapters.subprocess.slices import Slices
 from execwire.adapters.subprocess.task_marks import TaskMarks
@@ -77,7 +77,7 @@ async def test_what_living_processes_and_running_tasks_carry_is_not_given_again(
     slack.numbers = {below: ended}
     for _ in range(NUMBERS // 2):
         marks.new()
-    await eventually(lambda: table.walks == CLEAN_WALKS)
+    await eventually(lambda: table.walks == CLEAN_SCANS)
     again = {marks.new() % NUMBERS for _ in range(NUMBERS // 2 + 5)}
     assert free in again
     assert {running, ended}.isdisjoint(again)

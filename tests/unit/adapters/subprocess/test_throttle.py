@@ -21,7 +21,7 @@ async def test_a_burst_goes_on_a_few_a_turn_in_order_of_arrival() -> None:
     turns, gone_on = Throttle(A_TURN), list[int]()
 
     async def caller(number: int) -> None:
-        await turns.next()
+        await turns.wait()
         gone_on.append(number)
 
     callers = [asyncio.create_task(caller(number)) for number in range(10)]
@@ -38,14 +38,14 @@ async def test_a_burst_goes_on_a_few_a_turn_in_order_of_arrival() -> None:
 async def test_one_after_the_other_asks_for_a_turn_only_now_and_then() -> None:
     turns = CountedTurns(A_TURN)
     for _ in range(4 * A_TURN):
-        await turns.next()
+        await turns.wait()
         await settle()
     assert turns.counted == 4
 
 
 async def test_once_nobody_comes_nothing_turns() -> None:
     turns = CountedTurns(A_TURN)
-    await asyncio.gather(*(turns.next() for _ in range(10)))
+    await asyncio.gather(*(turns.wait() for _ in range(10)))
     await settle()
     counted = turns.counted
     assert counted == 10 // A_TURN
@@ -55,7 +55,7 @@ async def test_once_nobody_comes_nothing_turns() -> None:
 
 async def test_who_gives_up_while_waiting_takes_nobodys_turn() -> None:
     turns = Throttle(1)
-    callers = [asyncio.create_task(turns.next()) for _ in range(3)]
+    callers = [asyncio.create_task(turns.wait()) for _ in range(3)]
     await asyncio.sleep(0)
     callers[1].cancel()
     await asyncio.wait(callers)

@@ -61,7 +61,7 @@ async def test_turns_go_on_where_there_is_no_memory_to_ask_for_one(monkeypatch: 
     turns = Throttle(2)
     with monkeypatch.context() as patch:
         patch.setattr(asyncio.get_running_loop(), "call_soon", ShortOfMemory(1))
-        await turns.next()
-        await turns.next()
+        await turns.wait()
+        await turns.wait()
     for _ in range(5):
-        await asyncio.wait_for(turns.next(), 10)
+        await asyncio.wait_for(turns.wait(), 10)

@@ -99,7 +99,7 @@ async def test_what_runs_for_a_lost_client_may_be_let_finish_and_its_output_is_d
     outputs: list[FakeOutput] = []
 
     def answer(request: TaskRequest) -> TaskResult:
-        outputs.append(FakeOutput([b"text"], in_memory=True))
+        outputs.append(FakeOutput([b"text"], is_in_memory=True))
         return TaskResult(request.command, 0, 0.0, 0, outputs[-1], "")
 
     async with Served("a", "b", limits=Limits(killed_with_client=False), answer=answer) as served:
@@ -167,7 +167,7 @@ async def test_a_client_that_is_lost_while_it_waits_for_room_starts_nothing() ->
         await served.send(ask("a"))
         served.transport.abort()
         await settle()
-        served.intake.make_room()
+        served.intake.release_all()
         await settle()
         assert served.taken == []
 

@@ -45,7 +45,7 @@ async def test_it_is_refused_also_while_the_agent_has_no_room() -> None:
         await served.send(b"GET / HTTP/1.1\r\n\r\n" + ask("evil"))
         assert served.errors == [FOREIGN]
         assert served.told_the_end()
-        served.intake.make_room()
+        served.intake.release_all()
 
 
 @pytest.mark.parametrize("line", [b"GET / HTTP/1.1\r\n", b"get /\n", b"\x16\x03\x01\n", b"[]\n", b"5\n", b"{\n"])

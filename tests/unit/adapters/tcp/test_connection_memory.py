@@ -15,7 +15,7 @@ OUTPUT = 100_000
 
 
 def answer(request: TaskRequest) -> TaskResult:
-    return TaskResult(request.command, 0, 0.0, 0, FakeOutput([b"x" * OUTPUT], in_memory=True), "")
+    return TaskResult(request.command, 0, 0.0, 0, FakeOutput([b"x" * OUTPUT], is_in_memory=True), "")
 
 
 @dataclass

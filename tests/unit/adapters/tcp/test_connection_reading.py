@@ -101,7 +101,7 @@ async def test_nobody_is_read_while_the_agent_has_no_room() -> None:
         await served.send(ask("a"), ask("b"))
         assert served.taken == []
         assert not served.transport.is_reading()
-        served.intake.make_room()
+        served.intake.release_all()
         await settle()
         assert served.commands == ["a", "b"]
         assert served.transport.is_reading()
@@ -116,7 +116,7 @@ async def test_a_turn_is_room_for_one_request_and_the_next_one_is_waited_for_aga
             await settle()
             assert served.taken == taken
             assert not served.transport.is_reading()
-        served.intake.make_room()
+        served.intake.release_all()
         await settle()
         assert served.commands == ["a", "b", "c"]
         assert served.transport.is_reading()
@@ -169,6 +169,6 @@ async def test_a_line_that_the_agent_itself_does_not_read_cannot_be_late() -> No
         assert not served.transport.is_reading()
         await past(0.005)
         assert not served.transport.wrote_eof
-        served.intake.make_room()
+        served.intake.release_all()
         await served.send(b'"]}\n')
         assert served.taken == ["a"]

@@ -7,7 +7,7 @@ from event_loop import past, settle
 async def test_a_refusal_drops_what_has_not_been_taken_and_comes_after_what_is_owed() -> None:
     async with Served("a", limits=Limits(requests=1)) as served:
         await served.send(ask("a") + ask("b"))
-        served.connection.refuse("refused: no more")
+        served.connection.reject("refused: no more")
         await served.send(ask("c"))
         assert served.results == []
         await served.let_go("a")
@@ -19,7 +19,7 @@ async def test_a_refusal_drops_what_has_not_been_taken_and_comes_after_what_is_o
 # Hazard 33.
 async def test_a_client_that_is_refused_gets_one_reason_and_runs_nothing() -> None:
     async with Served() as served:
-        served.connection.refuse("refused: not you")
+        served.connection.reject("refused: not you")
         await served.send(ask("a"))
         assert served.errors == ["refused: not you"]
         assert served.taken == []
@@ -38,7 +38,7 @@ async def test_aborting_closes_at_once_answered_or_not() -> None:
 async def test_a_half_line_is_dropped_when_the_client_is_let_go() -> None:
     async with Served(limits=Limits(line_seconds=0.001)) as served:
         served.transport.deliver(b'{"command":')
-        served.connection.leave()
+        served.connection.shut_down()
         await past(0.005)
         assert served.transport.closing
         assert served.results == []

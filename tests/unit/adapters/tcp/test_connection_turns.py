@@ -7,9 +7,9 @@ from connection_harness import Limits, Served, ask, echo
 from event_loop import settle
 from fakes import FakeTaskIntake
 
-from execwire.adapters.tcp.batch import LINES_A_TURN, LINES_AT_ONCE
+from execwire.adapters.tcp.batch import LINES_ON_ARRIVAL, LINES_PER_ITERATION
 
-MANY = 10 * LINES_A_TURN
+MANY = 10 * LINES_PER_ITERATION
 
 
 async def test_no_more_than_a_turns_lines_are_taken_before_the_loop_looks_after_everything_else() -> None:
@@ -19,7 +19,7 @@ async def test_no_more_than_a_turns_lines_are_taken_before_the_loop_looks_after_
         while counts[-1] < MANY:
             await asyncio.sleep(0)
             counts.append(len(served.results))
-        assert max(later - earlier for earlier, later in zip([0, *counts], counts, strict=False)) == LINES_A_TURN
+        assert max(later - earlier for earlier, later in zip([0, *counts], counts, strict=False)) == LINES_PER_ITERATION
 
 
 async def test_who_sends_much_that_is_invalid_keeps_nobody_from_being_answered() -> None:
@@ -27,24 +27,24 @@ async def test_who_sends_much_that_is_invalid_keeps_nobody_from_being_answered()
         busy.transport.deliver(b"{nonsense\n" * MANY)
         other.transport.deliver(b"{nonsense\n")
         assert len(other.results) == 1
-        assert len(busy.results) == LINES_AT_ONCE
+        assert len(busy.results) == LINES_ON_ARRIVAL
         assert len(await busy.send()) == MANY
 
 
 async def test_who_has_more_to_say_than_fits_into_its_turn_is_not_read_on_before_that_is_taken() -> None:
     async with Served(limits=Limits(requests=2 * MANY)) as served:
-        served.transport.deliver(b"{}\n" * (LINES_A_TURN + 1))
+        served.transport.deliver(b"{}\n" * (LINES_PER_ITERATION + 1))
         reading = [served.transport.is_reading()]
         await settle()
         reading.append(served.transport.is_reading())
         assert reading == [False, True]
-        assert len(served.results) == LINES_A_TURN + 1
+        assert len(served.results) == LINES_PER_ITERATION + 1
 
 
 @pytest.mark.parametrize("more", [-1, 0, 1])
 async def test_the_last_line_counts_though_it_comes_with_the_end_of_file_in_a_full_turn(more: int) -> None:
     # Hazard 20.
-    lines = LINES_A_TURN + more
+    lines = LINES_PER_ITERATION + more
     async with Served(limits=Limits(requests=2 * MANY)) as served:
         served.transport.deliver(b"{}\n" * lines + ask("last").rstrip())
         await served.end_of_file()
@@ -59,7 +59,7 @@ async def test_a_client_that_goes_in_the_middle_of_its_turns_is_asked_nothing_mo
         await settle()
         taken = len(served.taken)
         await settle()
-        assert len(served.taken) == taken <= 2 * LINES_A_TURN
+        assert len(served.taken) == taken <= 2 * LINES_PER_ITERATION
 
 
 async def test_while_the_agent_is_full_clients_bring_one_request_each_in_turn() -> None:
@@ -74,6 +74,6 @@ async def test_while_the_agent_is_full_clients_bring_one_request_each_in_turn() 
             await settle()
         assert [request.command[0] for request in intake.taken] == ["a", "x", "b", "y"]
         assert (first.commands, second.commands) == (["a", "b"], ["x", "y"])
-        intake.make_room()
+        intake.release_all()
         await settle()
         assert first.commands == ["a", "b", "c"]

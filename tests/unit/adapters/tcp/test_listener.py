@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from execwire.adapters.tcp.listener import address_of, is_loopback, open_listeners
+from execwire.adapters.tcp.listener import format_address, is_loopback, open_listeners
 from execwire.adapters.tcp.unix_listener import UnixListener
 
 
@@ -38,7 +38,7 @@ def test_what_is_no_host_is_an_error_of_the_system(host: str) -> None:
 )
 def test_an_address_is_written_as_people_write_it(family: int, name: object, text: str) -> None:
     listener = SimpleNamespace(family=family, getsockname=lambda: name)
-    assert address_of(cast("socket.socket", listener)) == text
+    assert format_address(cast("socket.socket", listener)) == text
 
 
 def test_a_file_that_is_no_socket_is_not_replaced(tmp_path: Path) -> None:

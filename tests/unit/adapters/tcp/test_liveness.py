@@ -7,7 +7,7 @@ from fake_transport import FakeTransport
 from proc import eventually
 
 from execwire.adapters.tcp import liveness
-from execwire.adapters.tcp.liveness import Countdown, Liveness
+from execwire.adapters.tcp.liveness import Liveness, OneShotTimer
 from execwire.adapters.tcp.peers import Presence
 
 
@@ -28,7 +28,7 @@ def _look_often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_a_countdown_calls_back_once() -> None:
     calls = Calls()
-    Countdown(0.001, calls).start()
+    OneShotTimer(0.001, calls).start()
     await eventually(lambda: calls.count > 0)
     await past(0.005)
     assert calls.count == 1
@@ -36,7 +36,7 @@ async def test_a_countdown_calls_back_once() -> None:
 
 async def test_a_countdown_that_is_stopped_does_not_call_back() -> None:
     calls = Calls()
-    countdown = Countdown(0.001, calls)
+    countdown = OneShotTimer(0.001, calls)
     countdown.stop()
     countdown.start()
     countdown.stop()
@@ -46,7 +46,7 @@ async def test_a_countdown_that_is_stopped_does_not_call_back() -> None:
 
 async def test_starting_a_countdown_again_does_not_prolong_it() -> None:
     calls = Calls()
-    countdown = Countdown(0.005, calls)
+    countdown = OneShotTimer(0.005, calls)
     countdown.start()
     asyncio.get_running_loop().call_later(0.004, countdown.start)
     await past(0.006)
@@ -55,7 +55,7 @@ async def test_starting_a_countdown_again_does_not_prolong_it() -> None:
 
 async def test_a_countdown_can_be_started_again_after_it_was_over() -> None:
     calls = Calls()
-    countdown = Countdown(0.001, calls)
+    countdown = OneShotTimer(0.001, calls)
     countdown.start()
     await eventually(lambda: calls.count == 1)
     countdown.start()

@@ -23,7 +23,7 @@ class Outputs:
     given: list[FakeOutput] = field(default_factory=list[FakeOutput])
 
     def __call__(self, request: TaskRequest) -> TaskResult:
-        self.given.append(FakeOutput([b"text"], in_memory=True))
+        self.given.append(FakeOutput([b"text"], is_in_memory=True))
         return TaskResult(request.command, 0, 0.0, 0, self.given[-1], "")
 
 
@@ -139,24 +139,24 @@ async def test_a_result_that_was_sent_has_given_its_output_back() -> None:
 async def test_a_result_that_comes_before_there_is_anywhere_to_send_it_is_dropped() -> None:
     outputs = Outputs()
     pipeline = Pipeline(context(FakeTaskIntake(outputs)), lambda: None)
-    pipeline.take(DecodedRequest(TaskRequest(("a",)), None))
+    pipeline.submit(DecodedRequest(TaskRequest(("a",)), None))
     await settle()
     assert [output.closed for output in outputs.given] == [1]
 
 
 async def test_requests_in_flight_are_counted_until_they_are_sent() -> None:
     pipeline = Pipeline(context(FakeTaskIntake(echo), Limits(requests=3)), lambda: None)
-    result_writer = pipeline.result_writer = ResultWriter(FakeTransport(), pipeline.holder, pipeline.sent)
+    result_writer = pipeline.result_writer = ResultWriter(FakeTransport(), pipeline.holder, pipeline.on_sent)
     result_writer.pause()
     seen: list[tuple[bool, bool]] = []
     for _ in range(3):
-        pipeline.take(DecodedRequest(TaskRequest(("a",)), None))
+        pipeline.submit(DecodedRequest(TaskRequest(("a",)), None))
         await settle()
         seen.append((pipeline.empty, pipeline.full))
     assert seen == [(False, False), (False, False), (False, True)]
-    assert pipeline.holder.held > 0
+    assert pipeline.holder.charged > 0
     result_writer.resume()
-    assert (pipeline.empty, pipeline.full, pipeline.holder.held) == (True, False, 0)
+    assert (pipeline.empty, pipeline.full, pipeline.holder.charged) == (True, False, 0)
 
 
 async def test_a_client_that_goes_in_the_turn_in_which_it_asks_leaves_nothing_behind() -> None:

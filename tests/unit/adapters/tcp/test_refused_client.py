@@ -9,7 +9,7 @@ import pytest
 from proc import eventually
 
 from execwire.adapters.tcp import refused_client
-from execwire.adapters.tcp.departures import DISCARD_BYTES
+from execwire.adapters.tcp.closing_clients import DISCARD_BYTES
 from execwire.adapters.tcp.refused_client import RefusedClient
 
 REASON = "refused: not you"

@@ -38,7 +38,7 @@ class Client(asyncio.Protocol):
 
     def put(self, *outputs: FakeOutput) -> None:
         for number, output in enumerate(outputs):
-            self.result_writer.put(Exchange(None, 0, TaskResult((str(number),), 0, 0.0, 0, output, "")))
+            self.result_writer.write(Exchange(None, 0, TaskResult((str(number),), 0, 0.0, 0, output, "")))
 
     def read(self) -> list[str]:
         """What has been read, each result by its output."""
@@ -53,7 +53,7 @@ def client() -> Iterator[Client]:
 
 
 def small(text: bytes = b"text") -> FakeOutput:
-    return FakeOutput([text], in_memory=True)
+    return FakeOutput([text], is_in_memory=True)
 
 
 def large(pieces: int = 3) -> FakeOutput:
@@ -72,7 +72,7 @@ async def test_results_go_out_at_once_in_their_order_and_give_their_outputs_back
 @pytest.mark.parametrize("size", [ESCAPE_BYTES - 1, ESCAPE_BYTES, ESCAPE_BYTES + 1])
 @pytest.mark.parametrize("in_memory", [True, False])
 async def test_every_size_arrives_whole_whichever_way_it_goes(client: Client, size: int, *, in_memory: bool) -> None:
-    output = FakeOutput([b"\0" * size], in_memory=in_memory)
+    output = FakeOutput([b"\0" * size], is_in_memory=in_memory)
     client.put(output, small(b"next"))
     await settle()
     assert client.read() == ["\0" * size, "next"]
@@ -81,12 +81,12 @@ async def test_every_size_arrives_whole_whichever_way_it_goes(client: Client, si
 
 async def test_a_client_that_does_not_read_is_written_no_more_than_its_buffer(client: Client) -> None:
     client.transport.client_reads = False
-    outputs = [FakeOutput([b"x" * 60_000], in_memory=True) for _ in range(20)]
+    outputs = [FakeOutput([b"x" * 60_000], is_in_memory=True) for _ in range(20)]
     client.put(*outputs)
     assert len(client.transport.unread) < WRITE_BUFFER_BYTES + 2 * 60_000
     assert 0 < len(client.sent) < 20
     # What waits is encoded, and on the account of the client.
-    assert 20 * 60_000 < client.holder.held < 20 * 65_000
+    assert 20 * 60_000 < client.holder.charged < 20 * 65_000
     client.transport.client_reads = True
     client.transport.catch_up()
     assert len(client.read()) == 20
@@ -131,5 +131,5 @@ async def test_pausing_and_resuming_more_often_than_needed_changes_nothing(clien
 
 
 async def test_an_exchange_without_a_result_has_nothing_to_send(client: Client) -> None:
-    client.result_writer.put(Exchange(None, 0))
+    client.result_writer.write(Exchange(None, 0))
     assert client.transport.written == b""

@@ -29,7 +29,7 @@ def large(failure: OSError | None = None) -> FakeOutput:
 
 
 def small() -> FakeOutput:
-    return FakeOutput([b"text"], in_memory=True)
+    return FakeOutput([b"text"], is_in_memory=True)
 
 
 # Hazard 21.

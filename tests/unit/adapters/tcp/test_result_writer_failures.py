@@ -25,7 +25,7 @@ def results_with(error: str, *outputs: FakeOutput) -> Callable[[TaskRequest], Ta
 
 
 def text(size: int = 4) -> FakeOutput:
-    return FakeOutput([b"x" * size], in_memory=size < WRITE_BUFFER_BYTES)
+    return FakeOutput([b"x" * size], is_in_memory=size < WRITE_BUFFER_BYTES)
 
 
 # What os.fsdecode makes of a name that is not UTF-8, and what else a str may hold.
@@ -37,7 +37,7 @@ async def test_what_is_not_text_in_an_error_is_replaced_and_the_rest_kept(surrog
         assert first["error"] == f"in /x/{REPLACED * len(surrogate)}é"
         assert (first["command"], first["exit_code"], len(first["output"])) == (["a"], 3, size)
         assert second["id"] == "k"
-        assert served.connection.answered
+        assert served.connection.idle
 
 
 def test_nothing_that_a_result_can_hold_keeps_it_from_being_encoded() -> None:
@@ -76,7 +76,7 @@ async def test_any_failure_to_encode_is_answered_as_one_of_the_agent(
             INTERNAL_ERROR,
         )
         assert (first["id"], second["output"]) == (1, "xxxx")
-        assert served.connection.answered
+        assert served.connection.idle
         assert output.closed == 1
 
 

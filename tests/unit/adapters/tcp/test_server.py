@@ -10,7 +10,7 @@ from proc import eventually
 from server_harness import FakeClient, errors, serving
 from structlog.testing import capture_logs
 
-from execwire.adapters.tcp import departures, server
+from execwire.adapters.tcp import closing_clients, server
 
 EMFILE = OSError(errno.EMFILE, "Too many open files")
 
@@ -71,14 +71,14 @@ async def test_another_user_is_refused_with_a_reason_and_runs_nothing(monkeypatc
 
 
 async def test_while_many_are_refused_few_are_accepted_at_one_wake_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(departures, "MANY", 2)
+    monkeypatch.setattr(closing_clients, "MANY", 2)
     async with serving(monkeypatch, users=frozenset({1000})) as served:
         served.peers.peer.user = 1001
         await served.connect(*(FakeClient() for _ in range(3)))
         before = served.listener.accepts
         served.listener.put(*(FakeClient() for _ in range(10)))
         await soon(lambda: served.listener.accepts > before)
-        assert served.listener.accepts - before == server.FEW
+        assert served.listener.accepts - before == server.ACCEPTS_WHILE_MANY_CLOSE
 
 
 # Hazard 26.

@@ -19,7 +19,7 @@ async def test_a_stop_in_the_middle_of_such_a_pause_is_for_good(monkeypatch: pyt
     async with serving(monkeypatch) as served:
         served.listener.put(EMFILE, FakeClient())
         await soon(lambda: served.listener.accepts == 1)
-        served.server.leave()
+        served.server.begin_shutdown()
     await past(0.01)
     assert served.listener.accepts == 1
 
@@ -34,10 +34,10 @@ async def test_leaving_answers_what_was_taken_and_waits_until_each_client_has_go
         client.transport.deliver(ask("a"))
         await settle()
         assert served.server.unanswered == 1
-        served.server.leave()
+        served.server.begin_shutdown()
         await settle()
         assert (client.transport.closing, idle.transport.closing) == (False, True)
-        waiting = asyncio.create_task(served.server.answered())
+        waiting = asyncio.create_task(served.server.wait_closed())
         served.intake.gates["a"].set()
         await settle()
         assert errors(client) == [""]
@@ -53,11 +53,11 @@ async def test_newcomers_are_turned_away_with_a_word_as_long_as_the_agent_lives(
 ) -> None:
     clients = [FakeClient(says=ask("late")) for _ in range(3)]
     async with serving(monkeypatch) as served:
-        served.server.leave()
+        served.server.begin_shutdown()
         await served.connect(clients[0])
         assert errors(clients[0]) == [STOPPING]
         # They are not waited for.
-        await served.server.answered()
+        await served.server.wait_closed()
         await served.connect(clients[1])
         served.listener.put(clients[2])
     assert [errors(client) for client in clients] == [[STOPPING]] * 3
@@ -71,8 +71,8 @@ async def test_who_is_being_let_in_is_waited_for(monkeypatch: pytest.MonkeyPatch
         client = FakeClient()
         served.listener.put(client)
         await soon(lambda: not served.listener.queue)
-        served.server.leave()
-        waiting = asyncio.create_task(served.server.answered())
+        served.server.begin_shutdown()
+        waiting = asyncio.create_task(served.server.wait_closed())
         await settle()
         assert errors(client) == [STOPPING]
         assert not waiting.done()
@@ -88,7 +88,7 @@ async def test_a_client_that_is_being_let_in_at_the_stop_is_let_go(monkeypatch: 
         served.listener.put(client)
         await soon(lambda: not served.listener.queue)
         await settle(turns)
-        served.server.leave()
+        served.server.begin_shutdown()
         await settle()
         assert client.transport.wrote_eof or client.transport.closing
 

@@ -12,8 +12,8 @@ from structlog.testing import capture_logs
 
 from execwire.adapters.tcp.access import AccessPolicy
 from execwire.app.agent.container import Container
-from execwire.app.agent.lifecycle import Orders, on_unhandled, serve
-from execwire.app.control_pipe import HURRY, STOP
+from execwire.app.agent.lifecycle import ControlPipe, on_unhandled, serve
+from execwire.app.control_pipe import KILL, STOP
 from execwire.app.settings.model import Settings
 from execwire.domain.task import TaskRequest, TaskResult
 from execwire.testing import FakeClock, FakeTaskExecutor
@@ -50,7 +50,7 @@ class Worker:
             settings=Settings(drain_seconds=60.0),
         )
         self.reading, self.writing = os.pipe()
-        self.orders = Orders(self.reading)
+        self.orders = ControlPipe(self.reading)
         self.task = asyncio.create_task(serve(self.container, self.orders, lambda: self.happened.append("accepting")))
 
     def order(self, order: bytes) -> None:
@@ -117,7 +117,7 @@ async def test_a_stop_lets_running_tasks_end_and_starts_no_more(worker: Worker) 
 
 
 # Hazard 31.
-@pytest.mark.parametrize("orders", [[STOP, HURRY], [HURRY], [STOP + HURRY]])
+@pytest.mark.parametrize("orders", [[STOP, KILL], [KILL], [STOP + KILL]])
 async def test_a_hurry_kills_what_runs_and_each_is_answered(worker: Worker, orders: list[bytes]) -> None:
     tasks = await worker.start("a", "b")
     with capture_logs() as logs:
@@ -136,7 +136,7 @@ async def test_the_supervisors_death_is_a_stop_and_a_hurry_and_is_logged(worker:
     with capture_logs() as logs:
         worker.abandon()
         await worker.stopped()
-    assert worker.orders.abandoned
+    assert worker.orders.supervisor_lost
     assert "killed" in (await task).error
     assert any("the supervisor has died" in log["event"] for log in logs)
 
@@ -145,7 +145,7 @@ async def test_the_supervisors_death_after_a_stop_is_a_hurry(worker: Worker) -> 
     [task] = await worker.start("a")
     worker.order(STOP)
     await eventually(worker.orders.stop.is_set)
-    assert not worker.orders.hurry.is_set()
+    assert not worker.orders.kill.is_set()
     worker.abandon()
     await worker.stopped()
     assert "killed" in (await task).error
@@ -166,10 +166,10 @@ async def test_an_executor_that_needs_no_opening_is_taken_as_it_is() -> None:
     reading, writing = os.pipe()
     clock = FakeClock()
     container = Container(executor=FakeTaskExecutor(clock), clock=clock, listeners=(), access=AccessPolicy(None))
-    orders = Orders(reading)
+    orders = ControlPipe(reading)
     async with asyncio.timeout(BOUND_SECONDS):
         await serve(container, orders, orders.stop.set)
-    assert not orders.hurry.is_set()
+    assert not orders.kill.is_set()
     os.close(reading)
     os.close(writing)
 

@@ -132,10 +132,10 @@ async def test_who_is_stopped_while_queued_is_answered_at_once_never_runs_and_gi
     stopped = asyncio.create_task(gated.admission.run(TaskRequest(("b",)), control))
     gated.submit("c")
     await settle()
-    room = [gated.admission.has_room]
+    room = [gated.admission.has_capacity]
     control.stop(Cancelled())
     control.stop(Cancelled())
-    room.append(gated.admission.has_room)
+    room.append(gated.admission.has_capacity)
     assert room == [False, True]
     await stopped
     assert gated.runner.stopped == [TaskRequest(("b",))]

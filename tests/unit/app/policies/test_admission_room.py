@@ -24,7 +24,7 @@ class Full:
         self.admission = Admission(FakeTaskIntake(_echo, gates={"task": self.gate}), 1, max_queued)
 
     def has_room(self) -> bool:
-        return self.admission.has_room
+        return self.admission.has_capacity
 
     async def submit(self) -> asyncio.Task[TaskResult]:
         task = asyncio.create_task(self.admission.run(TaskRequest(("task",))))
@@ -32,7 +32,7 @@ class Full:
         return task
 
     def watch(self) -> asyncio.Task[None]:
-        return asyncio.create_task(self.admission.room())
+        return asyncio.create_task(self.admission.wait_for_capacity())
 
 
 async def _finish(full: Full, *tasks: asyncio.Task[TaskResult]) -> None:
@@ -83,7 +83,7 @@ async def test_room_is_given_in_the_order_in_which_it_was_asked_for_and_to_no_ne
     told: list[int] = []
 
     async def bring(number: int) -> None:
-        await full.admission.room()
+        await full.admission.wait_for_capacity()
         told.append(number)
         await full.admission.run(TaskRequest(("task",)))
 

@@ -135,4 +135,4 @@ async def test_all_slots_and_starts_are_there_after_every_kind_of_end(starting: 
     await settle()
     assert sum(task.cancelled() for task in tasks) == 2
     starting.admission = Admission(starting.runner, 1, 0)
-    assert starting.admission.has_room
+    assert starting.admission.has_capacity

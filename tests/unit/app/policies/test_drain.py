@@ -50,7 +50,7 @@ def assert_refused(execution: Execution, words: str) -> None:
 async def test_until_it_is_told_to_stop_everything_passes_through(draining: Draining) -> None:
     draining.executor.output = b"out"
     execution = await draining.drain.execute(TaskRequest(("do", "it")))
-    assert (execution.outcome, execution.output.held) == (Exited(0), b"out")
+    assert (execution.outcome, execution.output.in_memory) == (Exited(0), b"out")
 
 
 async def test_with_nothing_running_it_is_over_at_once(draining: Draining) -> None:
@@ -130,7 +130,7 @@ async def test_a_task_that_ends_in_the_moment_of_the_kill_keeps_its_own_end_and_
     draining.executor.released.set()
     draining.drain.kill()
     execution = await task
-    assert (execution.outcome, execution.output.held) == (Exited(0), b"text")
+    assert (execution.outcome, execution.output.in_memory) == (Exited(0), b"text")
 
 
 async def test_a_task_that_is_being_ended_already_keeps_its_verdict_and_its_grace_is_over(draining: Draining) -> None:

@@ -2,38 +2,38 @@ import dataclasses
 
 import pytest
 
-from execwire.app.settings.model import Settings, share
+from execwire.app.settings.model import Settings, per_worker
 
 TOTALS = ("max_connections", "max_running", "max_queued", "max_spool", "max_memory")
 
 
 def test_the_only_worker_gets_everything() -> None:
     settings = Settings()
-    assert share(settings) == settings
+    assert per_worker(settings) == settings
 
 
 @pytest.mark.parametrize("workers", [2, 3, 7])
 def test_totals_are_divided_and_nothing_of_them_is_lost(workers: int) -> None:
     settings = Settings(workers=workers, max_running=10, max_queued=100, max_spool=1000, max_memory=7)
-    part = share(settings)
+    part = per_worker(settings)
     for name in TOTALS:
         total = getattr(settings, name)
         assert total <= getattr(part, name) * workers < total + workers, name
 
 
 def test_more_workers_than_there_is_to_share_leave_each_at_least_one() -> None:
-    part = share(Settings(workers=8, max_running=1, max_connections=3))
+    part = per_worker(Settings(workers=8, max_running=1, max_connections=3))
     assert (part.max_running, part.max_connections) == (1, 1)
 
 
 def test_nothing_divided_is_nothing() -> None:
-    part = share(Settings(workers=4, max_queued=0, max_spool=0, max_memory=0))
+    part = per_worker(Settings(workers=4, max_queued=0, max_spool=0, max_memory=0))
     assert (part.max_queued, part.max_spool, part.max_memory) == (0, 0, 0)
 
 
 def test_what_is_of_one_task_or_one_connection_is_not_divided() -> None:
     settings = Settings(workers=4)
-    part = share(settings)
+    part = per_worker(settings)
     for setting in dataclasses.fields(Settings):
         if setting.name not in TOTALS:
             assert getattr(part, setting.name) == getattr(settings, setting.name), setting.name

@@ -8,7 +8,7 @@ from orphan_harness import Sweeping
 from structlog.testing import capture_logs
 
 from execwire.adapters.linux.marks import RANGE
-from execwire.adapters.linux.survivors import CLEAN_WALKS
+from execwire.adapters.linux.survivors import CLEAN_SCANS
 from execwire.adapters.linux.timer_slack import TimerSlack
 from execwire.app.supervision import orphans
 
@@ -26,9 +26,9 @@ def sweeping(monkeypatch: pytest.MonkeyPatch) -> Sweeping:
 
 def test_without_a_death_nothing_is_looked_at(sweeping: Sweeping) -> None:
     assert not sweeping.orphans.pending
-    sweeping.orphans.sweep()
+    sweeping.orphans.scan()
     assert sweeping.table.walks == 0
-    assert sweeping.orphans.patience(0.5) == 0.5
+    assert sweeping.orphans.timeout(0.5) == 0.5
 
 
 # Hazard 9.
@@ -55,9 +55,9 @@ def test_what_no_worker_has_started_is_reaped_and_otherwise_left_alone(sweeping:
     assert (table.alive, table.killed) == ([*foreign, below], [])
     table.die(foreign[0])
     sweeping.orphans.reap()
-    sweeping.orphans.sweep()
+    sweeping.orphans.scan()
     assert (table.reaped, table.killed) == ([foreign[0]], [])
-    assert sweeping.orphans.patience(0.5) == 0.5
+    assert sweeping.orphans.timeout(0.5) == 0.5
 
 
 def test_a_worker_that_ended_in_good_order_leaves_its_daemons_alone(sweeping: Sweeping) -> None:
@@ -68,14 +68,14 @@ def test_a_worker_that_ended_in_good_order_leaves_its_daemons_alone(sweeping: Sw
     table.vanish(worker)
     sweeping.orphans.remove_worker(worker)
     sweeping.orphans.reap()
-    sweeping.orphans.sweep()
+    sweeping.orphans.scan()
     assert table.alive == [daemon]
 
 
 def test_what_was_met_before_its_worker_was_known_to_be_dead_is_killed_all_the_same(sweeping: Sweeping) -> None:
     orphan = sweeping.table.start(mark=MARK)
     sweeping.orphans.reap()
-    sweeping.orphans.sweep()
+    sweeping.orphans.scan()
     assert sweeping.table.alive == [orphan]
     sweeping.to_the_end()
     assert sweeping.table.alive == []
@@ -96,8 +96,8 @@ def test_what_bears_the_second_mark_alone_is_killed(sweeping: Sweeping, monkeypa
 
 def test_nothing_left_is_nothing_to_log_and_takes_the_walks_that_show_it(sweeping: Sweeping) -> None:
     assert sweeping.to_the_end() == []
-    assert sweeping.table.walks == CLEAN_WALKS
-    assert sweeping.orphans.patience(0.5) == 0.5
+    assert sweeping.table.walks == CLEAN_SCANS
+    assert sweeping.orphans.timeout(0.5) == 0.5
 
 
 # Hazard 6.
@@ -118,8 +118,8 @@ def test_a_large_family_is_walked_in_slices_so_that_the_workers_get_their_turn(
     sweeping.begin()
     counts: list[int] = []
     while sweeping.orphans.pending:
-        assert sweeping.orphans.patience(0.5) == 0.0
-        sweeping.orphans.sweep()
+        assert sweeping.orphans.timeout(0.5) == 0.0
+        sweeping.orphans.scan()
         counts.append(len(sweeping.table.killed))
     assert len(set(counts)) == 20
 
@@ -133,9 +133,9 @@ def test_what_does_not_die_is_said_once_and_swept_on_at_a_slower_pace(
     sweeping.table.rows[stubborn].others = True
     [log] = sweeping.to_the_end()
     assert (log["pids"], log["reason"]) == ([stubborn], "may not be signalled: it runs as another user")
-    assert 0.1 < sweeping.orphans.patience(60.0) <= orphans.STUBBORN_PAUSE_SECONDS
+    assert 0.1 < sweeping.orphans.timeout(60.0) <= orphans.STUBBORN_PAUSE_SECONDS
     walks = sweeping.table.walks
-    sweeping.orphans.sweep()
+    sweeping.orphans.scan()
     assert sweeping.table.walks == walks
     # Another worker dies: from now on it is looked at often again.
     sweeping.table.rows[stubborn].others = False
@@ -152,8 +152,8 @@ def test_what_does_not_die_is_swept_on_until_it_does(sweeping: Sweeping, monkeyp
     sweeping.to_the_end()
     sweeping.table.die(stubborn)
     with capture_logs() as logs:
-        for _ in range(1 + CLEAN_WALKS):
-            sweeping.orphans.sweep()
+        for _ in range(1 + CLEAN_SCANS):
+            sweeping.orphans.scan()
     assert sweeping.table.reaped == [stubborn]
     assert [log["event"] for log in logs] == ["killed the remaining processes of a dead worker"]
 
@@ -173,7 +173,7 @@ def test_what_cannot_be_looked_for_is_not_called_gone(sweeping: Sweeping) -> Non
 
 def test_a_death_during_a_sweep_has_the_walks_counted_anew(sweeping: Sweeping) -> None:
     sweeping.begin()
-    sweeping.orphans.sweep()
+    sweeping.orphans.scan()
     sweeping.begin()
     sweeping.on()
-    assert sweeping.table.walks == 1 + CLEAN_WALKS
+    assert sweeping.table.walks == 1 + CLEAN_SCANS

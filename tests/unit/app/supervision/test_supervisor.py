@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from supervisor_harness import Run
 from worker_fates import dies, is_killed, lives
 
-from execwire.adapters.linux.survivors import CLEAN_WALKS
+from execwire.adapters.linux.survivors import CLEAN_SCANS
 from execwire.app.control_pipe import FAILED
 from execwire.app.supervision import orphans, restarts
 from execwire.app.supervision.restarts import START_LIMIT_BURST
@@ -55,7 +55,7 @@ def test_what_a_dead_worker_left_behind_is_killed_and_its_siblings_tasks_are_not
     def stop_after_the_sweep() -> None:
         nonlocal clean
         clean += tasks[1] not in system.table.rows
-        if clean == CLEAN_WALKS:
+        if clean == CLEAN_SCANS:
             system.send(signal.SIGTERM)
         else:
             system.table.before["children", system.table.me] = stop_after_the_sweep

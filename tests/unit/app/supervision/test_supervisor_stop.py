@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from supervisor_harness import LONG, Run
 from worker_fates import dies, lives
 
-from execwire.app.control_pipe import FAILED, HURRY, STOP
+from execwire.app.control_pipe import FAILED, KILL, STOP
 from execwire.app.stop_signals import UNUSED_SIGNALS
 from execwire.app.supervision import restarts, stop_plan
 
@@ -50,7 +50,7 @@ def is_slow(_: FakeSystem, worker: FakeWorker) -> None:
     """End only when that is to be at once."""
 
     def end_when_hurried(system: FakeSystem, worker: FakeWorker) -> None:
-        if HURRY in worker.orders:
+        if KILL in worker.orders:
             system.end(worker)
 
     worker.on_order = end_when_hurried
@@ -62,11 +62,11 @@ def is_slow(_: FakeSystem, worker: FakeWorker) -> None:
 def test_a_second_signal_is_an_order_to_hurry(
     system: FakeSystem, monkeypatch: pytest.MonkeyPatch, numbers: tuple[int, int]
 ) -> None:
-    monkeypatch.setattr(stop_plan, "HURRY_AFTER_SECONDS", 0.0)
+    monkeypatch.setattr(stop_plan, "REPEAT_AFTER_SECONDS", 0.0)
     system.live(is_slow)
     with capture_logs() as logs:
         assert Run(system, 2).until_stopped(*numbers) == 0
-    assert [worker.orders for worker in system.played] == [STOP + HURRY] * 2
+    assert [worker.orders for worker in system.played] == [STOP + KILL] * 2
     assert [(log["reason"], log["now"]) for log in logs if log["event"] == "stopping"] == [
         (signal.Signals(numbers[0]).name, False), (signal.Signals(numbers[1]).name, True)
     ]  # fmt: skip
@@ -79,7 +79,7 @@ def test_a_second_signal_is_an_order_to_hurry(
 def test_signals_right_after_one_another_are_one_and_sighup_never_hurries(
     system: FakeSystem, monkeypatch: pytest.MonkeyPatch, seconds: float, numbers: tuple[int, ...]
 ) -> None:
-    monkeypatch.setattr(stop_plan, "HURRY_AFTER_SECONDS", seconds)
+    monkeypatch.setattr(stop_plan, "REPEAT_AFTER_SECONDS", seconds)
     with capture_logs() as logs:
         assert Run(system, 2).until_stopped(*numbers) == 0
     assert [worker.orders for worker in system.played] == [STOP] * 2
@@ -93,7 +93,7 @@ def test_sigquit_kills_what_runs_at_any_time(system: FakeSystem, numbers: tuple[
     system.live(is_slow)
     with capture_logs() as logs:
         assert Run(system).until_stopped(*numbers) == 0
-    assert HURRY in system.played[0].orders
+    assert KILL in system.played[0].orders
     assert [log["now"] for log in logs if log["event"] == "stopping"][-1:] == [True]
 
 

@@ -9,7 +9,7 @@ import pytest
 from fake_fork import PID, ExitedError, FakeFork
 from proc import open_descriptors
 
-from execwire.app.control_pipe import FAILED, HURRY, STOP
+from execwire.app.control_pipe import FAILED, KILL, STOP
 from execwire.app.stop_signals import CAUGHT_SIGNALS
 from execwire.app.supervision import worker
 from execwire.app.supervision.worker import fork_worker
@@ -46,9 +46,9 @@ def test_orders_reach_a_worker_and_closing_ends_them(fork: FakeFork) -> None:
     fork.copying = True
     started = fork_worker(no_work, unheld)
     orders, ready = fork.copies
-    started.tell(STOP)
-    started.tell(HURRY)
-    assert os.read(orders, 16) == STOP + HURRY
+    started.send(STOP)
+    started.send(KILL)
+    assert os.read(orders, 16) == STOP + KILL
     os.write(ready, b"!")
     assert os.read(started.ready, 1) == b"!"
     os.close(ready)
@@ -62,7 +62,7 @@ def test_orders_reach_a_worker_and_closing_ends_them(fork: FakeFork) -> None:
 def test_who_has_just_died_does_not_mind_an_order(fork: FakeFork) -> None:
     assert fork.pid == PID
     started = fork_worker(no_work, unheld)
-    started.tell(STOP)
+    started.send(STOP)
     started.close()
 
 

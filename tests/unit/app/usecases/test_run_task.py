@@ -70,7 +70,7 @@ async def test_what_was_written_is_kept_however_it_ended(
 ) -> None:
     executor.outcome, executor.output = outcome, b"until then\xff"
     result = await runner.run(TaskRequest(("do", "it")))
-    assert result.output.held == b"until then\xff"
+    assert result.output.in_memory == b"until then\xff"
 
 
 async def test_the_request_reaches_the_executor_as_it_is(runner: TaskRunner, executor: FakeTaskExecutor) -> None:

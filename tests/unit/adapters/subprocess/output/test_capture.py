@@ -10,7 +10,7 @@ import pytest
 from capture_harness import capturing
 from event_loop import settle
 
-from execwire.adapters.subprocess.output.capture import HELD_BYTES
+from execwire.adapters.subprocess.output.capture import SPOOL_THRESHOLD_BYTES
 from execwire.adapters.subprocess.output.spool_writer import STEP_BYTES
 from execwire.domain.output import NO_OUTPUT
 
@@ -65,18 +65,18 @@ async def test_any_size_arrives_whole(tmp_path: Path, size: int) -> None:
 @pytest.mark.parametrize(("over", "in_memory"), [(-1, True), (0, True), (1, False)])
 async def test_what_is_over_the_size_for_memory_goes_to_a_file(tmp_path: Path, over: int, *, in_memory: bool) -> None:
     async with capturing(tmp_path) as captured:
-        await captured.write(pattern(HELD_BYTES + over))
+        await captured.write(pattern(SPOOL_THRESHOLD_BYTES + over))
         captured.hang_up()
         await captured.ended()
-        await captured.capture.finish()
+        await captured.capture.drain()
         output = captured.capture.take_output()
-        assert (output.held is not None) is in_memory
-        assert output.size == HELD_BYTES + over
+        assert (output.in_memory is not None) is in_memory
+        assert output.size == SPOOL_THRESHOLD_BYTES + over
         output.close()
 
 
 # Hazard 20.
-@pytest.mark.parametrize("limit", [0, 10, 100_000, HELD_BYTES, HELD_BYTES + 1, 2_000_000])
+@pytest.mark.parametrize("limit", [0, 10, 100_000, SPOOL_THRESHOLD_BYTES, SPOOL_THRESHOLD_BYTES + 1, 2_000_000])
 @pytest.mark.parametrize("over", AROUND_LIMIT)
 async def test_exactly_the_limit_is_kept_and_one_byte_more_is_over(tmp_path: Path, limit: int, over: int) -> None:
     data = pattern(max(limit + over, 0))
@@ -102,10 +102,10 @@ async def test_over_the_limit_ends_it_without_waiting_for_the_end_of_file(tmp_pa
 
 
 # Hazard 20.
-@pytest.mark.parametrize("max_spool", [0, HELD_BYTES, HELD_BYTES + 1, 1_500_000])
+@pytest.mark.parametrize("max_spool", [0, SPOOL_THRESHOLD_BYTES, SPOOL_THRESHOLD_BYTES + 1, 1_500_000])
 @pytest.mark.parametrize("over", AROUND_LIMIT)
 async def test_a_spool_that_is_full_is_a_limit_exceeded(tmp_path: Path, max_spool: int, over: int) -> None:
-    size = max(max_spool + over, HELD_BYTES + 1)
+    size = max(max_spool + over, SPOOL_THRESHOLD_BYTES + 1)
     async with capturing(tmp_path, max_spool=max_spool) as captured:
         await captured.write(pattern(size))
         captured.hang_up()
@@ -124,9 +124,9 @@ async def test_past_the_memory_of_all_small_outputs_go_to_a_file_too(
         await settle()
         captured.hang_up()
         await captured.ended()
-        await captured.capture.finish()
+        await captured.capture.drain()
         output = captured.capture.take_output()
-        assert (output.held is not None) is in_memory
+        assert (output.in_memory is not None) is in_memory
         assert captured.spool.memory.free == (-over if in_memory else 1000)
         assert b"".join([chunk async for chunk in output.chunks()]) == pattern(1000 + over)
         output.close()
@@ -142,19 +142,19 @@ async def test_a_full_disk_is_a_failure_with_the_systems_reason(
         if full_from:
             # The file itself takes what was in memory; what follows does not fit.
             monkeypatch.setattr("execwire.adapters.subprocess.output.spool_writer.write_all", take)
-        await captured.write(pattern(HELD_BYTES * 8))
+        await captured.write(pattern(SPOOL_THRESHOLD_BYTES * 8))
         await captured.ended()
         assert captured.capture.failure is not None
         assert captured.capture.failure.strerror == "No space left on device"
         assert captured.ends == 1
-        await captured.capture.finish()
+        await captured.capture.drain()
         captured.capture.take_output().close()
 
 
 # Hazard 15.
 async def test_a_spool_in_which_no_file_can_be_made_is_a_failure_too(tmp_path: Path) -> None:
     async with capturing(tmp_path / "missing") as captured:
-        await captured.write(pattern(HELD_BYTES * 4))
+        await captured.write(pattern(SPOOL_THRESHOLD_BYTES * 4))
         await captured.ended()
         assert isinstance(captured.capture.failure, FileNotFoundError)
         assert captured.capture.take_output() is NO_OUTPUT
@@ -180,7 +180,7 @@ async def test_a_pipe_that_cannot_be_watched_stays_the_callers(tmp_path: Path, m
     def refuse(*_: object) -> None:
         raise OSError(28, os.strerror(28))
 
-    monkeypatch.setattr("execwire.adapters.subprocess.poller.Poller.add", refuse)
+    monkeypatch.setattr("execwire.adapters.subprocess.poller.Poller.register", refuse)
     with pytest.raises(OSError, match="No space left"):
         async with capturing(tmp_path):
             pass

@@ -12,7 +12,7 @@ from capture_harness import PLENTY, Captured, capturing, read_and_close
 from event_loop import settle
 from proc import eventually
 
-from execwire.adapters.subprocess.output.capture import HELD_BYTES
+from execwire.adapters.subprocess.output.capture import SPOOL_THRESHOLD_BYTES
 
 MUCH = 1_000_000
 
@@ -62,7 +62,7 @@ async def test_what_begins_to_spool_at_the_last_look_is_kept_whole(tmp_path: Pat
 async def test_the_last_look_takes_no_more_than_a_pipe_holds_however_much_is_written(tmp_path: Path) -> None:
     async with capturing(tmp_path) as captured:
         await spooling(captured)
-        finishing = asyncio.create_task(captured.capture.finish())
+        finishing = asyncio.create_task(captured.capture.drain())
         while not finishing.done():
             with contextlib.suppress(BlockingIOError):
                 os.write(captured.writing, bytes(65_536))
@@ -85,7 +85,7 @@ async def test_finishing_after_the_end_changes_nothing(tmp_path: Path) -> None:
         await captured.write(b"text")
         captured.hang_up()
         await captured.ended()
-        await captured.capture.finish()
+        await captured.capture.drain()
         assert await captured.collect() == b"text"
         assert captured.ends == 1
 
@@ -112,7 +112,7 @@ async def test_at_the_limit_it_waits_whether_there_is_more(tmp_path: Path) -> No
         assert await captured.collect() == bytes(MUCH)
 
 
-@pytest.mark.parametrize("size", [10, HELD_BYTES * 3])
+@pytest.mark.parametrize("size", [10, SPOOL_THRESHOLD_BYTES * 3])
 async def test_what_is_closed_unread_gives_everything_back(tmp_path: Path, size: int) -> None:
     async with capturing(tmp_path) as captured:
         await captured.write(bytes(size))

@@ -30,7 +30,7 @@ async def test_what_is_kept_is_read_back_and_its_space_given_back(tmp_path: Path
             await keep(b"x" * 101, spool)
         assert spool.disk.free == 100
         kept.close()
-        await spool.freed()
+        await spool.wait_discarded()
         assert spool.disk.free == 1000
     finally:
         spool.close()

@@ -129,7 +129,7 @@ async def test_it_comes_again_where_memory_runs_out_in_the_middle(
     discarding: Discarding, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failures = [MemoryError(), OSError(), MemoryError()]
-    add = Poller.add
+    add = Poller.register
 
     def fail_at_first(poller: Poller, descriptor: int, callback: Callable[[], None]) -> None:
         if failures:
@@ -137,7 +137,7 @@ async def test_it_comes_again_where_memory_runs_out_in_the_middle(
         add(poller, descriptor, callback)
 
     writing = discarding.add()
-    monkeypatch.setattr(Poller, "add", fail_at_first)
+    monkeypatch.setattr(Poller, "register", fail_at_first)
     for _ in range(2):
         fill(writing)
         await eventually(lambda: bytes_in(writing) == 0)

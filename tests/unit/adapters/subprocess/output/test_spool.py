@@ -13,7 +13,7 @@ from proc import eventually
 
 from execwire.adapters.subprocess.output.memory_output import MemoryOutput
 from execwire.adapters.subprocess.output.pipe_reader import READ_BYTES, PipeReader
-from execwire.adapters.subprocess.output.spool import THREADS, Spool, SpooledOutput, Stop, move, write_all
+from execwire.adapters.subprocess.output.spool import THREADS, CopyEnd, Spool, SpooledOutput, copy_pipe, write_all
 from execwire.domain.budget import Budget
 from execwire.domain.output import CHUNK_BYTES
 
@@ -45,29 +45,29 @@ def kept(spool: Spool, data: bytes) -> tuple[SpooledOutput, BinaryIO]:
     """Return an output, and the file that it owns."""
     file = spool.open()
     file.write(data)
-    spool.disk.claim(len(data))
+    spool.disk.reserve(len(data))
     return SpooledOutput(file, len(data), spool), file
 
 
 async def test_output_in_memory_is_there_in_pieces_until_it_is_closed() -> None:
     budget = Budget(2 * CHUNK_BYTES)
     data = os.urandom(CHUNK_BYTES + 1)
-    budget.claim(len(data))
+    budget.reserve(len(data))
     output = MemoryOutput(data, budget)
     assert [len(chunk) async for chunk in output.chunks()] == [CHUNK_BYTES, 1]
     assert await read_and_close(output) == data
     output.close()
     assert budget.free == 2 * CHUNK_BYTES
-    assert output.held == b""
+    assert output.in_memory == b""
 
 
 async def test_output_in_a_file_reads_back_and_frees_the_disk(spool: Spool) -> None:
     output, file = kept(spool, b"x" * 900)
-    assert output.held is None
+    assert output.in_memory is None
     assert spool.disk.free == 100
     assert await read_and_close(output) == b"x" * 900
     output.close()
-    await spool.freed()
+    await spool.wait_discarded()
     assert spool.disk.free == 1000
     assert file.closed
 
@@ -82,7 +82,7 @@ async def test_a_file_that_was_cut_short_is_an_error_not_an_end(spool: Spool) ->
     with pytest.raises(OSError, match="ends at 0 of 10 bytes"):
         await anext(output.chunks())
     output.close()
-    await spool.freed()
+    await spool.wait_discarded()
 
 
 async def test_closing_while_a_thread_still_reads_waits_for_that_thread_off_the_loop(
@@ -104,7 +104,7 @@ async def test_closing_while_a_thread_still_reads_waits_for_that_thread_off_the_
     output.close()
     assert not file.closed
     go_on.set()
-    await spool.freed()
+    await spool.wait_discarded()
     assert file.closed
 
 
@@ -119,7 +119,7 @@ async def test_closing_before_a_thread_has_begun_to_read_cancels_that(spool: Spo
     go_on.set()
     with pytest.raises(asyncio.CancelledError):
         await chunk
-    await spool.freed()
+    await spool.wait_discarded()
     assert file.closed
 
 
@@ -128,15 +128,15 @@ def test_moving_stops_where_the_pipe_is_empty_closed_or_enough_was_moved(
 ) -> None:
     reading, writing = pipe
     with (tmp_path / "file").open("wb", buffering=0) as file:
-        assert move(reader, reading, file.fileno(), 10) == (0, Stop.EMPTY)
+        assert copy_pipe(reader, reading, file.fileno(), 10) == (0, CopyEnd.WOULD_BLOCK)
         os.write(writing, b"0123456789")
-        assert move(reader, reading, file.fileno(), 4) == (4, Stop.ENOUGH)
-        assert move(reader, reading, file.fileno(), 6) == (6, Stop.ENOUGH)
+        assert copy_pipe(reader, reading, file.fileno(), 4) == (4, CopyEnd.LIMIT)
+        assert copy_pipe(reader, reading, file.fileno(), 6) == (6, CopyEnd.LIMIT)
         os.write(writing, b"rest")
-        assert move(reader, reading, file.fileno(), READ_BYTES * 2) == (4, Stop.EMPTY)
+        assert copy_pipe(reader, reading, file.fileno(), READ_BYTES * 2) == (4, CopyEnd.WOULD_BLOCK)
         os.write(writing, b"end")
         os.close(pipe.pop())
-        assert move(reader, reading, file.fileno(), 100) == (3, Stop.CLOSED)
+        assert copy_pipe(reader, reading, file.fileno(), 100) == (3, CopyEnd.EOF)
     assert (tmp_path / "file").read_bytes() == b"0123456789restend"
 
 
@@ -144,7 +144,7 @@ def test_moving_stops_where_the_pipe_is_empty_closed_or_enough_was_moved(
 def test_a_disk_that_is_full_is_an_error(reader: PipeReader, pipe: list[int]) -> None:
     os.write(pipe[1], b"text")
     with Path("/dev/full").open("wb", buffering=0) as full, pytest.raises(OSError, match="No space left"):
-        move(reader, pipe[0], full.fileno(), 10)
+        copy_pipe(reader, pipe[0], full.fileno(), 10)
 
 
 def test_a_file_that_takes_a_little_at_a_time_gets_everything(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

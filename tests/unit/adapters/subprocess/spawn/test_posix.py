@@ -14,7 +14,7 @@ from programs import made
 from execwire.adapters.linux.marks import MARKS
 from execwire.adapters.subprocess.spawn import posix as spawn_module
 from execwire.adapters.subprocess.spawn.limits import RLIMIT_LOCKS
-from execwire.adapters.subprocess.spawn.posix import Spawned, Spawner, mark_limit, raise_descriptor_limit
+from execwire.adapters.subprocess.spawn.posix import Spawned, Spawner, insufficient_mark_limit, raise_descriptor_limit
 from execwire.adapters.subprocess.spawn.start_order import Program
 from execwire.domain.outcome import NotStarted
 
@@ -185,4 +185,4 @@ def test_the_agent_takes_all_the_descriptors_that_it_may(own: Limits) -> None:
 )
 def test_a_hard_limit_below_the_marks_is_found(monkeypatch: pytest.MonkeyPatch, hard: int, too_low: int | None) -> None:
     monkeypatch.setattr(resource, "getrlimit", {RLIMIT_LOCKS: (0, hard)}.__getitem__)
-    assert mark_limit() == too_low
+    assert insufficient_mark_limit() == too_low

@@ -11,13 +11,13 @@ from .slices import Slices
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
-TIDY_SECONDS = 1.0
+REAP_SECONDS = 1.0
 """Between looks at what is adopted, where no hint comes that something of it has ended."""
-HINT_SECONDS = 0.05
+SIGNAL_INTERVAL_SECONDS = 0.05
 """Between hints, while nothing is being killed: most of them are of leaders, whose owners reap them."""
 
 
-class Tidying:
+class AdoptedReaper:
     """Looks at the adopted children while there are any children: once a second, and at a hint that one has ended."""
 
     def __init__(self, tree: ProcessTree, slices: Slices, on_child_end: Callable[[], object]) -> None:
@@ -28,53 +28,53 @@ class Tidying:
         self._loop = asyncio.get_running_loop()
         self._signal = ChildSignal(self._on_signal)
         # When to look; None while there is nothing to look for.
-        self.look: asyncio.TimerHandle | None = None
-        self._hint: asyncio.TimerHandle | None = None
+        self.timer: asyncio.TimerHandle | None = None
+        self._rearm_timer: asyncio.TimerHandle | None = None
 
-    def begin(self) -> None:
+    def start(self) -> None:
         """Look from now on, until no child is left."""
-        if self.look is None:
-            self.look = self._loop.call_later(TIDY_SECONDS, self._tidy, None)
-            if self._hint is None:
-                self.expect_end()
+        if self.timer is None:
+            self.timer = self._loop.call_later(REAP_SECONDS, self._reap, None)
+            if self._rearm_timer is None:
+                self.expect_exit()
 
-    def expect_end(self) -> None:
+    def expect_exit(self) -> None:
         """Want a hint at the next end of a child, however short a time ago the last one was."""
         self._signal.arm()
 
     def close(self) -> None:
         """Look no more."""
-        for timer in (self.look, self._hint):
+        for timer in (self.timer, self._rearm_timer):
             if timer is not None:
                 timer.cancel()
         self._signal.close()
 
     def _on_signal(self) -> None:
-        if self._hint is None:
-            self._hint = self._loop.call_later(HINT_SECONDS, self._hint_again)
+        if self._rearm_timer is None:
+            self._rearm_timer = self._loop.call_later(SIGNAL_INTERVAL_SECONDS, self._rearm)
         self._on_child_end()
-        self._tidy_if_dead()
+        self._reap_if_dead()
 
-    def _hint_again(self) -> None:
-        self._hint = None
-        if self.look is not None:
-            self.expect_end()
+    def _rearm(self) -> None:
+        self._rearm_timer = None
+        if self.timer is not None:
+            self.expect_exit()
             # What has ended since the last hint has given none.
-            self._tidy_if_dead()
+            self._reap_if_dead()
 
-    def _tidy_if_dead(self) -> None:
-        if self.look is not None and self._tree.has_dead_orphan():
-            self.look.cancel()
-            self._tidy(None)
+    def _reap_if_dead(self) -> None:
+        if self.timer is not None and self._tree.has_dead_orphan():
+            self.timer.cancel()
+            self._reap(None)
 
-    def _tidy(self, walk: Iterator[None] | None) -> None:
-        walk = walk or self._tree.walk(frozenset(), {})
+    def _reap(self, walk: Iterator[None] | None) -> None:
+        walk = walk or self._tree.scan(frozenset(), {})
         try:
-            if self._slices.goes_on(walk):
-                self.look = self._loop.call_later(0, self._tidy, walk)
+            if self._slices.run_slice(walk):
+                self.timer = self._loop.call_later(0, self._reap, walk)
                 return
         except Exception as error:  # noqa: BLE001 -- whatever it is, there is another look in a second
             _log.warning("cannot look for processes that ended tasks have left", reason=repr(error))
-        self.look = None
+        self.timer = None
         if self._tree.has_children:
-            self.begin()
+            self.start()

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
 
 
-def begin(work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+def start_task(work: Coroutine[None, None, None]) -> asyncio.Task[None]:
     """Return a task that runs `work`; where there is no memory for it, nothing of that is left."""
     try:
         return asyncio.get_running_loop().create_task(work)
@@ -14,7 +14,7 @@ def begin(work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         raise
 
 
-async def persist(
+async def retry_until_done(
     work: Callable[[], Awaitable[None]], on_failure: Callable[[Exception], object], pause_seconds: float
 ) -> None:
     """Run `work` until it returns; whenever it raises, tell `on_failure`, which may fail too, and begin it anew."""

@@ -7,7 +7,7 @@ from .wakeup import wake
 
 
 @dataclass(slots=True)
-class Ending:
+class Kill:
     """`deadline` is a time of the loop, `clean` the walks in a row that have found nobody.
 
     `gone` is what those who waited have been told: whether all of it has been seen dead.
@@ -18,7 +18,7 @@ class Ending:
     gone: bool | None = None
     _waiting: list[asyncio.Future[bool]] = field(default_factory=list[asyncio.Future[bool]])
 
-    async def told(self) -> bool:
+    async def wait(self) -> bool:
         """Return what there is to be told, as soon as there is."""
         if self.gone is not None:
             return self.gone
@@ -26,7 +26,7 @@ class Ending:
         self._waiting.append(waiting)
         return await waiting
 
-    def tell(self, *, gone: bool) -> None:
+    def finish(self, *, gone: bool) -> None:
         """Tell all who wait; where that fails, it may be called again."""
         while self._waiting:
             wake(self._waiting[-1], gone)

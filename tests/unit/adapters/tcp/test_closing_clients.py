@@ -1,6 +1,6 @@
 import pytest
 
-from execwire.adapters.tcp.departures import Departures
+from execwire.adapters.tcp.closing_clients import ClosingClients
 
 
 class FakeDeparting:
@@ -17,28 +17,28 @@ def clients() -> list[FakeDeparting]:
 
 
 def test_past_the_limit_the_oldest_is_closed(clients: list[FakeDeparting]) -> None:
-    departures = Departures(limit=3)
+    closing = ClosingClients(limit=3)
     for client in clients:
-        departures.add(client)
+        closing.add(client)
     assert [client.aborted for client in clients] == [1, 1, 0, 0, 0]
-    assert len(departures) == 3
+    assert len(closing) == 3
 
 
 def test_who_has_closed_by_itself_makes_room(clients: list[FakeDeparting]) -> None:
-    departures = Departures(limit=1)
+    closing = ClosingClients(limit=1)
     for client in clients:
-        departures.add(client)
-        departures.remove(client)
-        departures.remove(client)
-    departures.abort_all()
+        closing.add(client)
+        closing.remove(client)
+        closing.remove(client)
+    closing.abort_all()
     assert [client.aborted for client in clients] == [0] * 5
 
 
 def test_all_can_be_closed_at_once(clients: list[FakeDeparting]) -> None:
-    departures = Departures()
+    closing = ClosingClients()
     for client in clients:
-        departures.add(client)
-    departures.abort_all()
-    departures.abort_all()
+        closing.add(client)
+    closing.abort_all()
+    closing.abort_all()
     assert [client.aborted for client in clients] == [1] * 5
-    assert len(departures) == 0
+    assert len(closing) == 0

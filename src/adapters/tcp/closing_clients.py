@@ -7,13 +7,13 @@ CLOSE_SECONDS = 1.0
 make the kernel reset the connection and throw away what was sent last."""
 DISCARD_BYTES = 64 * 1024
 """What is read of such a client meanwhile and thrown away. Past it reading is paused; the reset is its own doing."""
-MAX_DEPARTING = 256
+MAX_CLOSING = 256
 """How many there are at most, so that they take few descriptors however fast they come. As many clients that connect
 again as soon as they are closed can do so once in CLOSE_SECONDS each, not faster."""
-MANY = MAX_DEPARTING // 4
+MANY = MAX_CLOSING // 4
 
 
-class Departing(Protocol):
+class Abortable(Protocol):
     """A client that was told the end and has not closed its side yet."""
 
     def abort(self) -> None:
@@ -21,7 +21,7 @@ class Departing(Protocol):
         ...
 
 
-class Departures:
+class ClosingClients:
     """At most `limit` of them: past it the oldest is closed at once, which has had the longest time to read its answer.
 
     Closing the newest instead would let a client that does not close keep all others from being told anything.
@@ -29,10 +29,10 @@ class Departures:
 
     __slots__ = ("_limit", "_order")
 
-    def __init__(self, limit: int = MAX_DEPARTING) -> None:
+    def __init__(self, limit: int = MAX_CLOSING) -> None:
         self._limit = limit
         # In the order of their coming; the values mean nothing.
-        self._order: dict[Departing, None] = {}
+        self._order: dict[Abortable, None] = {}
 
     def __len__(self) -> int:
         """Return how many there are."""
@@ -43,13 +43,13 @@ class Departures:
         """Whether so many come that those who are served should not wait for bursts of them."""
         return len(self._order) > MANY
 
-    def add(self, departing: Departing) -> None:
+    def add(self, departing: Abortable) -> None:
         """Take one in; who adds it has its `abort` called at most once, and removes it when it has closed by itself."""
         self._order[departing] = None
         if len(self._order) > self._limit:
             self._abort(next(iter(self._order)))
 
-    def remove(self, departing: Departing) -> None:
+    def remove(self, departing: Abortable) -> None:
         """Forget one that has disconnected, or that was never here."""
         self._order.pop(departing, None)
 
@@ -58,6 +58,6 @@ class Departures:
         while self._order:
             self._abort(next(iter(self._order)))
 
-    def _abort(self, departing: Departing) -> None:
+    def _abort(self, departing: Abortable) -> None:
         del self._order[departing]
         departing.abort()
