@@ -18,6 +18,8 @@ IDS: st.SearchStrategy[RequestId | None] = (
     | st.integers(-(2**63), 2**64 - 1)
     | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=128)
 )
+# An exit code of -1 always has an error.
+ENDS = st.tuples(st.integers(0, 255), TEXT) | st.tuples(st.just(-1), TEXT.filter(bool))
 
 
 @given(COMMANDS, TIMEOUTS, IDS)
@@ -42,10 +44,11 @@ def test_what_is_no_id_is_not_sent(id_: str) -> None:
         encode_request(TaskRequest(("true",)), id_)
 
 
-@given(COMMANDS, st.binary(), IDS, TEXT, st.integers(-1, 255))
+@given(COMMANDS, st.binary(), IDS, ENDS)
 def test_a_result_is_read_as_it_was_meant(
-    command: tuple[str, ...], output: bytes, id_: RequestId | None, error: str, exit_code: int
+    command: tuple[str, ...], output: bytes, id_: RequestId | None, end: tuple[int, str]
 ) -> None:
+    exit_code, error = end
     line = encode_result(TaskResult(command, 1_700_000_000, 12.5, exit_code, NO_OUTPUT, error), output, id_)
     text = output.decode("utf-8", "replace")
     assert decode_result(line) == ReceivedResult(command, 1_700_000_000, 12.5, exit_code, text, error, id_)
