@@ -1,8 +1,8 @@
-"""How much of something all tasks together may take."""
+"""A limit for the total that all tasks together may use."""
 
 
 class Budget:
-    """So many bytes for all together; used from one thread."""
+    """A number of bytes that all tasks share; not thread-safe."""
 
     __slots__ = ("free",)
 
@@ -11,7 +11,7 @@ class Budget:
         self.free: int = total
 
     def reserve(self, wanted: int) -> int:
-        """Take up to `wanted` bytes; return how many that were."""
+        """Take up to `wanted` bytes; return how many were taken."""
         granted = min(wanted, self.free)
         self.free -= granted
         return granted

@@ -1,8 +1,8 @@
-"""What may be held in memory by all together: one budget, and who has to hold back when it is used up.
+"""One memory budget for all clients of a worker, and which of them have to wait when it is used up.
 
-Half of the budget is common: whoever comes first has it. The other half is kept for shares, one for each holder, so
-that those who hold a lot leave enough for all others. Counted are bytes as they really are in memory, as far as that is
-known.
+Half of the budget is common: it is granted in the order of requests. The other half is reserved for shares, one for
+each holder, so that holders of much memory leave enough for all others. Bytes are counted as they really are in memory,
+as far as that is known.
 """
 
 from collections.abc import Callable
@@ -13,26 +13,27 @@ LEAST_SHARE_BYTES = 256 * 1024
 
 
 class MemoryBudget(Budget):
-    """Counts bytes; used from one thread. `free` is what is left of the common half, below 0 past it.
+    """Counts bytes; not thread-safe. `free` is the rest of the common half, below 0 when more than that is in use.
 
-    Past it whoever holds no more than `share` goes on; all others wait for memory, and are asked to hold less.
+    When it is used up, holders of no more than `share` bytes continue. All others wait for memory, and `on_pressure`
+    requests that they release some.
     """
 
-    __slots__ = ("_common", "_holders", "_passing", "share", "waiting")
+    __slots__ = ("_common", "_excess_ended", "_holders", "share", "waiting")
 
     def __init__(self, total: int) -> None:
-        """Start with `total` bytes, of which nobody holds any."""
+        """Start with `total` bytes, all of them free."""
         self._common = total // 2
         super().__init__(self._common)
         self._holders: set[MemoryHolder] = set()
         self.share = max(self._common, LEAST_SHARE_BYTES)
-        # Whether the last one who was let past is through.
-        self._passing: Callable[[], bool] | None = None
-        # Who waits until something is free; an ordered set.
+        # Returns whether the excess that `let_past` has last granted has ended.
+        self._excess_ended: Callable[[], bool] | None = None
+        # The callbacks to call when something is free; an ordered set.
         self.waiting: dict[Callable[[], None], None] = {}
 
     def reserve(self, wanted: int) -> int:
-        """Take up to `wanted` bytes of what is free; return how many that were."""
+        """Take up to `wanted` of the free bytes; return how many were taken."""
         granted = max(min(wanted, self.free), 0)
         self.free -= granted
         if granted < wanted:
@@ -46,48 +47,48 @@ class MemoryBudget(Budget):
             self.wake()
 
     def wait(self, callback: Callable[[], None]) -> None:
-        """Call `callback` once, when something is free again; it may find that others were quicker."""
+        """Call `callback` once, when something is free again; earlier callbacks may have used it up by then."""
         self.waiting[callback] = None
         self.relieve()
 
     def forget(self, callback: Callable[[], None]) -> None:
-        """Do not call it any more."""
+        """Cancel `wait`."""
         self.waiting.pop(callback, None)
 
     def let_past(self, is_through: Callable[[], bool]) -> bool:
-        """Return whether somebody may go past the budget: one at a time, until `is_through`.
+        """Return whether the caller may exceed the budget: one caller at a time, until `is_through` returns True.
 
-        Otherwise those who wait could use all of it up by that with which they wait, and wait for ever.
+        Otherwise waiting holders could use up the budget with the bytes that they hold while they wait: a deadlock.
         """
-        if self._passing is not None and not self._passing():
+        if self._excess_ended is not None and not self._excess_ended():
             return False
-        self._passing = is_through
+        self._excess_ended = is_through
         return True
 
     def wake(self) -> None:
-        """Call those who wait, if something is free; else the first of them, if whoever was let past is through."""
+        """Call the waiting callbacks if something is free; else the first one, if the last granted excess has ended."""
         if self.free > 0:
             waiting, self.waiting = self.waiting, {}
             for callback in waiting:
                 callback()
-        elif self.waiting and self._passing is not None and self._passing():
+        elif self.waiting and self._excess_ended is not None and self._excess_ended():
             callback = next(iter(self.waiting))
             del self.waiting[callback]
             callback()
 
     def relieve(self) -> None:
-        """Ask those who hold more than their share to hold less."""
+        """Call `on_pressure` of each holder of more than its share."""
         for holder in self._holders:
             if holder.charged > self.share:
                 holder.on_pressure()
 
     def enter(self, holder: "MemoryHolder") -> None:
-        """Share with one more."""
+        """Register a holder: the shares get smaller."""
         self._holders.add(holder)
         self._divide()
 
     def leave(self, holder: "MemoryHolder") -> None:
-        """Share with one less."""
+        """Unregister a holder: the shares get larger."""
         self._holders.discard(holder)
         self._divide()
 
@@ -96,7 +97,7 @@ class MemoryBudget(Budget):
 
 
 class MemoryHolder:
-    """What one client holds: `held` bytes. `on_pressure` is called when that is too much and it should hold less."""
+    """The memory of one client: `charged` bytes. `on_pressure` is called when that is too much, to release some."""
 
     __slots__ = ("budget", "charged", "on_pressure")
 
@@ -108,18 +109,18 @@ class MemoryHolder:
 
     @property
     def must_wait(self) -> bool:
-        """Whether it holds more than it may hold now."""
+        """Whether it holds more than is allowed at present, so that it has to wait."""
         return self.budget.free <= 0 and self.charged > self.budget.share
 
     def charge(self, count: int) -> None:
-        """Hold `count` bytes more; less, if it is below 0."""
+        """Add `count` bytes to what is held; a negative count releases."""
         self.charged += count
         self.budget.release(-count)
 
     def close(self) -> None:
-        """Have no share any more; what is still held stays counted until it is released."""
+        """Give up the share; what is still held stays counted until it is released."""
         self.budget.leave(self)
-        # Whoever is told through this may know this: a circle.
+        # The callback's object may refer to this one, which would be a reference cycle.
         self.on_pressure = _nothing
 
 

@@ -1,4 +1,4 @@
-"""The ways in which a task can end: a closed union, so that a new one cannot be forgotten anywhere."""
+"""The outcomes of a task: a closed union, so that the type checker finds code that does not handle a new one."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -10,7 +10,7 @@ MAX_EXIT_STATUS = 255
 
 @dataclass(frozen=True, slots=True)
 class Exited:
-    """The command ended by itself; `status` is what wait(2) reports, 0 to 255."""
+    """The command exited by itself; `status` is its exit status as wait(2) reports it, 0 to 255."""
 
     status: int
 
@@ -23,13 +23,13 @@ class Exited:
 
 @dataclass(frozen=True, slots=True)
 class Signalled:
-    """A signal that the agent did not send ended the command; `name` as in signal(7), such as SIGSEGV."""
+    """A signal that the agent did not send terminated the command; `name` is as in signal(7), such as SIGSEGV."""
 
     number: int
     name: str
 
     def __post_init__(self) -> None:
-        """Raise ValueError for what is not a signal."""
+        """Raise ValueError for a number or a name that no signal has."""
         if self.number < 1 or not self.name:
             message = f"no signal {self.number} {self.name!r}"
             raise ValueError(message)
@@ -37,12 +37,12 @@ class Signalled:
 
 @dataclass(frozen=True, slots=True)
 class TimedOut:
-    """It ran past its timeout and was killed."""
+    """The command exceeded its timeout and was killed."""
 
 
 @dataclass(frozen=True, slots=True)
 class NotStarted:
-    """No process came of it; `reason` is the system's, with the file named."""
+    """The command could not be started; `reason` is the error of the system and names the file."""
 
     reason: str
 
@@ -55,17 +55,17 @@ class NotStarted:
 
 @dataclass(frozen=True, slots=True)
 class OutputLimitExceeded:
-    """It wrote more than the agent keeps and was killed; the output is the first bytes, up to the limit."""
+    """The command wrote more output than the limit and was killed; the output is what it wrote up to the limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """Its requester took it back; it was killed."""
+    """The client cancelled the request; the command was killed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The agent would not run it, or not to its end; `reason` in plain words."""
+    """The agent did not run the command, or killed it before it ended; `reason` is the text for the client."""
 
     reason: str
 
@@ -78,9 +78,10 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class OutputLost:
-    """It ran, but its output could not be kept; it was killed unless it had ended. `reason` says so in plain words.
+    """The command ran, but its output could not be stored; it was killed if it had not ended.
 
-    Not Refused: what was refused may be sent again as it is, and this must not, since it has had its effects.
+    `reason` is the text for the client. This is not Refused: a refused request may be sent again as it is. This one
+    must not, since the command has had its effects.
     """
 
     reason: str
@@ -97,10 +98,10 @@ Outcome: TypeAlias = Exited | Signalled | TimedOut | NotStarted | OutputLimitExc
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """What became of one attempt to run a command.
+    """The outcome and the output of one attempt to run a command.
 
-    `ended_at` is seconds on the Clock's monotonic scale at which the command was seen to have ended: what is done
-    after that (waiting for the last output, clearing away what was left over) is not execution.
+    `ended_at` is when the end of the command was detected, in seconds of the Clock's monotonic time. What is done after
+    that (waiting for the last output, killing remaining processes) is not execution.
     """
 
     outcome: Outcome

@@ -1,4 +1,4 @@
-"""What a process wrote: its size and its bytes in chunks, wherever they are kept, until they have been delivered."""
+"""The output of a process: its size and its bytes in chunks, independent of where they are stored."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -6,27 +6,27 @@ from typing import Protocol
 
 
 class CapturedOutput(Protocol):
-    """Bytes that a process wrote, held somewhere until `close`.
+    """Bytes that a process wrote, stored until `close`.
 
-    Whoever is handed one owns it and closes it exactly when nobody will read it again; closing twice is harmless.
+    The receiver owns it, and closes it as soon as it will not be read again. Closing twice is harmless.
     """
 
     @property
     def size(self) -> int:
-        """How many bytes there are."""
+        """The number of bytes."""
         ...
 
     @property
     def in_memory(self) -> bytes | None:
-        """All of it where it is in memory anyway; None where it is not and has to be read in chunks."""
+        """All bytes if they are in memory; None if they have to be read in chunks."""
         ...
 
     def chunks(self) -> AsyncIterator[bytes]:
-        """Yield all of it from the start, in order, each piece not empty and small (256 KiB at most)."""
+        """Yield all bytes from the start, in order, in non-empty pieces of at most 256 KiB."""
         ...
 
     def close(self) -> None:
-        """Give back the memory or the disk space it takes."""
+        """Free its memory or disk space."""
         ...
 
 
@@ -34,20 +34,20 @@ CHUNK_BYTES = 256 * 1024
 
 
 async def chunked(data: bytes) -> AsyncIterator[bytes]:
-    """Yield bytes that are in memory, 256 KiB at a time."""
+    """Yield `data`, 256 KiB at a time."""
     for start in range(0, len(data), CHUNK_BYTES):
         yield data[start : start + CHUNK_BYTES]
 
 
 @dataclass(frozen=True, slots=True)
 class BytesOutput:
-    """Output that is simply there, in memory, on nobody's account: what is empty, and what fakes say."""
+    """Output in memory that no memory budget counts: empty output, and the output of fakes."""
 
     in_memory: bytes = b""
 
     @property
     def size(self) -> int:
-        """How many bytes there are."""
+        """The number of bytes."""
         return len(self.in_memory)
 
     def chunks(self) -> AsyncIterator[bytes]:
@@ -55,7 +55,7 @@ class BytesOutput:
         return chunked(self.in_memory)
 
     def close(self) -> None:
-        """Do nothing: the bytes go when the object goes."""
+        """Do nothing: the bytes are freed with the object."""
 
 
 NO_OUTPUT = BytesOutput()

@@ -1,4 +1,4 @@
-"""What is asked for and what came of it; a value that makes no sense cannot be built."""
+"""Requests and results of tasks, as values that are validated when they are built."""
 
 import math
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ NO_EXIT_CODE = -1
 
 
 class InvalidTaskError(ValueError):
-    """A TaskRequest that cannot be; `field` is its JSON path below the request, such as `command[0]`."""
+    """Raised for an invalid TaskRequest; `field` is the JSON path of the invalid part, such as `command[0]`."""
 
     def __init__(self, field: str, reason: str) -> None:
-        """Keep the field apart from the reason, so that an adapter can name it in its own terms."""
+        """Store the field separately from the reason, so that an adapter can format it."""
         super().__init__(reason)
         self.field = field
         self.reason = reason
@@ -20,36 +20,37 @@ class InvalidTaskError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class TaskRequest:
-    """A command to run, as the protocol's request has it (README, *Protocol*).
+    """A command to run, as in a request of the protocol (README, *Protocol*).
 
-    `command` is the ARGV: not empty, its first string not empty, no NUL and no lone surrogate anywhere (execve(2)
-    takes neither). `timeout_ms` is milliseconds of execution, above 0 and finite; None means no timeout.
+    `command` is the argument vector (argv). It and its first string must not be empty. No string may contain a NUL or a
+    lone surrogate, since execve(2) accepts neither. `timeout_ms` limits the execution, in milliseconds: above 0 and
+    finite; None means no timeout.
     """
 
     command: tuple[str, ...]
     timeout_ms: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what execve or a timer could not take; raises InvalidTaskError."""
+        """Reject values that execve or a timer cannot accept; raises InvalidTaskError."""
         if not self.command:
             raise InvalidTaskError("command", "Expected a non-empty `array`")
         if not self.command[0]:
             raise InvalidTaskError("command[0]", "Expected a non-empty `str`")
-        # As one text: 200,000 arguments looked at one by one hold everybody else up for too long.
+        # Checked as one string: checking 200,000 arguments one by one would block the event loop for too long.
         text = "".join(self.command)
         if "\0" in text or not (text.isascii() or _is_encodable(text)):
-            raise _first_fault(self.command)
+            raise _first_error(self.command)
         if self.timeout_ms is not None and not (self.timeout_ms > 0 and math.isfinite(self.timeout_ms)):
             raise InvalidTaskError("timeout", "Expected a number of milliseconds >= 0")
 
 
 @dataclass(frozen=True, slots=True)
 class TaskResult:
-    """What the protocol's result says of one request.
+    """The result of one request, as in the protocol.
 
     `executed_at` is Unix time in whole seconds, `duration_ms` milliseconds on a monotonic clock. `exit_code` is the
-    command's own, or 128 + n after signal n, or -1; whenever it is not the command's own, `error` says why. Whoever
-    holds the result closes `output` once it has been delivered or is not wanted.
+    exit status of the command, 128 + n after signal n, or -1. If it is not the command's exit status, `error` says why.
+    The owner of the result closes `output` once it has been delivered or is not needed.
     """
 
     command: tuple[str, ...]
@@ -60,7 +61,7 @@ class TaskResult:
     error: str
 
     def __post_init__(self) -> None:
-        """Raise ValueError for a result that contradicts itself: that is a defect of the agent, not of a request."""
+        """Raise ValueError for a result that contradicts itself: that is a bug in the agent, not in the request."""
         if self.exit_code < NO_EXIT_CODE or (self.exit_code == NO_EXIT_CODE and not self.error):
             message = f"exit code {self.exit_code} with error {self.error!r}"
             raise ValueError(message)
@@ -69,7 +70,7 @@ class TaskResult:
             raise ValueError(message)
 
 
-def _first_fault(command: tuple[str, ...]) -> InvalidTaskError:
+def _first_error(command: tuple[str, ...]) -> InvalidTaskError:
     for index, argument in enumerate(command):
         if "\0" in argument:
             return InvalidTaskError(f"command[{index}]", "A NUL character cannot be passed to a program")

@@ -1,4 +1,4 @@
-"""Every TaskExecutor that there is, and names for what it runs."""
+"""Fixtures: a driver for each TaskExecutor, and a unique name for a process."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager

@@ -1,4 +1,4 @@
-"""What the port promises of a command that takes long to start, asked of every TaskExecutor that there is."""
+"""The contract of TaskExecutor for a command that takes long to start, tested with every implementation."""
 
 import asyncio
 from collections import Counter
@@ -12,10 +12,10 @@ from execwire.domain.outcome import Refused, TimedOut
 from execwire.domain.task import TaskRequest
 
 LATE_SECONDS = 1.0
-"""Generous; what takes long takes many times that."""
+"""A generous bound; the slow start takes many times that."""
 
 
-async def test_its_timeout_counts_from_the_attempt(driver: ExecutorDriver, name: str) -> None:
+async def test_timeout_counts_from_the_attempt_to_start(driver: ExecutorDriver, name: str) -> None:
     with driver.takes_long_to_start(name) as command:
         before = driver.clock.monotonic_seconds()
         execution = await driver.executor.execute(TaskRequest(command, 300))
@@ -25,7 +25,7 @@ async def test_its_timeout_counts_from_the_attempt(driver: ExecutorDriver, name:
     assert not driver.runs(name)
 
 
-async def test_it_holds_up_no_other_call(driver: ExecutorDriver, name: str) -> None:
+async def test_slow_start_delays_no_other_call(driver: ExecutorDriver, name: str) -> None:
     with driver.takes_long_to_start(name) as command:
         starting = asyncio.create_task(driver.executor.execute(TaskRequest(command, 400)))
         async with asyncio.timeout(LATE_SECONDS):
@@ -34,7 +34,7 @@ async def test_it_holds_up_no_other_call(driver: ExecutorDriver, name: str) -> N
         assert (await starting).outcome == TimedOut()
 
 
-async def test_it_is_stopped_like_what_runs(driver: ExecutorDriver, name: str) -> None:
+async def test_task_that_is_starting_can_be_stopped(driver: ExecutorDriver, name: str) -> None:
     control = TaskControl()
     with driver.takes_long_to_start(name) as command:
         starting = asyncio.create_task(driver.executor.execute(TaskRequest(command), control))
@@ -46,7 +46,7 @@ async def test_it_is_stopped_like_what_runs(driver: ExecutorDriver, name: str) -
 
 
 @pytest.mark.parametrize("seconds", [0, 0.001, 0.01, 0.1])
-async def test_cancelling_it_leaves_nothing(driver: ExecutorDriver, name: str, seconds: float) -> None:
+async def test_cancelling_a_slow_start_leaves_nothing(driver: ExecutorDriver, name: str, seconds: float) -> None:
     await driver.executor.execute(TaskRequest(driver.exits_with(0)))
     with driver.takes_long_to_start(name) as command:
         before = driver.what_is_open()
@@ -55,18 +55,18 @@ async def test_cancelling_it_leaves_nothing(driver: ExecutorDriver, name: str, s
         starting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await starting
-        # What belonged to the start before may have been closed meanwhile.
+        # Descriptors of the previous start may have been closed in the meantime.
         assert Counter(driver.what_is_open()) <= Counter(before)
     assert not driver.runs(name)
 
 
-async def test_when_it_has_started_it_is_like_any_other(driver: ExecutorDriver, name: str) -> None:
+async def test_task_runs_normally_after_a_slow_start(driver: ExecutorDriver, name: str) -> None:
     with driver.takes_long_to_start(name) as command:
         starting = asyncio.create_task(driver.executor.execute(TaskRequest(command, 60_000)))
         await asyncio.sleep(0.1)
         assert not starting.done()
     if driver.runs(name):
-        # The fake's start and its run are the same.
+        # The fake does not distinguish starting from running.
         starting.cancel()
         await eventually(starting.done)
         return

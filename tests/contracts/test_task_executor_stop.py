@@ -1,4 +1,4 @@
-"""What domain/control.py promises of a task that is ended early, asked of every TaskExecutor that there is."""
+"""The contract of TaskControl (domain/control.py) for tasks that are stopped, tested with every TaskExecutor."""
 
 import asyncio
 
@@ -19,7 +19,7 @@ BEING_STOPPED = Refused("the agent is stopping")
 
 
 class Stopped:
-    """A task that runs, and its control."""
+    """A running task and its control."""
 
     def __init__(self, driver: ExecutorDriver, command: tuple[str, ...]) -> None:
         self.control = TaskControl()
@@ -38,7 +38,7 @@ async def running(driver: ExecutorDriver, command: tuple[str, ...], name: str) -
 
 
 @pytest.mark.parametrize("verdict", [Cancelled(), TimedOut()])
-async def test_a_stopped_task_ends_with_the_verdict_and_what_it_wrote(
+async def test_stopped_task_ends_with_the_verdict_and_its_output(
     driver: ExecutorDriver, name: str, verdict: Outcome
 ) -> None:
     before = driver.what_is_open()
@@ -49,7 +49,7 @@ async def test_a_stopped_task_ends_with_the_verdict_and_what_it_wrote(
     assert driver.what_is_open() == before
 
 
-async def test_a_refusal_has_no_output(driver: ExecutorDriver, name: str) -> None:
+async def test_refused_task_has_no_output(driver: ExecutorDriver, name: str) -> None:
     before = driver.what_is_open()
     stopped = await running(driver, driver.writes_much_and_runs_for_ever(1_500_000, name), name)
     stopped.control.stop(BEING_STOPPED)
@@ -57,14 +57,14 @@ async def test_a_refusal_has_no_output(driver: ExecutorDriver, name: str) -> Non
     await eventually(lambda: driver.what_is_open() == before)
 
 
-async def test_nothing_of_a_family_is_left_when_the_answer_comes(driver: ExecutorDriver, name: str) -> None:
+async def test_no_process_of_a_stopped_task_runs_when_it_returns(driver: ExecutorDriver, name: str) -> None:
     stopped = await running(driver, driver.is_a_large_family(name), name)
     stopped.control.stop(Cancelled())
     assert (await stopped.outcome())[0] == Cancelled()
     assert not driver.runs(name)
 
 
-async def test_what_was_stopped_before_it_came_is_not_started(driver: ExecutorDriver, name: str) -> None:
+async def test_task_stopped_before_execute_is_not_started(driver: ExecutorDriver, name: str) -> None:
     control = TaskControl()
     control.stop(BEING_STOPPED)
     control.stop(Cancelled())
@@ -73,47 +73,45 @@ async def test_what_was_stopped_before_it_came_is_not_started(driver: ExecutorDr
     assert not driver.runs(name)
 
 
-@pytest.mark.parametrize("turns", [0, 1, 2, 3, 5])
+@pytest.mark.parametrize("iterations", [0, 1, 2, 3, 5])
 @pytest.mark.parametrize("grace", [0.0, LONG])
-async def test_stopping_at_once_leaves_nothing_either(
-    driver: ExecutorDriver, name: str, turns: int, grace: float
+async def test_stopping_at_once_leaves_nothing(
+    driver: ExecutorDriver, name: str, iterations: int, grace: float
 ) -> None:
     before = driver.what_is_open()
     stopped = Stopped(driver, driver.runs_for_ever(name))
-    await settle(turns)
+    await settle(iterations)
     stopped.control.stop(Cancelled(), grace)
     assert await stopped.outcome() == (Cancelled(), b"")
     assert not driver.runs(name)
     assert driver.what_is_open() == before
 
 
-async def test_stopping_what_ends_by_itself_gives_one_of_the_two_and_loses_nothing(driver: ExecutorDriver) -> None:
+async def test_stopping_a_task_that_exits_gives_its_result_or_the_verdict(driver: ExecutorDriver) -> None:
     before = driver.what_is_open()
-    for turns in range(20):
+    for step in range(20):
         stopped = Stopped(driver, driver.writes("text"))
-        await settle(turns * 20)
+        await settle(step * 20)
         stopped.control.stop(Cancelled())
         outcome, text = await stopped.outcome()
         assert outcome == Cancelled() or (outcome, text) == (Exited(0), b"text")
     assert driver.what_is_open() == before
 
 
-async def test_a_task_that_has_ended_is_not_stopped_any_more(driver: ExecutorDriver) -> None:
+async def test_stopping_a_task_that_has_ended_does_nothing(driver: ExecutorDriver) -> None:
     stopped = Stopped(driver, driver.writes("text"))
     assert await stopped.outcome() == (Exited(0), b"text")
     stopped.control.stop(Cancelled(), LONG)
     stopped.control.stop(Cancelled())
 
 
-async def test_who_obeys_has_no_need_of_its_grace(driver: ExecutorDriver, name: str) -> None:
+async def test_task_that_ends_on_sigterm_returns_before_its_grace_is_over(driver: ExecutorDriver, name: str) -> None:
     stopped = await running(driver, driver.writes_and_runs_for_ever("until then", name), name)
     stopped.control.stop(Cancelled(), LONG)
     assert await stopped.outcome() == (Cancelled(), b"until then")
 
 
-async def test_who_does_not_obey_is_killed_when_its_grace_is_over_and_not_before(
-    driver: ExecutorDriver, name: str
-) -> None:
+async def test_task_that_ignores_sigterm_is_killed_when_its_grace_is_over(driver: ExecutorDriver, name: str) -> None:
     stopped = await running(driver, driver.ignores_sigterm(name), name)
     stopped.control.stop(Cancelled(), 3 * SHORT)
     await past(SHORT)
@@ -122,14 +120,14 @@ async def test_who_does_not_obey_is_killed_when_its_grace_is_over_and_not_before
     assert not driver.runs(name)
 
 
-async def test_the_leaders_end_alone_does_not_end_a_grace(driver: ExecutorDriver, name: str) -> None:
+async def test_exit_of_the_leader_alone_does_not_end_the_grace(driver: ExecutorDriver, name: str) -> None:
     stopped = await running(driver, driver.has_a_child_that_says_goodbye("goodbye", name), name)
     stopped.control.stop(TimedOut(), LONG)
     assert await stopped.outcome() == (TimedOut(), b"goodbye")
 
 
 @pytest.mark.parametrize(("first", "second"), [(LONG, 0.0), (LONG, SHORT), (SHORT, LONG)])
-async def test_the_first_verdict_and_the_shortest_grace_count(
+async def test_first_verdict_and_shortest_grace_count(
     driver: ExecutorDriver, name: str, first: float, second: float
 ) -> None:
     stopped = await running(driver, driver.ignores_sigterm(name), name)
@@ -139,7 +137,7 @@ async def test_the_first_verdict_and_the_shortest_grace_count(
     assert not driver.runs(name)
 
 
-async def test_a_timeout_ends_a_grace_and_changes_no_verdict(driver: ExecutorDriver, name: str) -> None:
+async def test_timeout_ends_a_grace_and_keeps_the_verdict(driver: ExecutorDriver, name: str) -> None:
     control = TaskControl()
     task = asyncio.create_task(driver.executor.execute(TaskRequest(driver.ignores_sigterm(name), 1500), control))
     await eventually(lambda: driver.is_settled(name))
@@ -148,7 +146,7 @@ async def test_a_timeout_ends_a_grace_and_changes_no_verdict(driver: ExecutorDri
         assert (await task).outcome == Cancelled()
 
 
-async def test_cancelling_what_is_given_a_grace_kills_it(driver: ExecutorDriver, name: str) -> None:
+async def test_cancelling_a_task_in_its_grace_kills_it(driver: ExecutorDriver, name: str) -> None:
     stopped = await running(driver, driver.ignores_sigterm(name), name)
     stopped.control.stop(Cancelled(), LONG)
     async with asyncio.timeout(BOUND_SECONDS):

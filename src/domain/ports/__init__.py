@@ -1,1 +1,1 @@
-"""The ports: what the use case needs of the world, and what the world may ask of it. Each docstring is a contract."""
+"""The ports: the interfaces that the use case needs and the ones that it offers. Each docstring is a contract."""

@@ -1,15 +1,15 @@
-"""Where every time stamp comes from."""
+"""The port for reading the time."""
 
 from typing import Protocol
 
 
 class Clock(Protocol):
-    """Where every time stamp comes from, so that tests decide what time it is."""
+    """The source of all time stamps, so that tests can set the time."""
 
     def unix_seconds(self) -> float:
         """Wall-clock time, seconds since 1970; may jump."""
         ...
 
     def monotonic_seconds(self) -> float:
-        """Seconds since some fixed moment; never goes back, whatever is done to the wall clock."""
+        """Seconds since some fixed moment; never goes back, even if the wall clock is changed."""
         ...

@@ -1,4 +1,4 @@
-"""What runs commands: the outbound port."""
+"""The outbound port that runs commands."""
 
 from typing import Protocol
 
@@ -11,15 +11,16 @@ class TaskExecutor(Protocol):
     """Runs commands on this machine."""
 
     async def execute(self, request: TaskRequest, control: TaskControl | None = None) -> Execution:
-        """Run the command and say how it ended; every way of ending, failure to start included, is a value.
+        """Run the command and return its outcome; every outcome is a value, including a failure to start.
 
-        `timeout_ms` counts from the attempt to start it, however long that takes. The caller owns the output that is
-        returned.
-        Calls run in parallel and do not know each other. `control` ends the task early, also before it has been
-        started; then the outcome is its verdict, and nothing of the task is left when this returns. A task that had
-        ended by itself keeps its own outcome. With a verdict of Refused there is no output.
+        `timeout_ms` counts from the attempt to start the command, even if starting takes long. The caller owns the
+        returned output. Calls run in parallel and are independent of each other.
 
-        Cancelling this coroutine must leave nothing of the task running, open or on disk when CancelledError comes
-        out. Any other exception means that the agent is broken.
+        `control` ends the task early, also before it has been started. Then the outcome is its verdict, and when this
+        returns, no process, descriptor or file of the task remains. A task that had ended by itself keeps its own
+        outcome. With a verdict of Refused there is no output.
+
+        When this coroutine is cancelled, nothing of the task may be running, open or on disk once it raises
+        CancelledError. Any other exception means a bug in the agent.
         """
         ...

@@ -1,4 +1,4 @@
-"""Where bytes go that memory is too short for."""
+"""The port for storing bytes that do not fit into memory."""
 
 from typing import Protocol
 
@@ -6,8 +6,8 @@ from ..output import CapturedOutput
 
 
 class OverflowStore(Protocol):
-    """Where bytes go that memory is too short for."""
+    """Stores bytes that do not fit into memory."""
 
     async def keep(self, data: bytes) -> CapturedOutput:
-        """Keep a copy outside of memory; the caller owns what is returned. Raises OSError where no more can be kept."""
+        """Store a copy outside of memory; the caller owns what is returned. Raises OSError if it cannot be stored."""
         ...
