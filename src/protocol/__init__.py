@@ -1,1 +1,1 @@
-"""The protocol, sans I/O: bytes to requests and results to bytes. Knows neither sockets nor asyncio."""
+"""The protocol, sans I/O: bytes to requests and results to bytes. Uses neither sockets nor asyncio."""

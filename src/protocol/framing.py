@@ -1,28 +1,29 @@
-"""Bytes into lines: bounded, and only of a connection that begins as JSON objects do. Knows no more of JSON."""
+"""Splits a stream of bytes into lines of limited length, and detects streams that do not begin with a JSON object."""
 
 from enum import Enum, auto
 
 BLANKS = b" \t\r\n"
 """JSON's white space (RFC 8259, section 2)."""
 FOREIGN = "refused: this port takes JSON objects, one per line, and a connection must begin with one; not HTTP, not TLS"
-"""What a client is told whose stream is `foreign`."""
+"""The error that is sent to a client whose stream is `foreign`."""
 _OBJECT_START = 0x7B
 _CARRIAGE_RETURN = 13
 
 
 class BadLine(Enum):
-    """What a line can be instead of one that is worth reading."""
+    """Why a line cannot be decoded."""
 
     TOO_LONG = auto()
-    """Over the limit. `take_beginning` returns what came until then; the rest is dropped, up to the next newline."""
+    """Over the limit. `take_beginning` returns the bytes up to the limit; the rest of the line is discarded."""
 
 
 class LineFramer:
-    r"""Cuts a stream of bytes into lines of at most `max_line` bytes, `\n` or `\r\n` not counted.
+    r"""Splits a stream of bytes into lines of at most `max_line` bytes, `\n` or `\r\n` not counted.
 
-    Holds at most one partial line in addition to what was fed and not yet taken. A stream whose first non-blank byte
-    begins no object is `foreign`: another protocol, of which no line is ever returned. That is decided before any
-    limit, since within its own protocol a web page, or a program that was tricked, can send whole request lines.
+    Buffers at most one partial line in addition to complete lines that have not been taken. A stream whose first
+    non-blank byte does not begin an object is `foreign`: it is another protocol, and no line of it is ever returned.
+    That is decided before any limit applies, since a web page, or a program that was tricked, can send whole request
+    lines within its own protocol.
     """
 
     __slots__ = ("_begun", "_buffer", "_max_line", "_searched", "_skipping", "_too_long", "foreign", "pending")
@@ -30,32 +31,32 @@ class LineFramer:
     def __init__(self, max_line: int) -> None:
         self._max_line = max_line
         self._buffer = bytearray()
-        # What was fed and not yet taken, to be looked at and not to be changed.
+        # The bytes that were fed and not yet taken; read-only for others.
         self.pending = self._buffer
-        # Up to where the buffer is known to hold no newline, so that a line that comes in small pieces is not searched
-        # from its start for each of them.
+        # Up to this offset the buffer has no newline, so that a line that arrives in small pieces is not searched from
+        # its start for each of them.
         self._searched = 0
-        # In the middle of a line that was given up as too long.
+        # Whether the rest of a line that is too long is being discarded.
         self._skipping = False
-        # Something that is not blank has arrived.
+        # Whether a non-blank byte has arrived.
         self._begun = False
         self.foreign = False
-        # Of the last line that was too long, as much as the limit allows.
+        # The beginning of the last line that was too long, up to the limit.
         self._too_long = b""
 
     def feed(self, data: bytes) -> None:
-        """Take in what arrived."""
-        if not self._begun and (begun := data.lstrip(BLANKS)):
+        """Add received bytes."""
+        if not self._begun and (stripped := data.lstrip(BLANKS)):
             self._begun = True
-            self.foreign = begun[0] != _OBJECT_START
+            self.foreign = stripped[0] != _OBJECT_START
             self._buffer.clear()
-            data = begun
-        # Blanks before the beginning are kept until they are asked for, so that a flood of them waits its turn.
+            data = stripped
+        # Leading blanks stay in the buffer until `next_line`, so that a flood of them is scheduled like other input.
         if not self.foreign:
             self._buffer += data
 
     def next_line(self) -> bytes | BadLine | None:
-        """Return the next whole line without its newline, or what is wrong with it, or None until more is fed."""
+        """Return the next complete line without its newline, or why it is bad, or None if there is no complete line."""
         buffer = self._buffer
         if not self._begun:
             buffer.clear()
@@ -73,22 +74,22 @@ class LineFramer:
         return line
 
     def take_beginning(self) -> bytes:
-        """Return what the limit allowed of the last line that was too long, and forget it."""
+        """Return the beginning of the last line that was too long, up to the limit, and discard it."""
         beginning, self._too_long = self._too_long, b""
         return beginning
 
     @property
     def has_partial(self) -> bool:
-        """Whether a line has begun that is not complete."""
+        """Whether an incomplete line has begun."""
         return bool(self._buffer) or self._skipping
 
     @property
     def partial(self) -> bytes:
-        """What stands after the last newline."""
+        """The bytes after the last newline."""
         return b"" if self._skipping else bytes(self._buffer)
 
     def clear(self) -> None:
-        """Forget what has not been taken: nobody will ask for it."""
+        """Discard what has not been taken."""
         self._buffer.clear()
         self._searched = 0
 
@@ -108,5 +109,5 @@ class LineFramer:
 
 
 def _is_over(buffer: bytearray, length: int, max_line: int) -> bool:
-    # A carriage return at the end belongs to the newline that has come, or may come next.
+    # A carriage return at the end is part of the newline, which may not have arrived yet.
     return length > max_line and not (length == max_line + 1 and buffer[max_line] == _CARRIAGE_RETURN)

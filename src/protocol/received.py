@@ -1,4 +1,4 @@
-"""Results as clients receive them: one line of the agent's to a value, whatever bytes it holds."""
+"""Decodes results for clients: any line of bytes gives a value."""
 
 from dataclasses import dataclass
 
@@ -8,10 +8,10 @@ from .requests import RequestId
 
 
 class ReceivedResult(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
-    """One result: the six fields of the protocol, and the id of the request if that had one.
+    """One result: the six fields of the protocol, and the id of the request if it had one.
 
-    `executed_at` is Unix time in whole seconds, `duration_ms` milliseconds; `exit_code` is -1 where the command has
-    none of its own, and `error` says why.
+    `executed_at` is Unix time in whole seconds, `duration_ms` milliseconds. `exit_code` is -1 if the command has none,
+    and then `error` says why.
     """
 
     command: tuple[str, ...]
@@ -25,7 +25,7 @@ class ReceivedResult(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
 
 @dataclass(frozen=True, slots=True)
 class InvalidResult:
-    """A line that is no result: whoever is at the other end does not speak the protocol."""
+    """A line that is not a result: the peer does not use this protocol."""
 
     reason: str
 
@@ -34,9 +34,9 @@ _decoder = msgspec.json.Decoder(ReceivedResult)
 
 
 def decode_result(line: bytes) -> ReceivedResult | InvalidResult:
-    """Read one line, with its newline or without; fields that are not known are ignored."""
+    """Decode one line, with or without its newline; unknown fields are ignored."""
     try:
-        # As text, as with requests: msgspec does not look into the strings of fields that it skips.
+        # Decoded to text first, as requests are: msgspec does not check the strings of ignored fields.
         return _decoder.decode(line.decode())
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return InvalidResult(str(error))

@@ -1,4 +1,4 @@
-"""Requests: the protocol's JSON to domain values, and back for clients; types of the wire do not leave this module."""
+"""Decodes requests from JSON into domain values, and encodes them for clients; JSON types stay in this module."""
 
 import json
 import re
@@ -16,15 +16,15 @@ MAX_ID_CHARACTERS = 128
 ID_RULE = f"an integer or 1 to {MAX_ID_CHARACTERS} characters without NUL"
 KNOWN_FIELDS = frozenset({"command", "timeout", "id"})
 SMALLEST_NUMBER = sys.float_info.min * sys.float_info.epsilon
-"""The smallest number above 0; what is written as less than half of it reads as 0, but was not meant as 0."""
+"""The smallest float above 0; a number below half of it parses as 0, although it is not 0."""
 MAX_DIGITS = 600
-"""Of an integer; Python reads no more than 640 where it was told so (PYTHONINTMAXSTRDIGITS)."""
+"""Of an integer; Python's own limit can be set as low as 640 (PYTHONINTMAXSTRDIGITS)."""
 NESTED_TOO_DEEPLY = "The line is JSON that is nested too deeply"
 
 
 @dataclass(frozen=True, slots=True)
 class DecodedRequest:
-    """A request that can be run, and the id under which it wants its result."""
+    """A valid request, and the id for its result."""
 
     request: TaskRequest
     id: RequestId | None
@@ -32,9 +32,9 @@ class DecodedRequest:
 
 @dataclass(frozen=True, slots=True)
 class InvalidRequest:
-    """A line that cannot be run.
+    """A line that is not a valid request.
 
-    `is_object` tells whether it was a whole JSON object at all: a client that died in the middle of a line has not
+    `is_object` tells whether it was a complete JSON object: a client that disconnects in the middle of a line has not
     sent a request.
     """
 
@@ -56,9 +56,9 @@ _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 
 
 def decode_request(line: bytes) -> DecodedRequest | InvalidRequest:
-    """Read one line; whatever bytes it holds, the answer is a value."""
+    """Decode one line; any sequence of bytes gives a value."""
     try:
-        # As text: msgspec does not look into the strings of fields that it skips, and what is not UTF-8 is not JSON.
+        # Decoded to text first: msgspec does not check the strings of ignored fields, and JSON must be UTF-8.
         parsed = _decoder.decode(line.decode())
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return _decode_leniently(line, str(error))
@@ -66,7 +66,7 @@ def decode_request(line: bytes) -> DecodedRequest | InvalidRequest:
 
 
 def encode_request(request: TaskRequest, request_id: RequestId | None = None) -> bytes:
-    """Return the line that asks for a task, newline included. Raises ValueError for what is no id."""
+    """Return the line of a request, including its newline. Raises ValueError for an invalid id."""
     if request_id is not None and not is_id(request_id):
         raise ValueError(f"an id is {ID_RULE}, not {request_id!r:.200}")
     return _encode(_Request(request.command, request.timeout_ms, request_id)) + b"\n"
@@ -75,7 +75,7 @@ def encode_request(request: TaskRequest, request_id: RequestId | None = None) ->
 def _validate(parsed: _Request, line: bytes = b"") -> DecodedRequest | InvalidRequest:
     if parsed.id is not None and not is_id(parsed.id):
         return InvalidRequest(f"Expected 1 to {MAX_ID_CHARACTERS} characters without NUL - at `$.id`", is_object=True)
-    # A timeout of 0 is none, as in the protocol.
+    # The protocol defines that a timeout of 0 means no timeout.
     timeout = parsed.timeout
     if timeout == 0:
         timeout = (_read_number(bytes(_decode_fields(line)["timeout"]).decode()) if line else timeout) or None
@@ -86,7 +86,7 @@ def _validate(parsed: _Request, line: bytes = b"") -> DecodedRequest | InvalidRe
 
 
 def _read_number(text: str) -> float:
-    """Return the number that is written; what is too small for one is the smallest of its sign, not 0."""
+    """Parse a number; one that is too small for a float gives the smallest float of its sign, not 0."""
     number = float(text)
     if number == 0 and text.lower().partition("e")[0].strip("-0."):
         return -SMALLEST_NUMBER if text.startswith("-") else SMALLEST_NUMBER
@@ -94,15 +94,15 @@ def _read_number(text: str) -> float:
 
 
 def is_id(value: object) -> TypeGuard[RequestId]:
-    """Tell whether a value can name a request: 1 to 128 characters without NUL and lone surrogates, or an integer."""
+    """Return whether a value is a valid id: 1 to 128 characters without NUL and lone surrogates, or an integer."""
     if isinstance(value, str):
         return 1 <= len(value) <= MAX_ID_CHARACTERS and not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value)
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _decode_leniently(line: bytes, reason: str) -> InvalidRequest | DecodedRequest:
-    # msgspec stops at the first fault, even in a key that a later one of the same name replaces. A second reading, of
-    # the fields as they stand, lets the last one win, as the protocol has it, and finds the id to answer under.
+    # msgspec stops at the first error, even in a key that a later key of the same name replaces. This second pass
+    # decodes the raw fields: the last key wins, as the protocol defines, and the id is found, so that the error has it.
     try:
         fields = _decode_fields(line.decode())
     except UnicodeDecodeError:
@@ -110,7 +110,7 @@ def _decode_leniently(line: bytes, reason: str) -> InvalidRequest | DecodedReque
     except msgspec.ValidationError as error:
         return InvalidRequest(_with_path(str(error)))
     except RecursionError:
-        # A JSON object that is cut off anywhere has an opening bracket more, since the first one is not closed.
+        # A truncated JSON object has at least one opening brace more, since the first one is not closed.
         braces = _STRING.sub(b"", line)
         whole = braces.rstrip().endswith(b"}") and braces.count(b"{") == braces.count(b"}")
         return InvalidRequest(NESTED_TOO_DEEPLY, is_object=whole)
@@ -124,16 +124,16 @@ def _decode_leniently(line: bytes, reason: str) -> InvalidRequest | DecodedReque
 
 def _readable_id(raw: msgspec.Raw | None) -> RequestId | None:
     try:
-        found = msgspec.json.decode(raw or b"null", type=str | int | None)
+        value = msgspec.json.decode(raw or b"null", type=str | int | None)
     except msgspec.ValidationError:
         return None
-    return found if is_id(found) else None
+    return value if is_id(value) else None
 
 
 def _decode_as_python_does(line: bytes, reason: str) -> InvalidRequest | DecodedRequest:
-    """Read text with lone surrogates, which is JSON, but of which msgspec reads nothing."""
+    """Decode text with lone surrogates, which JSON allows and msgspec rejects."""
     try:
-        # An integer with more digits is out of every range here.
+        # An integer with more digits is out of range for every field.
         value: object = json.loads(
             line.decode(),
             parse_constant=_refuse_constant,
@@ -149,13 +149,13 @@ def _decode_as_python_does(line: bytes, reason: str) -> InvalidRequest | Decoded
     except (msgspec.ValidationError, UnicodeEncodeError) as error:
         found: object = value.get("id")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
         request_id = found if isinstance(found, str | int) and is_id(found) else None
-        # Keys are encoded to be compared.
+        # msgspec encodes keys to compare them.
         reason = "A lone surrogate is not text" if isinstance(error, UnicodeEncodeError) else str(error)
         return InvalidRequest(_with_path(reason), request_id, is_object=True)
 
 
 def _refuse_constant(name: str) -> None:
-    # Python's own reading takes NaN and Infinity, which are not JSON.
+    # Python's json module accepts NaN and Infinity, which are not JSON.
     raise json.JSONDecodeError(name, name, 0)
 
 

@@ -1,4 +1,4 @@
-"""Results to the protocol's JSON; whatever a result holds, its line can be written."""
+"""Encodes results as JSON lines; any result can be encoded."""
 
 import codecs
 import re
@@ -16,7 +16,7 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 INTERNAL_ERROR = "internal error of the agent; its log says more"
 ESCAPE_BYTES = 64 * 1024
-"""Escaped at a time: msgspec keeps 900 MB/s up to here and drops to a third of that at 256 KiB."""
+"""Bytes that are escaped at a time: up to this size msgspec escapes 900 MB/s, at 256 KiB a third of that."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _encode = msgspec.json.Encoder().encode
 
@@ -35,19 +35,19 @@ class _ResultWithId(_Result, frozen=True, gc=False):
 
 
 def encode_result(result: TaskResult, output: bytes, request_id: RequestId | None) -> bytes:
-    """Return the whole line, newline included, for a result whose output is at hand and not large."""
+    """Return the whole line, including its newline, for a result with small output in memory."""
     return encode_line(result, output.decode("utf-8", "replace"), request_id)
 
 
 def encode_ends(result: TaskResult, request_id: RequestId | None) -> tuple[bytes, bytes]:
-    """Return what stands before and after the output in the line of a result; newline included."""
-    # In JSON a quote within a string is escaped, so the first of these is the key itself.
+    """Return the parts of a result's line before and after the output, including the newline."""
+    # JSON escapes quotes within strings, so the first match is the key itself.
     head, key, tail = encode_line(result, "", request_id).partition(b',"output":"')
     return head + key, tail
 
 
 async def escape(output: CapturedOutput) -> AsyncGenerator[bytes, None]:
-    """Yield an output as it stands in a line, in pieces, so that neither it nor its escaped form is ever one object."""
+    """Yield the output escaped for a JSON string, in pieces, so that large output is never in memory as a whole."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     async for chunk in output.chunks():
         for start in range(0, len(chunk), ESCAPE_BYTES):
@@ -56,15 +56,15 @@ async def escape(output: CapturedOutput) -> AsyncGenerator[bytes, None]:
 
 
 def failed(result: TaskResult) -> TaskResult:
-    """Return what is sent instead of a result that cannot be."""
+    """Return the result that is sent instead of one that cannot be encoded."""
     return replace(result, exit_code=NO_EXIT_CODE, output=NO_OUTPUT, error=INTERNAL_ERROR)
 
 
 def encode_anyway(result: TaskResult, output: bytes, request_id: RequestId | None) -> bytes:
-    """Return the whole line, or, whatever fails, one that says so, or nothing where not even that can be made."""
+    """Return the whole line, or on any error a line that reports it, or nothing if that cannot be encoded either."""
     try:
         return encode_line(result, output.decode("utf-8", "replace"), request_id)
-    except Exception:  # noqa: BLE001 -- the last line of defence: nothing may leave a client waiting
+    except Exception:  # noqa: BLE001 -- no error may leave a client without a response
         _log.exception("a result could not be encoded", command=result.command)
     try:
         return encode_line(failed(result), "", request_id)
@@ -74,14 +74,14 @@ def encode_anyway(result: TaskResult, output: bytes, request_id: RequestId | Non
 
 
 def encode_line(result: TaskResult, output: str, request_id: RequestId | None) -> bytes:
-    """Return the whole line, newline included, with this output."""
+    """Return the whole line with `output`, including its newline."""
     milliseconds = round(result.duration_ms, 3)
     fields = (result.command, result.executed_at, milliseconds, result.exit_code, output, result.error)
     wire = _Result(*fields) if request_id is None else _ResultWithId(*fields, request_id)
     try:
         return _encode(wire) + b"\n"
     except UnicodeEncodeError:
-        # What is not UTF-8 in the names of files comes as lone surrogates (PEP 383), which are not text.
+        # Bytes of file names that are not UTF-8 are lone surrogates (PEP 383), which cannot be encoded.
         command = tuple(_as_text(argument) for argument in result.command)
         request_id = _as_text(request_id) if isinstance(request_id, str) else request_id
         return encode_line(replace(result, command=command, error=_as_text(result.error)), _as_text(output), request_id)

@@ -1,4 +1,4 @@
-"""What can be read of a line of which only the beginning is there: the id to answer it under."""
+"""Reads the id from the beginning of a line that is too long, so that the error has it."""
 
 import json
 import re
@@ -13,9 +13,9 @@ _value = json.JSONDecoder().raw_decode
 
 
 def read_id(start: bytes) -> RequestId | None:
-    """Return the first `id` of the object that begins here, None if there is none that could be one.
+    """Return the first `id` of the object that begins at `start`, None if there is none or it is invalid.
 
-    Costs as much as reading the fields before it, and next to nothing where the name does not occur.
+    Costs as much as parsing the fields before it, and next to nothing if the name does not occur.
     """
     if b'"id"' not in start:
         return None
@@ -31,7 +31,7 @@ def _find(text: str, at: int) -> RequestId | None:
         name, at = _value(text, at)
         value, at = _value(text, _past(_COLON, text, at))
         if name == "id":
-            # What does not end here may go on where the text was cut, or is no JSON.
+            # A value that no delimiter follows may be truncated, or the text is not JSON.
             _past(_END, text, at)
             return value if is_id(value) else None
         at = _past(_NEXT, text, at)

@@ -1,4 +1,4 @@
-"""What a client sends is what the agent reads, and what the agent sends is what a client reads, for whatever values."""
+"""Round trips: the agent decodes what a client encodes, and a client decodes what the agent encodes, for any values."""
 
 import pytest
 from hypothesis import given
@@ -23,7 +23,7 @@ ENDS = st.tuples(st.integers(0, 255), TEXT) | st.tuples(st.just(-1), TEXT.filter
 
 
 @given(COMMANDS, TIMEOUTS, IDS)
-def test_a_request_is_read_as_it_was_meant(
+def test_encoded_request_decodes_to_the_same_values(
     command: tuple[str, ...], timeout: float | None, id_: RequestId | None
 ) -> None:
     request = TaskRequest(command, timeout)
@@ -33,19 +33,19 @@ def test_a_request_is_read_as_it_was_meant(
     assert decode_request(line) == DecodedRequest(request, id_)
 
 
-def test_a_request_says_no_more_than_it_has_to() -> None:
+def test_absent_fields_are_not_encoded() -> None:
     assert encode_request(TaskRequest(("true",))) == b'{"command":["true"]}\n'
     assert encode_request(TaskRequest(("true",), 500), 7) == b'{"command":["true"],"timeout":500,"id":7}\n'
 
 
 @pytest.mark.parametrize("id_", ["", "x" * 129, "a\0b"])
-def test_what_is_no_id_is_not_sent(id_: str) -> None:
+def test_invalid_id_is_not_encoded(id_: str) -> None:
     with pytest.raises(ValueError, match="an id is"):
         encode_request(TaskRequest(("true",)), id_)
 
 
 @given(COMMANDS, st.binary(), IDS, ENDS)
-def test_a_result_is_read_as_it_was_meant(
+def test_encoded_result_decodes_to_the_same_values(
     command: tuple[str, ...], output: bytes, id_: RequestId | None, end: tuple[int, str]
 ) -> None:
     exit_code, error = end
@@ -55,7 +55,7 @@ def test_a_result_is_read_as_it_was_meant(
 
 
 @given(st.binary(max_size=200))
-def test_whatever_is_no_result_is_a_value_that_says_why(line: bytes) -> None:
+def test_invalid_result_is_a_value_with_a_reason(line: bytes) -> None:
     received = decode_result(line)
     assert isinstance(received, InvalidResult)
     assert received.reason
@@ -71,10 +71,10 @@ def test_whatever_is_no_result_is_a_value_that_says_why(line: bytes) -> None:
         b"[" * 100_000,
     ],
 )
-def test_what_is_nearly_a_result_is_none(line: bytes) -> None:
+def test_line_that_is_nearly_a_result_is_invalid(line: bytes) -> None:
     assert isinstance(decode_result(line), InvalidResult)
 
 
-def test_fields_that_a_later_agent_adds_are_ignored() -> None:
+def test_unknown_fields_of_a_result_are_ignored() -> None:
     line = b'{"command":["a"],"executed_at":1,"duration_ms":0.5,"exit_code":0,"output":"o","error":"","stderr":"e"}\n'
     assert decode_result(line) == ReceivedResult(("a",), 1, 0.5, 0, "o", "")

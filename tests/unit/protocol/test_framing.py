@@ -11,7 +11,7 @@ MIB = 1024 * 1024
 
 
 OBJECT = b"{}"
-"""What a stream has to begin with; the tests below are about what comes then."""
+"""The required beginning of a stream; the tests below are about the bytes after it."""
 
 
 def begun(max_line: int = MAX_LINE) -> LineFramer:
@@ -41,17 +41,17 @@ def byte_by_byte(data: bytes) -> list[bytes]:
     return [data[index : index + 1] for index in range(len(data))]
 
 
-def test_lines_are_cut_at_newlines() -> None:
+def test_stream_is_split_at_newlines() -> None:
     assert framed(b"one\ntwo\n\nthr", b"ee\nrest") == [b"one", b"two", b"", b"three"]
 
 
-def test_a_hundred_lines_in_one_packet_are_a_hundred_lines() -> None:
+def test_packet_of_100_lines_gives_100_lines() -> None:
     # Hazard 24.
     packet = b"".join(b'{"command":["%d"]}\n' % number for number in range(100))
     assert framed(packet) == packet.splitlines()
 
 
-def test_a_line_that_arrives_one_byte_at_a_time_is_whole_in_the_end() -> None:
+def test_line_that_arrives_byte_by_byte_is_complete() -> None:
     # Hazard 24; the pieces split every character in two.
     line = json.dumps({"command": ["äöü€😀"]}, ensure_ascii=False).encode()
     assert framed(*byte_by_byte(line + b"\n")) == [line]
@@ -59,7 +59,7 @@ def test_a_line_that_arrives_one_byte_at_a_time_is_whole_in_the_end() -> None:
 
 @pytest.mark.parametrize("max_line", [1, MAX_LINE, 63 * 1024, 64 * 1024, 65 * 1024, MIB])
 @pytest.mark.parametrize("in_small_pieces", [False, True])
-def test_the_limit_is_the_last_length_that_is_taken(max_line: int, in_small_pieces: bool) -> None:  # noqa: FBT001
+def test_lines_up_to_the_limit_are_accepted(max_line: int, in_small_pieces: bool) -> None:  # noqa: FBT001
     # Hazards 20 and 22.
     for length in (max_line - 1, max_line, max_line + 1):
         stream = b"x" * length + b"\nnext\n"
@@ -70,7 +70,7 @@ def test_the_limit_is_the_last_length_that_is_taken(max_line: int, in_small_piec
         assert framed(*pieces, max_line=max_line) == [wanted, after]
 
 
-def test_a_line_over_the_limit_is_told_once_and_before_its_end() -> None:
+def test_line_over_the_limit_is_reported_once_and_before_its_end() -> None:
     framer = begun()
     framer.feed(b"x" * (MAX_LINE + 1))
     assert lines_of(framer) == [BadLine.TOO_LONG]
@@ -80,25 +80,25 @@ def test_a_line_over_the_limit_is_told_once_and_before_its_end() -> None:
     assert lines_of(framer) == [b"next"]
 
 
-def test_a_hundred_megabytes_without_a_newline_are_not_kept() -> None:
+def test_100_megabytes_without_a_newline_are_not_buffered() -> None:
     # Hazard 22.
     framer = begun(MIB)
-    told: list[bytes | BadLine] = []
+    lines: list[bytes | BadLine] = []
     packet = bytes(256 * 1024)
     for _ in range(400):
         framer.feed(packet)
-        told += lines_of(framer)
+        lines += lines_of(framer)
         assert len(framer.partial) <= MIB + len(packet)
-    assert told == [BadLine.TOO_LONG]
+    assert lines == [BadLine.TOO_LONG]
     framer.feed(b"\n{}\n")
     assert lines_of(framer) == [b"{}"]
 
 
-def test_two_lines_over_the_limit_are_two() -> None:
+def test_two_lines_over_the_limit_are_reported_separately() -> None:
     assert framed((b"x" * 65 + b"\n") * 2, b"y\n") == [BadLine.TOO_LONG, BadLine.TOO_LONG, b"y"]
 
 
-def test_what_stands_after_the_last_newline_can_be_looked_at() -> None:
+def test_partial_is_the_bytes_after_the_last_newline() -> None:
     framer = begun()
     seen = [(framer.partial, framer.has_partial)]
     for data, lines in ((b"one\ntw", [b"one"]), (b"o\n", [b"two"])):
@@ -108,8 +108,8 @@ def test_what_stands_after_the_last_newline_can_be_looked_at() -> None:
     assert seen == [(b"", False), (b"tw", True), (b"", False)]
 
 
-def test_what_is_left_of_a_line_over_the_limit_is_no_line() -> None:
-    # It is still one that has begun and is not complete, though, and nobody may take forever over it.
+def test_rest_of_a_line_over_the_limit_is_discarded() -> None:
+    # It still counts as an incomplete line, so that its timer runs.
     framer = begun()
     framer.feed(b"x" * 65)
     assert lines_of(framer) == [BadLine.TOO_LONG]
@@ -119,7 +119,7 @@ def test_what_is_left_of_a_line_over_the_limit_is_no_line() -> None:
     assert framer.has_partial
 
 
-def test_what_was_cleared_does_not_come_back() -> None:
+def test_cleared_bytes_are_not_returned() -> None:
     framer = begun()
     framer.feed(b"half a li")
     assert lines_of(framer) == []
@@ -129,7 +129,7 @@ def test_what_was_cleared_does_not_come_back() -> None:
 
 
 @given(st.binary(max_size=300), st.data())
-def test_however_the_bytes_are_split_the_lines_are_the_same(data: bytes, draw: st.DataObject) -> None:
+def test_lines_do_not_depend_on_how_the_stream_is_split(data: bytes, draw: st.DataObject) -> None:
     stream = data.replace(b" ", b"\n") + b"\n"
     cuts = sorted(draw.draw(st.lists(st.integers(0, len(stream)), max_size=20)))
     pieces = [stream[start:end] for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True)]

@@ -1,4 +1,4 @@
-"""Hazard 32: what another protocol than this one sends is known by the first byte that is not blank."""
+"""Hazard 32: another protocol is detected by the first byte that is not blank."""
 
 import itertools
 import tracemalloc
@@ -30,9 +30,7 @@ def cut(stream: bytes, places: list[int]) -> list[bytes]:
 
 
 @given(BLANKS, OTHER_BYTES, st.binary(max_size=200), st.lists(st.integers(0, 1000), max_size=20))
-def test_no_line_of_a_stream_that_begins_otherwise_is_returned_however_it_is_split(
-    blanks: bytes, first: bytes, rest: bytes, places: list[int]
-) -> None:
+def test_no_line_of_a_foreign_stream_is_returned(blanks: bytes, first: bytes, rest: bytes, places: list[int]) -> None:
     framer = LineFramer(MAX_LINE)
     for piece in cut(blanks + first + rest + b"\n" + REQUEST * 3, places):
         framer.feed(piece)
@@ -42,20 +40,18 @@ def test_no_line_of_a_stream_that_begins_otherwise_is_returned_however_it_is_spl
 
 
 @given(BLANKS, st.lists(st.integers(0, 1000), max_size=20))
-def test_blanks_before_the_first_object_are_nothing_however_many_and_however_they_are_split(
-    blanks: bytes, places: list[int]
-) -> None:
+def test_blanks_before_the_first_object_are_ignored(blanks: bytes, places: list[int]) -> None:
     framer = fed(*cut(blanks + REQUEST, places))
     assert not framer.foreign
     assert framer.next_line() == REQUEST.strip()
 
 
-def test_a_beginning_longer_than_a_line_is_foreign_before_it_is_too_long() -> None:
-    # Otherwise a URL longer than the limit would be skipped, and the body executed as further lines.
+def test_long_line_of_another_protocol_is_foreign_and_not_too_long() -> None:
+    # Otherwise a URL longer than the limit would be discarded, and the body executed as additional lines.
     assert fed(b"POST /" + b"x" * MAX_LINE * 3 + b" HTTP/1.1\r\n\r\n" + REQUEST).foreign
 
 
-def test_three_megabytes_of_blanks_are_not_kept() -> None:
+def test_three_megabytes_of_blanks_are_not_buffered() -> None:
     framer = LineFramer(MAX_LINE)
     tracemalloc.start()
     try:
@@ -71,7 +67,7 @@ def test_three_megabytes_of_blanks_are_not_kept() -> None:
 
 
 @pytest.mark.parametrize("line", [b"GET / HTTP/1.1", b"\x16\x03\x01", b"[]", b"\xef\xbb\xbf{}", b"null", b"  x"])
-def test_after_a_beginning_that_is_an_object_any_line_is_a_line(line: bytes) -> None:
+def test_stream_that_begins_with_an_object_may_have_any_lines_after_it(line: bytes) -> None:
     framer = fed(b"{}\n" + line + b"\n" + REQUEST)
     assert [framer.next_line() for _ in range(3)] == [b"{}", line, REQUEST.strip()]
     assert not framer.foreign

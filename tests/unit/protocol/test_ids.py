@@ -26,24 +26,24 @@ def id_of(incoming: DecodedRequest | InvalidRequest) -> RequestId | None:
     | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=128),
     st.booleans(),
 )
-def test_an_id_comes_back_as_it_was_sent(request_id: RequestId, ascii_only: bool) -> None:  # noqa: FBT001
+def test_result_has_the_id_of_the_request(request_id: RequestId, ascii_only: bool) -> None:  # noqa: FBT001
     line = json.dumps({"command": ["a"], "id": request_id}, ensure_ascii=ascii_only).encode()
     incoming = decode_request(line)
     assert isinstance(incoming, DecodedRequest)
     assert incoming.id == request_id
     assert isinstance(incoming.id, type(request_id))
-    answer = json.loads(encode_result(RESULT, b"", incoming.id))
-    assert answer["id"] == request_id
-    assert isinstance(answer["id"], type(request_id))
+    result = json.loads(encode_result(RESULT, b"", incoming.id))
+    assert result["id"] == request_id
+    assert isinstance(result["id"], type(request_id))
 
 
-def test_a_request_without_an_id_has_none() -> None:
+def test_request_without_an_id_has_none() -> None:
     assert id_of(decode_request(b'{"command":["a"]}')) is None
     assert id_of(decode_request(with_id("null"))) is None
 
 
 @pytest.mark.parametrize("length", [1, 127, 128])
-def test_an_id_has_one_to_128_characters_however_many_bytes_they_take(length: int) -> None:
+def test_id_has_1_to_128_characters_of_any_width(length: int) -> None:
     # Hazard 20.
     assert id_of(decode_request(with_id(json.dumps("😀" * length, ensure_ascii=False)))) == "😀" * length
 
@@ -52,7 +52,7 @@ def test_an_id_has_one_to_128_characters_however_many_bytes_they_take(length: in
     "text",
     ['""', json.dumps("x" * 129), r'"a\u0000"', "true", "1.5", "[]", "{}", '["a"]', r'"\ud800"', r'"\udc00"'],
 )
-def test_other_ids_are_refused_and_not_repeated(text: str) -> None:
+def test_invalid_ids_are_rejected_and_not_returned(text: str) -> None:
     incoming = decode_request(with_id(text))
     assert isinstance(incoming, InvalidRequest)
     assert incoming.reason
@@ -77,14 +77,14 @@ def test_other_ids_are_refused_and_not_repeated(text: str) -> None:
         '"timeout":1',
     ],
 )
-def test_what_is_refused_is_refused_under_its_id(request_id: str, rest: str) -> None:
+def test_invalid_request_has_its_id(request_id: str, rest: str) -> None:
     for line in (f'{{"id":{request_id},{rest}}}', f'{{{rest},"id":{request_id}}}'):
         incoming = decode_request(line.encode())
         assert isinstance(incoming, InvalidRequest)
         assert incoming.id == json.loads(request_id)
 
 
-def test_an_id_longer_than_python_reads_is_refused() -> None:
+def test_id_with_more_digits_than_python_parses_is_rejected() -> None:
     # The interpreter stops at 4300 digits (sys.set_int_max_str_digits).
     incoming = decode_request(with_id("9" * 5000))
     assert isinstance(incoming, InvalidRequest)

@@ -30,7 +30,7 @@ RESULTS = st.builds(
     output=st.just(NO_OUTPUT),
     error=TEXT,
 )
-# Bytes in which characters begin, go on and break off more often than in random ones.
+# Bytes in which multi-byte characters begin, continue and break off more often than in random ones.
 OUTPUT = st.binary() | st.lists(st.sampled_from([b"\xf0", b"\x9f", b"\x98", b"\x80", b"\xe2", b"\xed", b"a"])).map(
     b"".join
 )
@@ -43,13 +43,13 @@ OUTPUT = st.binary() | st.lists(st.sampled_from([b"\xf0", b"\x9f", b"\x98", b"\x
 )
 @example(b"")
 @example(b'{"command":["\\uD800')
-def test_any_bytes_are_a_request_or_have_a_reason_why_not(line: bytes) -> None:
+def test_any_bytes_are_a_request_or_invalid_with_a_reason(line: bytes) -> None:
     incoming = decode_request(line)
     assert isinstance(incoming, DecodedRequest) or incoming.reason
 
 
 @given(ALMOST_REQUESTS, st.booleans())
-def test_what_is_nearly_a_request_gets_an_answer_that_can_be_sent(
+def test_line_that_is_nearly_a_request_gets_a_result_that_can_be_encoded(
     fields: dict[str, object],
     ascii_only: bool,  # noqa: FBT001
 ) -> None:
@@ -60,13 +60,15 @@ def test_what_is_nearly_a_request_gets_an_answer_that_can_be_sent(
 
 
 @given(COMMANDS, st.none() | st.floats(0, exclude_min=True, allow_infinity=False) | st.integers(1, 10**15))
-def test_a_valid_request_is_read_as_it_was_meant(command: tuple[str, ...], timeout: float | None) -> None:
+def test_valid_request_decodes_to_its_values(command: tuple[str, ...], timeout: float | None) -> None:
     line = json.dumps({"command": command, "timeout": timeout}).encode()
     assert decode_request(line) == DecodedRequest(TaskRequest(command, timeout), None)
 
 
 @given(RESULTS, OUTPUT, st.none() | st.integers() | st.text(st.characters(exclude_categories=["Cs"])))
-def test_a_result_reads_back_as_it_was(result: TaskResult, output: bytes, request_id: int | str | None) -> None:
+def test_encoded_result_is_json_with_the_same_values(
+    result: TaskResult, output: bytes, request_id: int | str | None
+) -> None:
     line = encode_result(result, output, request_id)
     assert line.index(b"\n") == len(line) - 1
     fields = json.loads(line)
@@ -82,7 +84,7 @@ def test_a_result_reads_back_as_it_was(result: TaskResult, output: bytes, reques
 
 
 @given(OUTPUT, st.data())
-def test_output_in_any_pieces_arrives_as_if_in_one(output: bytes, data: st.DataObject) -> None:
+def test_streamed_output_does_not_depend_on_how_it_is_split(output: bytes, data: st.DataObject) -> None:
     cuts = sorted(data.draw(st.lists(st.integers(0, len(output)), max_size=10)))
     pieces = [output[start:end] for start, end in zip([0, *cuts], [*cuts, len(output)], strict=True) if start < end]
     result = TaskResult(("a",), 0, 0.0, 0, FakeOutput(pieces), "")

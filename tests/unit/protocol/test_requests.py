@@ -8,7 +8,7 @@ from execwire.protocol.requests import DecodedRequest, InvalidRequest, decode_re
 
 NESTED = 100_000
 DIGITS = b"9" * 5000
-"""More than Python reads as an integer."""
+"""More digits than Python parses as an integer."""
 
 
 def accepted(line: bytes) -> TaskRequest:
@@ -17,25 +17,25 @@ def accepted(line: bytes) -> TaskRequest:
     return incoming.request
 
 
-def refused(line: bytes) -> InvalidRequest:
+def rejected(line: bytes) -> InvalidRequest:
     incoming = decode_request(line)
     assert isinstance(incoming, InvalidRequest), incoming
     return incoming
 
 
-def test_a_command_and_its_timeout_are_read() -> None:
+def test_command_and_timeout_are_decoded() -> None:
     assert accepted(b'{"command":["echo","a b"],"timeout":1500}') == TaskRequest(("echo", "a b"), 1500.0)
     assert accepted(b'{"timeout":0.25,"command":["true"]}') == TaskRequest(("true",), 0.25)
 
 
 @pytest.mark.parametrize("timeout", [b"0", b"0.0", b"-0.0", b"0e-999", b"0.000E5", b"null"])
-def test_no_timeout_can_be_said_in_several_ways(timeout: bytes) -> None:
+def test_zero_and_null_mean_no_timeout(timeout: bytes) -> None:
     assert accepted(b'{"command":["true"],"timeout":' + timeout + b"}") == TaskRequest(("true",))
     assert accepted(b'{"command":["true"]}') == TaskRequest(("true",))
 
 
 @pytest.mark.parametrize("timeout", [b"1e-400", b"4.9E-324", b"0." + b"0" * 5000 + b"1", b"0.0000009e-999"])
-def test_a_timeout_below_the_smallest_number_is_the_smallest_and_not_none(timeout: bytes) -> None:
+def test_timeout_below_the_smallest_float_is_the_smallest_float(timeout: bytes) -> None:
     for line in (
         b'{"command":["a"],"timeout":%b}',
         b'{"timeout":5,"command":5,"command":["a"],"timeout":%b}',
@@ -45,24 +45,24 @@ def test_a_timeout_below_the_smallest_number_is_the_smallest_and_not_none(timeou
 
 
 @pytest.mark.parametrize("timeout", [b"-1e-400", b"-0.0000009e-999"])
-def test_a_negative_timeout_that_reads_as_zero_is_refused(timeout: bytes) -> None:
-    assert refused(b'{"command":["a"],"timeout":%b}' % timeout).reason.endswith("`$.timeout`")
+def test_negative_timeout_that_parses_as_zero_is_rejected(timeout: bytes) -> None:
+    assert rejected(b'{"command":["a"],"timeout":%b}' % timeout).reason.endswith("`$.timeout`")
 
 
-def test_white_space_of_json_and_a_carriage_return_do_not_matter() -> None:
+def test_json_white_space_and_a_carriage_return_are_ignored() -> None:
     assert accepted(b' {\t"command" : [ "true" ] }\r') == TaskRequest(("true",))
 
 
-def test_escapes_and_utf8_are_the_same_text() -> None:
+def test_escapes_and_utf8_give_the_same_text() -> None:
     assert accepted(rb'{"comm\u0061nd":["\u00e4\ud83d\ude00"]}') == accepted('{"command":["ä😀"]}'.encode())
 
 
-def test_arguments_may_be_empty_but_the_name_may_not() -> None:
+def test_arguments_may_be_empty_but_the_program_may_not() -> None:
     assert accepted(b'{"command":["printf",""]}').command == ("printf", "")
-    assert refused(b'{"command":["","x"]}').reason.endswith("`$.command[0]`")
+    assert rejected(b'{"command":["","x"]}').reason.endswith("`$.command[0]`")
 
 
-def test_unknown_fields_are_ignored_whatever_they_hold() -> None:
+def test_unknown_fields_are_ignored() -> None:
     line = b'{"x":{"y":[1,"\\u0000",null]},"command":["true"],"_":1e5}'
     assert accepted(line) == TaskRequest(("true",))
 
@@ -79,7 +79,7 @@ def test_unknown_fields_are_ignored_whatever_they_hold() -> None:
         b'{"id":[],"command":"a","id":null,"command":["b"],"x":' + b"[" * 500 + b"]" * 500 + b"}",
     ],
 )
-def test_of_duplicate_keys_the_last_wins(line: bytes) -> None:
+def test_last_of_duplicate_keys_wins(line: bytes) -> None:
     assert accepted(line) == TaskRequest(("b",))
 
 
@@ -118,8 +118,8 @@ def test_of_duplicate_keys_the_last_wins(line: bytes) -> None:
         (b'{"command":["a","\\ude00\\ud83d"]}', "surrogate"),
     ],
 )
-def test_what_is_wrong_is_said_with_its_path(line: bytes, path: str) -> None:
-    assert path in refused(line).reason
+def test_invalid_request_names_the_path_of_the_error(line: bytes, path: str) -> None:
+    assert path in rejected(line).reason
 
 
 @pytest.mark.parametrize(
@@ -145,15 +145,17 @@ def test_what_is_wrong_is_said_with_its_path(line: bytes, path: str) -> None:
         b'{"a":' * NESTED + b"0" + b"}" * NESTED,
     ],
 )
-def test_what_is_not_json_is_refused_with_a_reason(line: bytes) -> None:
+def test_line_that_is_not_json_is_rejected_with_a_reason(line: bytes) -> None:
     # Hazard 23.
-    assert refused(line).reason
+    assert rejected(line).reason
 
 
-def test_a_line_is_known_to_be_a_whole_object_or_not() -> None:
-    # Only an object that is whole may be a request whose newline is missing.
-    assert all(refused(line).is_object for line in (b"{}", b'{"command":[]}', b'{"command":["\\ud800"]}'))
-    assert not any(refused(line).is_object for line in (b"{", b"5", b"[]", b'{"command":["a"', b'{"command":["\xff"]}'))
+def test_invalid_request_tells_whether_it_is_a_complete_object() -> None:
+    # Only a complete object may be a request whose newline is missing.
+    assert all(rejected(line).is_object for line in (b"{}", b'{"command":[]}', b'{"command":["\\ud800"]}'))
+    assert not any(
+        rejected(line).is_object for line in (b"{", b"5", b"[]", b'{"command":["a"', b'{"command":["\xff"]}')
+    )
 
 
 @pytest.mark.parametrize(
@@ -166,25 +168,25 @@ def test_a_line_is_known_to_be_a_whole_object_or_not() -> None:
         b'{"x":"}}}[[\\"{","command":["a"],"y":' + b'{"[":' * NESTED + b'"}"' + b"}" * NESTED + b"} \r",
     ],
 )
-def test_what_no_library_reads_is_known_to_be_a_whole_object_and_each_part_of_it_is_not(line: bytes) -> None:
-    assert refused(line).is_object
+def test_complete_object_that_no_library_parses_is_detected(line: bytes) -> None:
+    assert rejected(line).is_object
     for end in (1, len(line) // 3, len(line) // 2, line.rindex(b"}")):
-        assert not refused(line[:end]).is_object
+        assert not rejected(line[:end]).is_object
 
 
 @pytest.mark.parametrize("depth", [500, 3000, 20_000])
-def test_however_deep_an_ignored_field_is_a_whole_object_is_run_or_refused(depth: int) -> None:
-    # How deep a library goes depends on the version of Python.
+def test_deeply_nested_unknown_field_is_ignored_or_rejected_as_an_object(depth: int) -> None:
+    # The depth that a library can parse depends on the version of Python.
     incoming = decode_request(b'{"command":["a"],"x":' + b"[" * depth + b"]" * depth + b"}")
     assert isinstance(incoming, DecodedRequest) or incoming.is_object
 
 
-def test_arguments_longer_than_the_system_takes_are_for_the_system_to_refuse() -> None:
-    # Hazard 23: it answers E2BIG; the request is a valid one.
+def test_arguments_longer_than_the_system_accepts_are_decoded() -> None:
+    # Hazard 23: the system returns E2BIG; the request is valid.
     argument = "x" * 2_000_000
     assert accepted(json.dumps({"command": ["echo", argument]}).encode()).command == ("echo", argument)
 
 
 @pytest.mark.parametrize("line", [b'{"command":["true"],"x":"\xff"}', b'{"command":["true"],"\xed\xa0\x80":1}'])
-def test_what_is_not_utf8_is_not_json_even_where_it_is_ignored(line: bytes) -> None:
+def test_invalid_utf8_in_an_unknown_field_is_rejected(line: bytes) -> None:
     assert isinstance(decode_request(line), InvalidRequest)

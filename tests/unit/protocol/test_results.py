@@ -20,7 +20,7 @@ def result_with(output: CapturedOutput) -> TaskResult:
 
 
 def in_pieces(result: TaskResult, request_id: RequestId | None = None) -> Answer:
-    """As a result whose output is too large for memory is sent."""
+    """Return the answer for a result whose output is too large for memory."""
     head, tail = encode_ends(result, request_id)
     return Answer(head, result.output, tail)
 
@@ -37,7 +37,7 @@ def text_of(line: bytes) -> str:
     return text
 
 
-def test_a_result_is_one_compact_line_with_six_keys_in_order() -> None:
+def test_result_is_one_compact_line_with_six_keys_in_order() -> None:
     result = TaskResult(("sh", "-c", "exit 3"), 1_700_000_000, 12.3456789, 3, NO_OUTPUT, "")
     assert encode_result(result, b"hi\n", None) == (
         b'{"command":["sh","-c","exit 3"],"executed_at":1700000000,"duration_ms":12.346,"exit_code":3,'
@@ -45,18 +45,18 @@ def test_a_result_is_one_compact_line_with_six_keys_in_order() -> None:
     )
 
 
-def test_an_id_is_the_seventh_key() -> None:
+def test_id_is_the_seventh_key() -> None:
     line = encode_result(result_with(NO_OUTPUT), b"", "k")
     assert list(json.loads(line)) == ["command", "executed_at", "duration_ms", "exit_code", "output", "error", "id"]
     assert line.endswith(b',"error":"","id":"k"}\n')
 
 
-def test_a_duration_is_a_decimal_even_when_it_is_whole() -> None:
+def test_whole_duration_is_encoded_with_a_decimal_point() -> None:
     assert b'"duration_ms":0.0,' in encode_result(TaskResult(("a",), 0, 0.0, 0, NO_OUTPUT, ""), b"", None)
     assert b'"duration_ms":2000.0,' in encode_result(TaskResult(("a",), 0, 2000.0, 0, NO_OUTPUT, ""), b"", None)
 
 
-def test_an_error_that_names_odd_files_is_still_one_line() -> None:
+def test_error_with_line_separators_is_encoded_as_one_line() -> None:
     result = TaskResult(('a"\n\u2028', "\\"), 0, 0.0, -1, NO_OUTPUT, 'cannot start a"\n\u2028: no such file')
     line = encode_result(result, b"", None)
     assert line.count(b"\n") == 1
@@ -64,20 +64,20 @@ def test_an_error_that_names_odd_files_is_still_one_line() -> None:
     assert json.loads(line)["error"] == 'cannot start a"\n\u2028: no such file'
 
 
-def test_every_byte_value_arrives_as_text() -> None:
+def test_every_byte_value_is_encoded_as_text() -> None:
     # Hazard 19.
     for data in (EVERY_BYTE, EVERY_BYTE[::-1], EVERY_BYTE * 3):
         assert text_of(encode_result(result_with(NO_OUTPUT), data, None)) == data.decode("utf-8", "replace")
 
 
-async def test_every_byte_value_arrives_as_text_from_a_stream() -> None:
+async def test_every_byte_value_is_streamed_as_text() -> None:
     for size in (1, 2, 3, 256):
         pieces = [EVERY_BYTE[start : start + size] for start in range(0, 256, size)]
         assert text_of(b"".join(await streamed(FakeOutput(pieces)))) == EVERY_BYTE.decode("utf-8", "replace")
 
 
 @pytest.mark.parametrize("text", TEXTS)
-async def test_a_character_split_at_every_place_arrives_whole(text: str) -> None:
+async def test_character_split_at_any_offset_is_encoded_intact(text: str) -> None:
     # Hazard 19.
     data = f"<{text}>".encode()
     for first, second in pairwise([*range(len(data) + 1), len(data)]):
@@ -85,38 +85,38 @@ async def test_a_character_split_at_every_place_arrives_whole(text: str) -> None
         assert text_of(b"".join(await streamed(FakeOutput(pieces)))) == f"<{text}>"
 
 
-async def test_a_character_that_is_cut_off_by_the_end_becomes_a_replacement() -> None:
+async def test_truncated_last_character_becomes_a_replacement_character() -> None:
     assert text_of(b"".join(await streamed(FakeOutput([b"ok \xf0\x9f\x98"])))) == "ok \ufffd"
 
 
 @pytest.mark.parametrize("boundary", [ESCAPE_BYTES, CHUNK_BYTES, 2 * CHUNK_BYTES])
-async def test_characters_across_internal_boundaries_arrive_whole(boundary: int) -> None:
+async def test_character_across_an_internal_boundary_is_encoded_intact(boundary: int) -> None:
     # Hazards 19 and 20.
     for before in range(boundary - 4, boundary + 2):
         data = b"x" * before + "😀y".encode()
         assert text_of(b"".join(await streamed(BytesOutput(data)))) == "x" * before + "😀y"
 
 
-async def test_a_stream_is_the_same_line_as_at_once() -> None:
+async def test_streamed_line_equals_the_line_encoded_at_once() -> None:
     data = b'{"output":"' + EVERY_BYTE
     for request_id in (None, "k", 7):
         whole = encode_result(result_with(NO_OUTPUT), data, request_id)
         assert b"".join(await streamed(BytesOutput(data), request_id)) == whole
 
 
-async def test_a_command_that_looks_like_the_output_key_does_not_mislead_a_stream() -> None:
+async def test_command_that_looks_like_the_output_key_is_streamed_correctly() -> None:
     result = TaskResult(('","output":"', ',"output":"'), 0, 0.0, 0, BytesOutput(b"hi"), "")
     line = b"".join([piece async for piece in in_pieces(result).pieces()])
     assert json.loads(line)["command"] == list(result.command)
     assert text_of(line) == "hi"
 
 
-async def test_no_piece_of_a_stream_is_large() -> None:
+async def test_pieces_of_a_streamed_line_are_small() -> None:
     # Hazard 17: the worst byte takes six characters in JSON.
     pieces = await streamed(FakeOutput([bytes(CHUNK_BYTES)] * 4))
     assert max(map(len, pieces)) <= 6 * ESCAPE_BYTES + 1000
 
 
-def test_an_output_that_cannot_be_read_back_says_so() -> None:
+def test_streaming_output_that_cannot_be_read_raises_its_error() -> None:
     with pytest.raises(OSError, match="disk"):
         asyncio.run(streamed(FakeOutput([b"a"], failure=OSError("disk"))))

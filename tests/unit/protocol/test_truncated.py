@@ -18,7 +18,7 @@ VALUES = st.recursive(
 
 
 @given(st.dictionaries(st.text().filter(lambda name: name != "id"), VALUES, max_size=4), IDS, st.booleans(), st.data())
-def test_an_id_is_read_wherever_the_line_is_cut_behind_it_and_no_other_value_is(
+def test_id_is_read_if_the_line_is_truncated_after_it(
     before: dict[str, Any],
     request_id: str | int,
     ascii_only: bool,  # noqa: FBT001
@@ -54,9 +54,9 @@ def test_an_id_is_read_wherever_the_line_is_cut_behind_it_and_no_other_value_is(
         b"\xff" + b'{"id":5,',
     ],
 )
-def test_what_is_no_id_of_the_object_itself_is_not_read_and_costs_no_exception(start: bytes) -> None:
+def test_no_id_is_read_if_the_object_has_no_valid_one(start: bytes) -> None:
     assert read_id(start) is None
 
 
-def test_of_several_ids_the_first_counts_as_the_last_may_be_missing() -> None:
+def test_first_of_several_ids_is_read() -> None:
     assert read_id(b' {\t"x" : [1, {"id": 2}] , "id" : "a" , "id" : "b" , "command":["') == "a"
