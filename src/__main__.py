@@ -1,4 +1,4 @@
-"""Lets `python -m execwire` do what `execwire` does."""
+"""Makes `python -m execwire` equivalent to `execwire`."""
 
 from .app.cli import main
 

@@ -1,4 +1,4 @@
-"""Fakes of the ports for unit tests of whatever uses this package: `Container(executor=FakeTaskExecutor(clock), …)`."""
+"""Fakes of the ports for unit tests of users of this package: `Container(executor=FakeTaskExecutor(clock), …)`."""
 
 import asyncio
 import math
@@ -13,17 +13,17 @@ from .domain.task import TaskRequest
 
 @dataclass
 class FakeClock:
-    """A Clock that stands still until a test moves it."""
+    """A Clock whose time changes only by `advance`."""
 
     unix: float = 1_700_000_000.0
     monotonic: float = 1000.0
 
     def unix_seconds(self) -> float:
-        """Return `unix`, as it is."""
+        """Return `unix`."""
         return self.unix
 
     def monotonic_seconds(self) -> float:
-        """Return `monotonic`, as it is."""
+        """Return `monotonic`."""
         return self.monotonic
 
     def advance(self, seconds: float) -> None:
@@ -32,15 +32,15 @@ class FakeClock:
         self.monotonic += seconds
 
 
-_OBEYS_WITHIN = {"ignore-stop": math.inf, "say-goodbye": 0.01}
-"""Seconds from being asked to end to the end, for commands that do not end at once."""
+_STOP_SECONDS = {"ignore-stop": math.inf, "say-goodbye": 0.01}
+"""Seconds from a stop to the end, for commands that do not end at once."""
 
 
 @dataclass
 class FakeTaskExecutor:
-    """A TaskExecutor without processes, whose commands are words of its own: see `execute`.
+    """A TaskExecutor without processes and with its own commands: see `execute`.
 
-    `started` has every request that was started, `running` the commands that run now.
+    `started` has all requests that were started, `running` the commands that are running.
     """
 
     clock: Clock
@@ -51,12 +51,12 @@ class FakeTaskExecutor:
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def execute(self, request: TaskRequest, control: TaskControl | None = None) -> Execution:
-        """End at once with `outcome` and `output`; the command `wait` ends when `released`, or at its timeout.
+        """End at once with `outcome` and `output`; the command `wait` ends when `released` is set, or at its timeout.
 
-        Commands that say themselves how they end: `exit STATUS`, `die NUMBER NAME`, `say TEXT`, `say-much BYTES`,
-        `missing`; `say-and-wait TEXT` is `wait` with an output of its own. All of them end at once when they are
-        stopped, but for `ignore-stop`, which takes all the grace that it is given, and `say-goodbye TEXT`, which says
-        so a moment later, as the child of a leader that ends at once.
+        These commands determine their own outcome or output: `exit STATUS`, `die NUMBER NAME`, `say TEXT`,
+        `say-much BYTES`, `missing`; `say-and-wait TEXT` is `wait` with its own output. When they are stopped, commands
+        end at once, except `ignore-stop`, which ends when the grace is over, and `say-goodbye TEXT`, which ends a
+        moment later, like the child of a leader that ends at once.
         """
         control = control or TaskControl()
         if control.verdict is not None:
@@ -92,7 +92,7 @@ class FakeTaskExecutor:
 
         def stop(grace: float) -> None:
             if not self.released.is_set():
-                loop.call_later(min(grace, _OBEYS_WITHIN.get(request.command[0], 0.0)), released.cancel)
+                loop.call_later(min(grace, _STOP_SECONDS.get(request.command[0], 0.0)), released.cancel)
 
         control.on_stop = stop
         try:

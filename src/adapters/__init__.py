@@ -1,1 +1,1 @@
-"""Where the agent meets the world: one module or folder per technology, none knowing another."""
+"""The adapters: implementations of the ports and of input and output, one module or package for each technology."""

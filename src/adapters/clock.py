@@ -1,11 +1,11 @@
-"""The system's clocks behind the Clock port; nothing else reads them."""
+"""The Clock port, implemented by the clocks of the system."""
 
 import time
 
 
 class SystemClock:
-    """CLOCK_REALTIME and CLOCK_MONOTONIC (clock_gettime(2)), as the Clock port says."""
+    """CLOCK_REALTIME and CLOCK_MONOTONIC (clock_gettime(2))."""
 
-    # Not methods that call them: these are called for every task.
+    # The functions themselves instead of methods that call them: they are called for every task.
     unix_seconds = staticmethod(time.time)
     monotonic_seconds = staticmethod(time.monotonic)

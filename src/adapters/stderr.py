@@ -1,4 +1,4 @@
-"""Log lines to standard error, which may be a full pipe, a closed one or a stopped terminal: nobody waits for it."""
+"""Writes log lines to standard error without blocking, even if it is a full or closed pipe or a stopped terminal."""
 
 import contextlib
 import os
@@ -11,13 +11,13 @@ FLUSH_SECONDS = 0.5
 
 
 class NonBlockingStderr:
-    """A text file for the supervisor's few lines: written at once where that cannot block, else dropped.
+    """A text file for the few log lines of the supervisor: a line is written if that cannot block, else dropped.
 
-    No thread: the supervisor forks, and a fork copies locks that threads hold, but not the threads.
+    It has no thread: the supervisor forks, and a fork copies locks that threads hold, but not the threads.
     """
 
     def __init__(self, descriptor: int = 2) -> None:
-        """Write to `descriptor`, which stays the caller's."""
+        """Write to `descriptor`, which is never closed here."""
         self._descriptor = descriptor
         self._poll = select.poll()
         self._poll.register(descriptor, select.POLLOUT)
@@ -31,40 +31,40 @@ class NonBlockingStderr:
         return len(text)
 
     def flush(self) -> None:
-        """Do nothing: nothing waits."""
+        """Do nothing: there is no buffer."""
 
 
 class QueuedStderr:
-    """A text file for loggers: lines wait in memory and a thread writes them; past MAX_WAITING they are dropped."""
+    """A text file for loggers: a thread writes lines from a queue; lines beyond MAX_WAITING are dropped."""
 
     def __init__(self, descriptor: int = 2) -> None:
-        """Write to `descriptor`, which stays the caller's."""
+        """Write to `descriptor`, which is never closed here."""
         self._descriptor = descriptor
         self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._dropped = 0
-        # A daemon: a write that never returns must not keep the agent from ending.
+        # A daemon thread: a write that never returns must not prevent the process from exiting.
         self._thread = threading.Thread(target=self._run, name="stderr", daemon=True)
         self._thread.start()
 
     def write(self, text: str) -> int:
-        """Take a line; returns at once."""
+        """Queue a line; returns at once."""
         if self._lines.qsize() >= MAX_WAITING:
             self._dropped += 1
         else:
-            self._tell_dropped()
+            self._report_dropped()
             self._lines.put(text.encode("utf-8", "replace"))
         return len(text)
 
     def flush(self) -> None:
-        """Do nothing: lines are on their way."""
+        """Do nothing: the thread writes the queue."""
 
     def close(self) -> None:
-        """Give what waits FLUSH_SECONDS to get out."""
-        self._tell_dropped()
+        """Wait up to FLUSH_SECONDS until the queue has been written."""
+        self._report_dropped()
         self._lines.put(None)
         self._thread.join(FLUSH_SECONDS)
 
-    def _tell_dropped(self) -> None:
+    def _report_dropped(self) -> None:
         if self._dropped:
             self._lines.put(f"({self._dropped} lines of log dropped: standard error is not being read)\n".encode())
             self._dropped = 0
@@ -78,9 +78,9 @@ class QueuedStderr:
             try:
                 line = line[os.write(self._descriptor, line) :]
             except BlockingIOError:
-                # Somebody who shares the descriptor has made it non-blocking.
+                # Another process that shares the descriptor has made it non-blocking.
                 poll = select.poll()
                 poll.register(self._descriptor, select.POLLOUT)
                 poll.poll()
             except OSError:
-                return  # closed: there is nobody to tell
+                return  # closed: there is no other place to report it
