@@ -1,4 +1,4 @@
-"""Lets `python -m execwire.app` do what `execwire` does."""
+"""Makes `python -m execwire.app` equivalent to `execwire`."""
 
 from .cli import main
 

@@ -1,4 +1,4 @@
-"""The words of the command line, and what is said of those that are wrong: one line, exit status 2."""
+"""The parser of the command line; an error prints one line and exits with status 2."""
 
 import argparse
 import difflib
@@ -27,15 +27,15 @@ stays ignored.
 
 
 class Parser(argparse.ArgumentParser):
-    """An ArgumentParser whose errors are one line that says what to do next."""
+    """An ArgumentParser that prints an error as one line, with a hint."""
 
     subparsers: tuple["Parser", ...] = ()
     """The parsers of its subcommands."""
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong, naming the nearest option where one is not known, and exit."""
+        """Print the error, for an unknown option with the nearest known one, and exit."""
         unknown = re.match(r"unrecognized arguments: (--[^\s=]+)", message)
-        # What no subcommand knew is reported by the parser above it.
+        # argparse reports arguments that a subcommand does not know through the top-level parser.
         where = self.subparsers[0] if self.subparsers and message.startswith("unrecognized") else self
         if unknown:
             nearest = difflib.get_close_matches(unknown[1], self._options(), 1, 0.0)
@@ -44,11 +44,11 @@ class Parser(argparse.ArgumentParser):
 
     def _options(self) -> list[str]:
         known = [option for action in self._actions for option in action.option_strings]
-        return known + [option for parser in self.subparsers for option in parser._options()]  # noqa: SLF001 -- its own kind
+        return known + [option for parser in self.subparsers for option in parser._options()]  # noqa: SLF001 -- the same class
 
 
 def parser() -> Parser:
-    """Return the parser: `task` is the subcommand, `config` a path, every other result a setting as text."""
+    """Return the parser: `task` is the subcommand, `config` a path, every other argument a setting as text."""
     top = Parser(
         prog="execwire",
         description="Runs commands for schedulers: newline-terminated JSON over TCP in, results out.",
@@ -80,7 +80,7 @@ def parser() -> Parser:
 
 
 def fail(message: str) -> NoReturn:
-    """Say one line and exit with USAGE_ERROR; control characters in it are escaped, as a terminal would obey them."""
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
-    print(f"execwire: {shown}", file=sys.stderr)  # noqa: T201 -- before there is a log, for the one who typed it
+    """Print one line and exit with USAGE_ERROR; control characters are escaped, since a terminal interprets them."""
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
+    print(f"execwire: {text}", file=sys.stderr)  # noqa: T201 -- logging is not configured yet
     sys.exit(USAGE_ERROR)

@@ -1,8 +1,8 @@
-"""What a supervisor and its workers say to each other: orders by a pipe, and what has become of a start by another."""
+"""The messages between supervisor and workers: control commands through one pipe, readiness through another."""
 
 STOP, KILL = b"s", b"h"
-"""Orders: stop, and kill what still runs."""
+"""Control commands: stop, and kill running tasks immediately."""
 READY = b"!"
-"""What a worker says when it accepts; anything else is the reason why it cannot."""
+"""A worker sends this when it accepts connections; anything else is the reason why it cannot."""
 FAILED = 1
-"""Exit status of a process in which something has failed."""
+"""The exit status of a process in which something has failed."""

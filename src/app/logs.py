@@ -1,4 +1,4 @@
-"""How log lines look: for people on a terminal, JSON everywhere else."""
+"""The format of log lines: readable text on a terminal, JSON everywhere else."""
 
 import logging
 from typing import TextIO, cast

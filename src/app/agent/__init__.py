@@ -1,1 +1,1 @@
-"""One worker: its wiring, its life from opening to stopping, and its main function."""
+"""One worker: its dependency injection, its lifecycle, and its main function."""

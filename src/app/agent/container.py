@@ -1,4 +1,4 @@
-"""The wiring: every provider with the port that it fills. Override by construction: `Container(executor=fake, …)`."""
+"""Dependency injection: a provider for each port. Override by construction: `Container(executor=fake, …)`."""
 
 import socket
 from functools import partial
@@ -69,7 +69,7 @@ def _context(
     )
 
 
-def _door(settings: Settings, access: AccessPolicy, row: memoryview) -> AcceptPolicy:
+def _accept_policy(settings: Settings, access: AccessPolicy, row: memoryview) -> AcceptPolicy:
     return AcceptPolicy(
         access=access,
         max_connections=settings.max_connections,
@@ -79,7 +79,7 @@ def _door(settings: Settings, access: AccessPolicy, row: memoryview) -> AcceptPo
 
 
 class Container(DeclarativeContainer):
-    """Builds the agent, opening nothing: whoever takes a part from here opens it with `async with`."""
+    """Builds the parts of the agent without opening them; a caller opens a part with `async with`."""
 
     settings: Provider[Settings] = Dependency(instance_of=Settings, default=Settings())
     listeners: Provider[tuple[socket.socket, ...]] = Dependency(instance_of=tuple)
@@ -101,5 +101,5 @@ class Container(DeclarativeContainer):
         StreamServer,
         listeners,
         Callable(_context, settings, intake, clock, memory, executor),
-        Callable(_door, settings, access, row),
+        Callable(_accept_policy, settings, access, row),
     )

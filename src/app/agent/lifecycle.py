@@ -1,4 +1,4 @@
-"""The agent's life: open everything, accept, and at a signal stop in an order in which nobody loses an answer."""
+"""The lifecycle of a worker: open everything, accept, and stop in an order in which no result is lost."""
 
 import asyncio
 import contextlib
@@ -21,21 +21,22 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 GARBAGE_THRESHOLD = 10_000
 DELIVERY_SECONDS = 5.0
-"""How long clients may take, after the last task has ended, to read what they are owed."""
+"""How long clients may take to read their results after the last task has ended."""
 KILL_DELIVERY_SECONDS = 0.5
-"""The same, from the order to hurry."""
+"""The same, after an immediate shutdown was requested."""
 _CONNECTION = {"protocol", "transport"}
-"""What the context of an exception names (loop.call_exception_handler) where it closes a connection."""
+"""Keys of an exception's context (loop.call_exception_handler) for which the event loop closes the connection."""
 
 
 def run(
     container: Container, control: int, on_accepting: Callable[[], object], on_broken: Callable[[], object]
 ) -> None:
-    """Serve until a stop has been ordered and obeyed; `orders` is as Supervisor's `work` takes it.
+    """Serve until stopped; `control` is the descriptor of control commands that Supervisor's `work` gets.
 
-    `on_broken` ends the process at once: the event loop has lost something, nobody knows what.
+    `on_broken` ends the process at once: the event loop has lost an event, and it is unknown which one.
     """
-    # What is alive now stays alive: no collection has to look at it again. Per task nearly everything goes by itself.
+    # Objects that exist now are permanent, so no collection has to examine them. Nearly all objects of a task are freed
+    # by reference counts.
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD)
@@ -45,9 +46,10 @@ def run(
 
 
 def on_unhandled(context: dict[str, Any], on_broken: Callable[[], object]) -> None:
-    """Log what nothing else has handled; a callback or a task that found no memory is the end of the process.
+    """Log an unhandled exception; a MemoryError in a callback or an asyncio task ends the process.
 
-    What was lost with it nobody knows, and somebody may wait for it. A connection is closed by the event loop instead.
+    What it has lost is unknown, and other tasks may wait for it. If it happened in a connection's callback, the event
+    loop closes that connection instead.
     """
     exception = context.get("exception")
     try:
@@ -58,37 +60,37 @@ def on_unhandled(context: dict[str, Any], on_broken: Callable[[], object]) -> No
 
 
 class ControlPipe:
-    """What the supervisor wants: to `stop`, and to `hurry`; its death means both."""
+    """Control commands from the supervisor: `stop` and `kill` are set by them; the supervisor's death sets both."""
 
     def __init__(self, descriptor: int) -> None:
-        """Read orders from `descriptor`."""
+        """Read control commands from `descriptor`."""
         self._descriptor = descriptor
         self.stop = asyncio.Event()
         self.kill = asyncio.Event()
         self.supervisor_lost = False
 
     def __enter__(self) -> Self:
-        """Listen."""
+        """Start reading."""
         asyncio.get_running_loop().add_reader(self._descriptor, self._read)
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        """Listen no more."""
+        """Stop reading."""
         asyncio.get_running_loop().remove_reader(self._descriptor)
 
     def _read(self) -> None:
-        order = os.read(self._descriptor, 16)
+        commands = os.read(self._descriptor, 16)
         self.stop.set()
-        if not order:
+        if not commands:
             _log.error("the supervisor has died; killing all tasks and stopping")
             self.supervisor_lost = True
             asyncio.get_running_loop().remove_reader(self._descriptor)
-        if not order or KILL in order:
+        if not commands or KILL in commands:
             self.kill.set()
 
 
 async def serve(container: Container, control: ControlPipe, on_accepting: Callable[[], object]) -> None:
-    """Serve on the container's listener until ordered to stop."""
+    """Serve on the container's listeners until stopped by `control`."""
     loop = asyncio.get_running_loop()
     executor, drain, server = container.executor(), container.drain(), container.server()
     async with AsyncExitStack() as stack:
@@ -98,10 +100,10 @@ async def serve(container: Container, control: ControlPipe, on_accepting: Callab
             await stack.enter_async_context(executor)
         await stack.enter_async_context(server)
         on_accepting()
-        handing_back = loop.create_task(trim_when_idle())
-        stack.callback(handing_back.cancel)
+        trimming = loop.create_task(trim_when_idle())
+        stack.callback(trimming.cancel)
         await control.stop.wait()
-        # First nobody new, so that the number of answers that are owed only falls.
+        # New connections are rejected first, so that the number of pending results only falls.
         server.begin_shutdown()
         if drain.running and not control.kill.is_set():
             _log.info(
@@ -111,7 +113,7 @@ async def serve(container: Container, control: ControlPipe, on_accepting: Callab
             )
         with _on_event(control.kill, drain.kill):
             killed = await drain.drain(container.settings().drain_seconds)
-        # Then what the ended tasks have to say, while the clients read it.
+        # Then wait until clients have read the results of the ended tasks.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(0.0 if control.supervisor_lost else DELIVERY_SECONDS) as limit:
                 with _on_event(control.kill, lambda: limit.reschedule(loop.time() + KILL_DELIVERY_SECONDS)):
@@ -121,7 +123,7 @@ async def serve(container: Container, control: ControlPipe, on_accepting: Callab
 
 @contextlib.contextmanager
 def _on_event(event: asyncio.Event, then: Callable[[], object]) -> Generator[None, None, None]:
-    """Within the block, call `then` as soon as the event is set."""
+    """Within the block, call `then` when the event is set."""
 
     async def wait() -> None:
         await event.wait()

@@ -1,4 +1,4 @@
-"""The main function of a worker: a failure before it accepts is told to the supervisor, a later one to the log."""
+"""The main function of a worker: it reports a failure at its start to the supervisor, and logs later ones."""
 
 import contextlib
 import os
@@ -17,18 +17,18 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 NO_MEMORY = "out of memory"
 NO_THREAD = "can't start new thread"
-"""Python's words for EAGAIN of pthread_create(3)."""
+"""Python's message for EAGAIN of pthread_create(3)."""
 
 
 def worker_main(
     build: Callable[[], Container],
     log_level: str,
-    orders: int,
+    control: int,
     ready: int,
     *,
     terminal: bool,
 ) -> int:
-    """Serve until told to stop; return the exit status. `orders` and `ready` are as Supervisor's `work` takes them."""
+    """Serve until stopped; return the exit status. `control` and `ready` are the descriptors of Supervisor's `work`."""
     accepting = False
 
     def accept() -> None:
@@ -38,12 +38,12 @@ def worker_main(
 
     with contextlib.ExitStack() as stack:
         try:
-            # It has a thread, which may be refused.
+            # It starts a thread, which can fail.
             writer = QueuedStderr()
             stack.callback(writer.close)
             configure_logging(log_level, writer, terminal=terminal)
-            run(build(), orders, accept, lambda: _leave(writer))
-        except Exception as error:  # noqa: BLE001 -- a log cannot block, a traceback can
+            run(build(), control, accept, lambda: _exit(writer))
+        except Exception as error:  # noqa: BLE001 -- logging does not block, printing a traceback can
             shortage = shortage_of(error)
             if accepting or shortage is None:
                 _log.exception("the worker failed")
@@ -53,8 +53,8 @@ def worker_main(
     return 0
 
 
-def _leave(writer: QueuedStderr) -> None:
-    """End now, whatever still runs: the supervisor kills that, and starts another worker."""
+def _exit(writer: QueuedStderr) -> None:
+    """Exit without cleaning up: the supervisor kills the running tasks and starts another worker."""
     try:
         writer.close()
     finally:
@@ -62,7 +62,7 @@ def _leave(writer: QueuedStderr) -> None:
 
 
 def shortage_of(error: Exception) -> str | None:
-    """Return what the system has refused, in words, or None where the error is one of the program."""
+    """Return a message if the error is a shortage or an error of the system, None if it is a bug of the program."""
     match error:
         case OSError():
             return error.strerror or str(error) or repr(error)

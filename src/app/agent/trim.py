@@ -1,4 +1,4 @@
-"""Memory that was freed goes back to the system: after a load, the agent is as small as before."""
+"""Returns freed memory to the system, so that after a high load the agent is as small as before."""
 
 import asyncio
 import ctypes
@@ -7,37 +7,37 @@ import time
 
 CHECK_SECONDS = 2.0
 WORK_SECONDS = 0.02
-"""Of its own CPU time that the agent has to have worked before there can be anything to hand back."""
+"""CPU time that the agent must have used since the last trim; after less, there is nothing to return."""
 QUIET_SHARE = 0.05
-"""Of a processor; who uses less of it has a moment for this."""
+"""Share of a CPU; an agent that uses less than this is idle."""
 BUSY_SECONDS = 60.0
-"""Who always has work does it all the same, once in so long."""
+"""An agent that is never idle trims all the same, at this interval."""
 MAX_SHARE = 0.01
-"""Of a processor that it may take."""
+"""Share of a CPU that trimming may use."""
 
 
 async def trim_when_idle() -> None:
-    """For ever: after work, have the allocators return what is free, whatever runs meanwhile.
+    """Return free memory after work, for ever.
 
-    Both of them keep it otherwise: Python's until the garbage collector has been asked for, glibc's for as long as
-    anything stands behind it on the heap (malloc_trim(3)). Takes some milliseconds, in a quiet moment if one comes.
-    Whether there was work is read from the CPU time of the process: whatever it was, no task pays for the counting.
+    Both allocators keep it otherwise: Python's until the garbage collector runs, glibc's as long as anything is
+    allocated behind it on the heap (malloc_trim(3)). A trim takes some milliseconds, if possible while the agent is
+    idle. Work is measured by the CPU time of the process, so that counting it costs a task nothing.
     """
     libc = ctypes.CDLL(None)
     loop = asyncio.get_running_loop()
-    used = handed_back = time.process_time()
+    used = trimmed = time.process_time()
     earliest, latest = 0.0, loop.time() + BUSY_SECONDS
     while True:
         await asyncio.sleep(CHECK_SECONDS)
         before, used = used, time.process_time()
         quiet = used - before < QUIET_SHARE * CHECK_SECONDS
-        if used - handed_back < WORK_SECONDS or loop.time() < (earliest if quiet else latest):
+        if used - trimmed < WORK_SECONDS or loop.time() < (earliest if quiet else latest):
             continue
         gc.collect()
-        # Other C libraries than glibc do without.
+        # Only glibc has it.
         if hasattr(libc, "malloc_trim"):
             libc.malloc_trim(0)
-        handed_back = time.process_time()
-        earliest = loop.time() + (handed_back - used) / MAX_SHARE
+        trimmed = time.process_time()
+        earliest = loop.time() + (trimmed - used) / MAX_SHARE
         latest = max(earliest, loop.time() + BUSY_SECONDS)
-        used = handed_back
+        used = trimmed

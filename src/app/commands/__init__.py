@@ -1,1 +1,1 @@
-"""What the command line can be asked to do, one module a command."""
+"""The subcommands of the command line, one module for each."""

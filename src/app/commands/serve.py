@@ -1,4 +1,4 @@
-"""`execwire serve`: everything is looked at before the agent listens, so that what is wrong is one line, not a hang."""
+"""`execwire serve`: checks everything before the agent listens, so that a problem is one line of text, not a hang."""
 
 import os
 import sys
@@ -31,11 +31,11 @@ from ..supervision.supervisor import Supervisor
 from ..supervision.system_check import NEEDS, SOCK_DIAG, Need, missing
 
 STOP_MARGIN_SECONDS = 10.0
-"""What stopping may take beyond the drain: killing, and answering clients that read slowly."""
+"""The time that stopping may take after the drain: killing tasks, and sending results to clients that read slowly."""
 
 
 def serve_command(options: dict[str, Any]) -> None:
-    """Serve by the command line's `options`, those without a value left out; exits with the agent's status."""
+    """Serve with the `options` of the command line that have a value; exits with the agent's status."""
     config: Path | None = options.pop("config", None)
     prepare_signals()
     _require(NEEDS)
@@ -54,10 +54,10 @@ def serve_command(options: dict[str, Any]) -> None:
 
 
 def serve(settings: Settings, allowed: AccessPolicy, warnings: Iterable[str]) -> NoReturn:
-    """Run the agent until it is told to stop; exits with its status. Logs `warnings`, of its configuration, first."""
+    """Run the agent until it is stopped; exits with its status. Logs `warnings` about its configuration first."""
     descriptor_limit, environment = raise_descriptor_limit(), task_environment()
     forbid_dumps()
-    # Not sys.stderr, which Python leaves out where descriptor 2 was closed at the start.
+    # Not sys.stderr, which is None if descriptor 2 was closed at the start.
     terminal = os.isatty(2)
     configure_logging(settings.log_level, NonBlockingStderr(), terminal=terminal)
     for warning in warnings:
@@ -79,8 +79,8 @@ def serve(settings: Settings, allowed: AccessPolicy, warnings: Iterable[str]) ->
             row=scoreboard.mine,
         )
 
-    def work(orders: int, ready: int) -> int:
-        return worker_main(build, settings.log_level, orders, ready, terminal=terminal)
+    def work(control: int, ready: int) -> int:
+        return worker_main(build, settings.log_level, control, ready, terminal=terminal)
 
     def announce() -> None:
         structlog.get_logger().info(
@@ -88,7 +88,7 @@ def serve(settings: Settings, allowed: AccessPolicy, warnings: Iterable[str]) ->
             workers=settings.workers,
             pid=os.getpid(),
             version=__version__,
-            # In this line: where nobody reads yet, a second one right behind it may be lost.
+            # In the same log line: if standard error is not read yet, a second line right after it may be lost.
             **lowered(per_worker(settings), max_descriptors()),
         )
 
@@ -101,9 +101,9 @@ def serve(settings: Settings, allowed: AccessPolicy, warnings: Iterable[str]) ->
 
 
 def _require(needs: Iterable[Need]) -> None:
-    lacking = missing(needs)
-    if lacking is not None:
-        fail(lacking)
+    message = missing(needs)
+    if message is not None:
+        fail(message)
 
 
 def _warn_of_proc(warnings: list[str]) -> None:

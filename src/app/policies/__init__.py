@@ -1,1 +1,1 @@
-"""Decorators over a port: how many tasks run, whose turn it is, how running tasks meet the agent's stop."""
+"""Decorators around a port: how many tasks run, which one is next, what happens to running tasks at shutdown."""

@@ -1,7 +1,7 @@
-"""How many tasks run, start at once and wait: a decorator around a TaskRunner, so that waiting is not stamped.
+"""Limits how many tasks run, start at once and wait: a decorator around a TaskRunner, so that waiting is not measured.
 
-Starting a process holds the loop up until the new program is there, and on a busy machine for milliseconds. A burst of
-a thousand starts in one iteration would keep every other client waiting for seconds.
+Starting a process blocks the event loop until the new program has been executed, on a busy machine for milliseconds.
+A burst of a thousand starts in one iteration would keep every other client waiting for seconds.
 """
 
 import asyncio
@@ -16,15 +16,14 @@ from .fair_queue import FairQueue, Place
 
 STARTS_PER_ITERATION = 4
 STARTS_IN_A_FLOOD = 1
-"""The same while somebody has several tasks waiting: whatever starts together makes others wait in proportion."""
+"""The same while a client has several tasks in the queue: other clients wait in proportion to the starts."""
 
 
 class Admission:
-    """A TaskIntake that runs at most `max_running` at once and queues up to `max_queued`, clients taking turns.
+    """A TaskIntake that runs at most `max_running` tasks at once and queues up to `max_queued`, round-robin by client.
 
-    At most STARTS_PER_ITERATION tasks begin before the event loop looks after everything else. Past the bounds it has
-    no room, which asks callers to stop bringing more; what they bring all the same still queues, so that nothing that
-    was accepted is ever dropped.
+    At most STARTS_PER_ITERATION tasks start in one event-loop iteration. Beyond the limits it has no capacity, so that
+    callers stop submitting. Tasks that are submitted all the same are queued: no accepted task is ever dropped.
     """
 
     def __init__(
@@ -35,43 +34,43 @@ class Admission:
         self._runner = runner
         self._max_queued = max_queued
         self._free = max_running
-        # How many may still start before the loop has to have an iteration. That is planned when there is none left:
-        # one task after the other does not pay for it.
+        # How many more tasks may start in this event-loop iteration. The reset is scheduled only when it reaches 0, so
+        # that tasks that run one after the other do not pay for it.
         self._starts = STARTS_PER_ITERATION
-        # A slot is handed over with the place's result: while somebody waits, a new task cannot overtake.
+        # A slot is passed on by the result of a place: while a task waits, a new task cannot overtake it.
         self._queue = FairQueue()
-        # Who waits for room, in order of arrival: while there are such, nobody else has room.
+        # Callers of `wait_for_capacity` in FIFO order: while there are any, there is no capacity for other callers.
         self._waiters: deque[asyncio.Future[None]] = deque()
 
     @property
     def has_capacity(self) -> bool:
-        """Whether another request would run at once or be queued within the bounds, and nobody waits to bring one."""
+        """Whether another request would run at once or be queued within the limits, and no caller waits to submit."""
         return not self._waiters and self._free + self._max_queued > self._queue.size
 
     @property
     def waiting(self) -> int:
-        """How many tasks wait for a slot, or for their turn to start."""
+        """The number of tasks that wait for a slot or for a start."""
         return self._queue.size
 
     async def wait_for_capacity(self) -> None:
-        """Return when it is the caller's turn to bring one request."""
+        """Return when the caller may submit one request."""
         if self.has_capacity:
             return
-        watcher: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.append(watcher)
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
         if self._on_full is not None:
             self._on_full()
         try:
-            await watcher
+            await waiter
         except asyncio.CancelledError:
-            with contextlib.suppress(ValueError):  # it has been told in the meantime
-                self._waiters.remove(watcher)
+            with contextlib.suppress(ValueError):  # it has been notified in the meantime
+                self._waiters.remove(waiter)
             raise
 
     async def run(self, request: TaskRequest, control: TaskControl | None = None) -> TaskResult:
-        """Wait for a slot, run, and pass the slot on when the process has ended.
+        """Wait for a slot, run the task, and pass the slot on when it has ended.
 
-        A task that is stopped while it waits goes on at once without one: nothing is started for it any more.
+        A task that is stopped while it waits continues at once without a slot, since the runner does not start it.
         """
         has_slot = False
         try:
@@ -90,7 +89,7 @@ class Admission:
                 self._notify_waiters()
 
     async def _wait(self, control: TaskControl) -> bool:
-        """Wait for a slot; return whether there is one, or else the task has been stopped."""
+        """Wait for a slot; return True with a slot, False if the task has been stopped."""
         if control.verdict is not None:
             return False
         place: Place = asyncio.get_running_loop().create_future()
@@ -108,7 +107,7 @@ class Admission:
             if place.cancelled():
                 self._queue.remove(control.client, place)
             elif place.result():
-                # The slot had been handed over before the cancellation arrived.
+                # The slot had been passed on to this task before the cancellation was raised.
                 self._free += 1
                 self._release_slots()
             raise
@@ -136,13 +135,13 @@ class Admission:
                 self._take_slot()
 
     def _notify_waiters(self) -> None:
-        told = 0
-        places = self._free + self._max_queued - self._queue.size
-        while self._waiters and told < places:
-            watcher = self._waiters.popleft()
-            if not watcher.done():
-                watcher.set_result(None)
-                told += 1
-        if told and self._waiters:
-            # Whoever was told may have nothing to bring any more.
+        notified = 0
+        capacity = self._free + self._max_queued - self._queue.size
+        while self._waiters and notified < capacity:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                notified += 1
+        if notified and self._waiters:
+            # A notified caller may submit nothing; then its capacity is still free.
             asyncio.get_running_loop().call_soon(self._notify_waiters)

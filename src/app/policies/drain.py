@@ -1,4 +1,4 @@
-"""How running tasks meet the agent's end: a decorator over a TaskExecutor that stops in two steps."""
+"""What happens to tasks when the agent stops: a decorator around a TaskExecutor that stops in two steps."""
 
 import asyncio
 
@@ -15,13 +15,14 @@ KILLED = Refused("the agent is stopping; the task was killed before it had ended
 
 
 class Drain:
-    """Runs tasks until it is told to stop; then starts none, gives the running ones time, and kills the rest.
+    """Runs tasks until `drain`; then it starts no task, waits for running tasks, and kills those that remain.
 
-    Both end as `Refused`, a value like every other, so that each request that was accepted is answered.
+    Tasks that are not started or killed end as `Refused`, a value like other outcomes, so that each accepted request
+    gets a result.
     """
 
     def __init__(self, executor: TaskExecutor, clock: Clock, row: memoryview | None = None) -> None:
-        """Wrap `executor`; the clock stamps the tasks that end here, `row` of a Scoreboard is told how many run."""
+        """Wrap `executor`; the clock gives the time of tasks that end here, `row` of a Scoreboard gets the counts."""
         self._row = unshared_row() if row is None else row
         self._executor = executor
         self._clock = clock
@@ -50,11 +51,11 @@ class Drain:
 
     @property
     def running(self) -> int:
-        """How many tasks run."""
+        """The number of running tasks."""
         return len(self._running)
 
     async def drain(self, seconds: float) -> int:
-        """Start nothing more, wait up to `seconds` for what runs, kill the rest; return how many were killed."""
+        """Start no more tasks, wait up to `seconds` for running ones, kill the rest; return how many were killed."""
         self._stopping = True
         if not self._running:
             return 0
@@ -67,10 +68,10 @@ class Drain:
         return self._kills
 
     def kill(self) -> int:
-        """Kill what runs, now; return how many tasks that ends."""
-        rest = [control for control in self._running if control.verdict is None]
-        self._kills += len(rest)
-        # Also those that have been given a grace by somebody else: it is over now.
+        """Kill running tasks immediately; return how many of them get this as their verdict."""
+        to_kill = [control for control in self._running if control.verdict is None]
+        self._kills += len(to_kill)
+        # Also tasks that were stopped before and are in their grace: this ends it.
         for control in tuple(self._running):
             control.stop(KILLED)
-        return len(rest)
+        return len(to_kill)

@@ -1,4 +1,4 @@
-"""Who waits, of which client, and who is next: clients take turns, and each client's own come in order of arrival."""
+"""A fair queue: round-robin between clients, first in, first out for the tasks of one client."""
 
 import asyncio
 from collections import OrderedDict
@@ -7,30 +7,30 @@ Place = asyncio.Future[bool]
 
 
 class FairQueue:
-    """A round-robin queue: whoever has one place waits for one of each other client, however many those have.
+    """A round-robin queue: the first place of a client waits for at most one place of each other client.
 
-    Everything is O(1). `size` counts those who wait.
+    All operations are O(1). `size` is the number of places in the queue.
     """
 
     __slots__ = ("_clients", "size")
 
     def __init__(self) -> None:
-        # By client, in the order of their turns; none without a place.
+        # The places by client, clients in the order in which they are served; no client without a place.
         self._clients: OrderedDict[object, OrderedDict[Place, None]] = OrderedDict()
         self.size = 0
 
     @property
     def clients(self) -> int:
-        """How many clients wait."""
+        """The number of clients with places in the queue."""
         return len(self._clients)
 
     def append(self, client: object, place: Place) -> None:
-        """Wait behind this client's other ones; a client that had none is the last to have its turn."""
+        """Add a place behind those of the same client; a client that had none is served after all others."""
         self._clients.setdefault(client, OrderedDict())[place] = None
         self.size += 1
 
     def remove(self, client: object, place: Place) -> None:
-        """Wait no more; harmless if it does not."""
+        """Remove a place; does nothing if it is not in the queue."""
         places = self._clients.get(client)
         if places is None or place not in places:
             return
@@ -40,7 +40,7 @@ class FairQueue:
             del self._clients[client]
 
     def pop(self) -> Place:
-        """Return the first place of the client whose turn it is; raises KeyError when nobody waits."""
+        """Remove and return the first place of the next client; raises KeyError if the queue is empty."""
         client, places = self._clients.popitem(last=False)
         place, _ = places.popitem(last=False)
         self.size -= 1

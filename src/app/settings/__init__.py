@@ -1,1 +1,1 @@
-"""What an operator decides: the settings, where they come from, and how they are explained."""
+"""The settings of the agent: their definition, their sources, and their reference."""

@@ -1,4 +1,4 @@
-"""What an operator can decide, with its defaults and limits: one frozen object, passed down in parts."""
+"""All settings with their defaults and ranges, as one frozen object."""
 
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
@@ -11,19 +11,19 @@ Count = Annotated[int, Meta(ge=1)]
 Limit = Annotated[int, Meta(ge=0)]
 Size = Annotated[int, Meta(ge=0, description="bytes")]
 PositiveSize = Annotated[int, Meta(ge=1, description="bytes")]
-"""Bytes; wherever it is written as text, with a unit if wanted: `64KiB`, `1MiB`, `2GiB`."""
+"""Bytes; as text, optionally with a unit: `64KiB`, `1MiB`, `2GiB`."""
 Duration = Annotated[float, Meta(ge=0, le=1e9)]
 PositiveDuration = Annotated[float, Meta(gt=0, le=1e9)]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
-def _setting(default: Any, text: str) -> Any:  # noqa: ANN401 -- as dataclasses.field has it
+def _setting(default: Any, text: str) -> Any:  # noqa: ANN401 -- typed like dataclasses.field
     return field(default=default, metadata={"help": text})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Every setting; each has the same name in the TOML file, as EXECWIRE_NAME and as --name on the command line."""
+    """All settings; each has the same name in the TOML file, as EXECWIRE_NAME and as --name on the command line."""
 
     host: str = _setting("127.0.0.1", "address to listen on")
     port: Annotated[int, Meta(ge=0, le=65535)] = _setting(3000, "port to listen on; 0 takes a free one")
@@ -77,7 +77,7 @@ class Settings:
 
 
 def per_worker(settings: Settings) -> Settings:
-    """Return what one of the workers gets: its part of every total, at least 1 of what is at least 1."""
+    """Return the settings of one worker: its part of each total, rounded up."""
     parts = {
         name: -(-getattr(settings, name) // settings.workers)
         for name in ("max_connections", "max_running", "max_queued", "max_spool", "max_memory")

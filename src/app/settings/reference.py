@@ -1,4 +1,4 @@
-"""Every setting as people read of it: in --help and in the README."""
+"""The description of each setting for --help and the README."""
 
 import dataclasses
 import typing
@@ -12,7 +12,7 @@ _UNITS = (("GiB", 1024**3), ("MiB", 1024**2), ("KiB", 1024))
 
 @dataclass(frozen=True, slots=True)
 class SettingHelp:
-    """One setting: `form` stands for its value where it is asked for, `shown` is the default as people write it."""
+    """One setting: `metavar` stands for its value in the help, `default_text` is the default as it is written there."""
 
     name: str
     text: str
@@ -27,15 +27,15 @@ class SettingHelp:
 
 
 def entries() -> list[SettingHelp]:
-    """Return all of them, in the order in which they are declared."""
+    """Return all settings in the order of their declaration."""
     return [_entry(setting) for setting in dataclasses.fields(Settings)]
 
 
 def _entry(setting: "dataclasses.Field[typing.Any]") -> SettingHelp:
     kind = TYPES[setting.name]
     default: object = setting.default
-    shown = _with_unit(default) if kind in (Size, PositiveSize) and isinstance(default, int) else f"{default}"
-    return SettingHelp(setting.name, setting.metadata["help"], _metavar(setting.name, kind), default, shown)
+    text = _with_unit(default) if kind in (Size, PositiveSize) and isinstance(default, int) else f"{default}"
+    return SettingHelp(setting.name, setting.metadata["help"], _metavar(setting.name, kind), default, text)
 
 
 def _metavar(name: str, kind: object) -> str:

@@ -1,4 +1,4 @@
-"""Environment variables that Kubernetes sets for a Service named after this program, which are no settings."""
+"""Recognizes environment variables that Kubernetes sets for a Service named after this program, not settings."""
 
 import re
 
@@ -10,7 +10,7 @@ _PORT_ADDRESS = re.compile(r"(?:tcp|udp|sctp)://\S+")
 
 
 def is_service_variable(name: str, value: str) -> bool:
-    """Tell whether a variable describes a Kubernetes Service called `execwire` or `execwire-…`.
+    """Return whether a variable describes a Kubernetes Service named `execwire` or `execwire-…`.
 
     Kubernetes gives every container `NAME_SERVICE_HOST`, `NAME_SERVICE_PORT…`, `NAME_PORT=tcp://…` and
     `NAME_PORT_3000_TCP…` for each Service of its namespace ("Accessing the Service" in the Kubernetes documentation).

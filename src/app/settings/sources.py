@@ -1,4 +1,4 @@
-"""Where settings come from: defaults, then a TOML file, then EXECWIRE_*, then the command line; later ones win."""
+"""Reads settings from a TOML file, EXECWIRE_* variables and the command line; later sources win over earlier ones."""
 
 import dataclasses
 import difflib
@@ -20,7 +20,7 @@ ENVIRONMENT_PREFIX = "EXECWIRE_"
 CONFIG_VARIABLE = "EXECWIRE_CONFIG"
 
 RENAMED = {"max_held": "max_memory"}
-"""Old names that are still taken, with a warning: for one version."""
+"""Old names that are accepted with a warning for one version."""
 MAX_SHOWN = 10_000
 _UNITS = {"": 1, "b": 1, "k": 1024, "kib": 1024, "m": 1024**2, "mib": 1024**2, "g": 1024**3, "gib": 1024**3}
 TYPES: dict[str, object] = typing.get_type_hints(Settings, include_extras=True)
@@ -28,7 +28,7 @@ NAMES = tuple(setting.name for setting in dataclasses.fields(Settings))
 
 
 class ConfigurationError(Exception):
-    """A setting that cannot be used; its text names where it stands and what to do."""
+    """An invalid setting; the message names its source and what to do."""
 
 
 def _ignore(_warning: str) -> None:
@@ -41,16 +41,16 @@ def read_settings(
     options: Mapping[str, str | list[str]],
     warn: Callable[[str], object] = _ignore,
 ) -> Settings:
-    """Merge the four sources; raises ConfigurationError. What is odd but harmless is told to `warn`, a sentence each.
+    """Merge the defaults and all sources; raises ConfigurationError. `warn` gets a sentence for each harmless problem.
 
-    `options` is the command line, by setting name. Without `config`, EXECWIRE_CONFIG may name the file. A variable
-    for which there is an option is not looked at: it may be somebody else's.
+    `options` is the command line, by setting name. Without `config`, EXECWIRE_CONFIG may name the file. The value of a
+    variable is not checked if there is an option for it: the variable may belong to another program.
     """
-    named = config or (Path(environment[CONFIG_VARIABLE]) if environment.get(CONFIG_VARIABLE) else None)
+    path = config or (Path(environment[CONFIG_VARIABLE]) if environment.get(CONFIG_VARIABLE) else None)
     values: dict[str, object] = {}
-    if named is not None:
-        for name, value in _read_file(named, warn).items():
-            values[name] = _convert(name, value, f"{name} in {named}")
+    if path is not None:
+        for name, value in _read_file(path, warn).items():
+            values[name] = _convert(name, value, f"{name} in {path}")
     given: dict[str, tuple[object, str]] = {}
     for variable, text in environment.items():
         if not variable.startswith(ENVIRONMENT_PREFIX) or variable == CONFIG_VARIABLE:
@@ -77,7 +77,7 @@ def _read_file(path: Path, warn: Callable[[str], object]) -> dict[str, object]:
         message = f"cannot read {path}: {error.strerror}"
         raise ConfigurationError(message) from error
     except (ValueError, RecursionError) as error:
-        # Also a number with more digits than Python reads, and what is nested too deeply.
+        # Also a number with more digits than Python parses, and a value that is nested too deeply.
         message = f"{path} is not TOML: {error}"
         raise ConfigurationError(message) from error
     tables = [name for name, value in content.items() if isinstance(value, dict) and name not in NAMES]

@@ -1,4 +1,4 @@
-"""Who may send requests, from what an operator has written: decided once, before there is any worker."""
+"""Builds the AccessPolicy from the settings; once, before any worker is started."""
 
 import os
 import pwd
@@ -15,7 +15,7 @@ _STANDS_FOR_ALL = "stands for every user that is not mapped into the agent's use
 
 
 def access(settings: Settings) -> AccessPolicy:
-    """Return who may send requests; raises ConfigurationError for users whom this machine cannot tell, or has not."""
+    """Return the users who may send requests; raises ConfigurationError for unknown or indistinguishable users."""
     unmapped = unmapped_user()
     if EVERYBODY in settings.allow_user:
         return AccessPolicy(None, settings.insecure_bind, unmapped)
@@ -36,7 +36,7 @@ def _number(name: str, unmapped: int | None) -> int:
     try:
         number = int(name) if name.isdigit() else pwd.getpwnam(name).pw_uid
     except (KeyError, ValueError) as error:
-        # ValueError: digits that are no number, a NUL character.
+        # ValueError: digits that int() does not accept, or a NUL character.
         raise ConfigurationError(f"--allow-user {name}: this machine has no such user") from error
     if number > _LAST_USER:
         raise ConfigurationError(f"--allow-user {name}: the numbers of users end at {_LAST_USER}")

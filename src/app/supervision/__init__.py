@@ -1,1 +1,1 @@
-"""The supervisor: forks the workers, restarts them, stops them, and clears up after those that have died."""
+"""The supervisor: forks the workers, restarts and stops them, and kills the remaining processes of dead ones."""

@@ -1,4 +1,4 @@
-"""Where the agent listens, by its settings; whatever stands in the way is one line that says who or what it is."""
+"""Opens the listening sockets of the settings; an error is one line that names its cause."""
 
 import errno
 import socket
@@ -25,16 +25,16 @@ class Listening:
 
     @property
     def sockets(self) -> tuple[socket.socket, ...]:
-        """All of them."""
+        """All listening sockets, TCP ones first."""
         return (*self.tcp, self.unix.socket) if self.unix else self.tcp
 
     @property
     def addresses(self) -> str:
-        """All of them, as people write them."""
+        """All addresses, formatted for messages."""
         return " and ".join(format_address(listener) for listener in self.sockets)
 
     def remove(self) -> None:
-        """Leave no file behind; says so if that is refused, since it does not hinder the next agent."""
+        """Remove the file of the Unix socket; only logs a failure, since the next agent can start with that file."""
         if self.unix is None:
             return
         try:
@@ -44,15 +44,15 @@ class Listening:
 
 
 def listen(settings: Settings) -> Listening:
-    """Open them; raises ConfigurationError."""
+    """Open the listening sockets; raises ConfigurationError."""
     return Listening(_listen_tcp(settings), _listen_unix(settings.unix) if settings.unix else None)
 
 
 def _listen_tcp(settings: Settings) -> tuple[socket.socket, ...]:
     where = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
     try:
-        within = is_loopback(settings.host)
-        if not (settings.insecure_bind or within):
+        loopback = is_loopback(settings.host)
+        if not (settings.insecure_bind or loopback):
             raise ConfigurationError(
                 f"will not listen on {where}, where other hosts could send commands in the clear; listen on 127.0.0.1"
                 " and have clients use a tunnel (ssh -L, or TLS by stunnel), or override this with --insecure-bind"
@@ -62,10 +62,10 @@ def _listen_tcp(settings: Settings) -> tuple[socket.socket, ...]:
         address = str(error.filename or where)
         owner = _owner(address) if error.errno == errno.EADDRINUSE else None
         reason = f"it is taken by {owner}" if owner else str(error.strerror or error)
-        free = "free it, or " if error.errno == errno.EADDRINUSE else ""
-        message = f"cannot listen on {address}: {reason}; {free}choose another with --host or --port"
+        hint = "free it, or " if error.errno == errno.EADDRINUSE else ""
+        message = f"cannot listen on {address}: {reason}; {hint}choose another with --host or --port"
         raise ConfigurationError(message) from error
-    if not within:
+    if not loopback:
         _log.warning(
             "everybody who can reach this port from another host may run commands, unencrypted (--insecure-bind)"
         )

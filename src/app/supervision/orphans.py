@@ -1,7 +1,8 @@
-"""What dead workers have left behind: swept by their supervisor, a slice at a time, until it has been seen dead.
+"""Kills the remaining processes of dead workers, in short slices of time, until scans find none of them alive.
 
-The supervisor is also given what no worker has started, above all as process 1 of a container: `docker exec`, health
-checks. That is reaped when it ends, and otherwise left alone: killed is only what bears a mark of a dead worker.
+The supervisor also adopts processes that no worker has started, above all as process 1 of a container: `docker exec`,
+health checks. It reaps them when they exit, and does not kill them: only processes with a mark of a dead worker are
+killed.
 """
 
 import time
@@ -18,27 +19,27 @@ from ...adapters.linux.timer_slack import TimerSlack, timer_slack
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 SLICE_SECONDS = 0.02
-"""Of walking, before the supervisor looks after its workers again."""
+"""How long to scan before the supervisor handles other events again."""
 PAUSE_SECONDS = 0.005
 STUBBORN_SECONDS = 2.0
-"""After which it is said what does not die, and the walks become rare."""
+"""After this time, processes that do not die are logged, and scans become rare."""
 STUBBORN_PAUSE_SECONDS = 0.5
 _WORKER, _ORPHAN = 0, 1
-"""What stands for a mark here."""
+"""The owners that this ProcessTree distinguishes, instead of marks."""
 
 
 class OrphanReaper:
-    """Kills every child of this process that bears a mark of a dead worker, from `begin` until none has been seen."""
+    """Kills all descendants of this process that have a mark of a dead worker, from `start` until scans find none."""
 
     def __init__(self) -> None:
         self._tree = ProcessTree(self._whose)
         self._slack: TimerSlack | None = timer_slack()
-        # The ranges of marks of the workers that have died.
+        # The starts of the mark ranges of dead workers.
         self._ranges: set[int] = set()
-        # When to walk on; None while there is nothing to look for.
+        # When to continue scanning, in monotonic seconds; None while no scan is needed.
         self._at: float | None = None
         self._stubborn_at = 0.0
-        # It has been said that something does not die.
+        # Whether it has been logged that processes do not die.
         self._reported = False
         self._clean = 0
         self._killed: set[int] = set()
@@ -47,23 +48,23 @@ class OrphanReaper:
 
     @property
     def pending(self) -> bool:
-        """Whether something may be left that can be expected to die soon."""
+        """Whether processes may remain that can be expected to die soon."""
         return self._at is not None and self._clean < CLEAN_SCANS and not self._reported
 
     def timeout(self, seconds: float) -> float:
-        """Return how long nothing has to be done here, `seconds` at most."""
+        """Return the time until the next scan, `seconds` at most."""
         return seconds if self._at is None else min(seconds, max(0.0, self._at - time.monotonic()))
 
     def add_worker(self, pid: int) -> None:
-        """Leave a child alone, whatever it bears: `begin` or `remove_worker` says when it has been reaped."""
+        """Register a worker, which is never killed here; `start` or `remove_worker` follows when it has been reaped."""
         self._tree.add(pid, _WORKER)
 
     def remove_worker(self, pid: int) -> None:
-        """Forget a worker that has ended in good order; what its tasks have left on purpose stays."""
+        """Unregister a worker that has stopped in order; processes that its tasks have left running are kept."""
         self._tree.remove(pid)
 
     def start(self, pid: int, marks: int) -> None:
-        """Sweep: a worker has died, whose range of marks began at `marks`."""
+        """Kill the processes of a worker that has died; its range of marks began at `marks`."""
         self._tree.remove(pid)
         self._ranges.add(marks)
         self._at = time.monotonic()
@@ -72,13 +73,13 @@ class OrphanReaper:
         self._clean = 0
 
     def reap(self) -> None:
-        """Look soon which children have ended."""
+        """Reap exited children at the next `scan`."""
         if self._at is None:
             self._clean = CLEAN_SCANS
         self._at = time.monotonic()
 
     def scan(self) -> None:
-        """Walk on, if it is time."""
+        """Scan for up to SLICE_SECONDS, if it is time to."""
         now = time.monotonic()
         if self._at is None or now < self._at:
             return
@@ -90,7 +91,7 @@ class OrphanReaper:
                 if time.monotonic() >= now + SLICE_SECONDS:
                     return
         except (OSError, MemoryError) as error:
-            # What was not looked at is not gone.
+            # Processes that could not be checked may still be alive.
             self._sightings[_ORPHAN] = Survivors(reaped_any=True, reason=f"cannot look for it: {error!r}")
         self._scan = None
         self._update(self._sightings.get(_ORPHAN, Survivors()))

@@ -1,46 +1,46 @@
-"""When a missing worker is started again, and when no longer: a shortage passes, a crash at every start does not."""
+"""When a missing worker is restarted, and when not any more: a shortage may end, repeated crashes at start do not."""
 
 import signal
 import time
 
 START_LIMIT_SECONDS = 1.0
 START_LIMIT_BURST = 5
-"""So many workers in a row that crashed right after their start are no accident."""
+"""After this many crashes in a row right after the start, workers are not restarted."""
 BACKOFF_SECONDS = 0.05
 RETRY_SECONDS = 0.1
 MAX_PAUSE_SECONDS = 5.0
 
 
 class Restarts:
-    """Counts what went wrong in a row and says when to try again; times are monotonic seconds."""
+    """Counts consecutive failures and computes when to try again; times are monotonic seconds."""
 
     def __init__(self) -> None:
         self.due_at = 0.0
         self._failures = 0
-        self._young_deaths = 0
+        self._early_exits = 0
         self._crashes = 0
 
     @property
     def given_up(self) -> bool:
-        """Whether there is no point in another attempt."""
+        """Whether workers are not restarted any more."""
         return self._crashes >= START_LIMIT_BURST
 
     def accepted(self) -> None:
-        """Take note of a worker that serves."""
+        """Record that a worker accepts connections."""
         self._failures = 0
 
     def failed(self) -> float:
-        """Take note of a worker that could not be started; return after how many seconds to try again."""
+        """Record that a worker could not be started; return the seconds until the next attempt."""
         pause = min(RETRY_SECONDS * 2.0**self._failures, MAX_PAUSE_SECONDS)
         self._failures += 1
         self.due_at = time.monotonic() + pause
         return pause
 
     def died(self, started_at: float, status: int) -> None:
-        """Take note of the end of a worker that served; `status` is its exit status, -n after signal n."""
+        """Record the exit of a worker that accepted connections; `status` is its exit status, -n after signal n."""
         now = time.monotonic()
-        young = now - started_at < START_LIMIT_SECONDS
-        self._young_deaths = self._young_deaths + 1 if young else 0
-        # SIGKILL comes from outside, most of all where memory is short: no reason to stop serving for good.
-        self._crashes = self._crashes + (status != -signal.SIGKILL) if young else 0
-        self.due_at = now + min(BACKOFF_SECONDS * (2.0 ** min(self._young_deaths, 10) - 1), MAX_PAUSE_SECONDS)
+        early = now - started_at < START_LIMIT_SECONDS
+        self._early_exits = self._early_exits + 1 if early else 0
+        # SIGKILL comes from outside, mostly when memory is short: no reason to stop restarting.
+        self._crashes = self._crashes + (status != -signal.SIGKILL) if early else 0
+        self.due_at = now + min(BACKOFF_SECONDS * (2.0 ** min(self._early_exits, 10) - 1), MAX_PAUSE_SECONDS)

@@ -1,4 +1,4 @@
-"""How the agent is being stopped: what signals ask for, given those before, and until when workers have to end."""
+"""The state of a shutdown: which command a signal means, given earlier ones, and the deadline of the workers."""
 
 import math
 import time
@@ -7,19 +7,19 @@ from ..control_pipe import KILL, STOP
 from ..stop_signals import KILL_SIGNAL, REPEAT_AFTER_SECONDS, REPEATABLE_STOP_SIGNALS
 
 KILL_STOP_SECONDS = 10.0
-"""In which a worker ends once what runs is to be killed, or it is killed itself."""
+"""A worker that does not exit within this time after KILL is killed."""
 
 
 class StopPlan:
-    """Takes note of orders to stop; times are monotonic seconds."""
+    """Tracks the commands to stop; times are monotonic seconds."""
 
     def __init__(self, stop_seconds: float) -> None:
-        """Go on until told otherwise; workers then get `stop_seconds`."""
+        """Start without a stop; after STOP, workers have `stop_seconds` to exit."""
         self._stop_seconds = stop_seconds
         self._begun_at = math.inf
         self._killed = False
         self.kill_at = math.inf
-        """When workers that have not ended by then are killed."""
+        """The time at which workers that have not exited are killed."""
 
     @property
     def begun(self) -> bool:
@@ -27,16 +27,16 @@ class StopPlan:
         return self._begun_at != math.inf
 
     def command(self, number: int) -> bytes | None:
-        """Return what a stop signal asks for, None if it is nothing new."""
-        late = time.monotonic() >= self._begun_at + REPEAT_AFTER_SECONDS
-        hurry = number == KILL_SIGNAL or (late and number in REPEATABLE_STOP_SIGNALS)
-        if self._killed or (self.begun and not hurry):
+        """Return the command for a stop signal, None if it changes nothing."""
+        repeated = time.monotonic() >= self._begun_at + REPEAT_AFTER_SECONDS
+        immediate = number == KILL_SIGNAL or (repeated and number in REPEATABLE_STOP_SIGNALS)
+        if self._killed or (self.begun and not immediate):
             return None
-        return KILL if hurry else STOP
+        return KILL if immediate else STOP
 
-    def begin(self, order: bytes) -> None:
-        """Take note of STOP or KILL."""
+    def begin(self, command: bytes) -> None:
+        """Record STOP or KILL."""
         now = time.monotonic()
-        self._killed = order == KILL
+        self._killed = command == KILL
         self._begun_at = min(self._begun_at, now)
         self.kill_at = min(self.kill_at, now + (KILL_STOP_SECONDS if self._killed else self._stop_seconds))

@@ -1,7 +1,8 @@
-"""The small parent of the workers: owns the listening socket, restarts them, kills what a dead one left behind.
+"""The parent of the workers: owns the listening sockets, restarts workers, kills remaining processes of dead ones.
 
-It does nothing else, so that little can end it. Orders go to a worker through a pipe whose end-of-file means that the
-supervisor has died; the signals of a terminal or a service manager, which reach all processes, are obeyed here alone.
+It does nothing else, so that little can crash it. It sends control commands to a worker through a pipe; end-of-file
+means that the supervisor has died. Signals of a terminal or a service manager may reach all processes of the agent;
+only the supervisor handles them.
 """
 
 import math
@@ -28,21 +29,21 @@ from .worker import Worker, fork_worker
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 READY_SECONDS = 60.0
-"""In which a worker accepts, or it is killed."""
+"""A worker that does not accept connections within this time is killed."""
 BACKOFF_TICK_SECONDS = 0.05
 TICK_SECONDS = 0.5
 Work: TypeAlias = Callable[[int, int], int]
 
 
 class Supervisor:
-    """Runs `work` in forked processes until told to stop.
+    """Runs `work` in forked processes until it is stopped.
 
-    `work` takes the descriptor from which its orders are read and one to which it writes READY when it accepts, or why
-    it cannot; what it returns is the exit status of its process, 0 after a stop in good order.
+    `work` takes the descriptor from which it reads control commands, and one to which it writes READY when it accepts
+    connections, or the reason why it cannot. It returns the exit status of its process, 0 after an orderly stop.
     """
 
     def __init__(self, count: int, work: Work, stop_seconds: float, scoreboard: Scoreboard | None = None) -> None:
-        """Have `count` workers, each with a row of `scoreboard`; one that does not stop in `stop_seconds` is killed."""
+        """Run `count` workers, each with a row of `scoreboard`; one that does not stop in `stop_seconds` is killed."""
         self._scoreboard = scoreboard or Scoreboard(count)
         self._count = count
         self._work = work
@@ -53,10 +54,10 @@ class Supervisor:
         self._plan = StopPlan(stop_seconds)
         self._status = 0
         self.start_failure = ""
-        """Why the first worker could not be started, which has ended the agent."""
+        """Why the first worker could not be started, which stops the agent."""
 
     def run(self, on_ready: Callable[[], None]) -> int:
-        """Supervise to the end and return the exit status; `on_ready` is called once, when the first worker accepts."""
+        """Run until stopped; return the exit status. Calls `on_ready` once, when the first worker is ready."""
         self._on_ready: Callable[[], None] | None = on_ready
         become_subreaper()
         self._signals = StopSignals()
@@ -111,7 +112,7 @@ class Supervisor:
             self._selector.register(worker.pidfd, selectors.EVENT_READ, lambda: self._on_exit(worker))
             self._selector.register(worker.ready, selectors.EVENT_READ, lambda: self._on_ready_pipe(worker))
         except BaseException:
-            # Nobody would see it end (epoll_ctl(2): ENOMEM, ENOSPC).
+            # Its exit could not be detected (epoll_ctl(2) failed with ENOMEM or ENOSPC).
             worker.kill()
             self._reap(worker)
             self._orphan_reaper.remove_worker(worker.pid)
@@ -119,9 +120,9 @@ class Supervisor:
 
     def _after_fork(self, marks: int) -> None:
         set_mark(marks)
-        # Before it has a second thread.
+        # Runs in the new worker, before it has a second thread.
         block_child_signal()
-        # In a new worker: it must not hold what tells its siblings of the supervisor's end.
+        # An open copy of a sibling's control pipe would hide the supervisor's death from that sibling.
         for sibling in self._workers.values():
             sibling.close()
         self._signals.ignore()
@@ -129,7 +130,7 @@ class Supervisor:
 
     def _on_ready_pipe(self, worker: Worker) -> None:
         if worker.ready not in self._selector.get_map():
-            return  # it has been read, or the worker has ended, a moment ago, in the same round of events
+            return  # it has been read, or the worker has exited, while the same list of events was handled
         self._selector.unregister(worker.ready)
         worker.read_ready()
         if not worker.accepts:
@@ -144,13 +145,13 @@ class Supervisor:
             pause = self._restarts.failed()
             _log.error("cannot start a worker; trying again", reason=reason, seconds=pause)
         elif not self._plan.begun:
-            # Nobody has been served yet, and whoever starts the agent looks on.
+            # No worker has accepted connections yet: fail visibly instead of retrying.
             self.start_failure = reason
             self._status = FAILED
             self._stop(KILL)
 
     def _reap(self, worker: Worker) -> tuple[int, tuple[int, int]]:
-        """Let go of a worker that has ended; return its exit status and how many tasks and clients it had."""
+        """Reap an exited worker and free its resources; return its exit status and its counts of tasks and clients."""
         del self._workers[worker.pid]
         _, wait_status = os.waitpid(worker.pid, 0)
         for descriptor in {worker.pidfd, worker.ready} & self._selector.get_map().keys():
@@ -188,12 +189,12 @@ class Supervisor:
             if number in UNUSED_SIGNALS:
                 _log.info("signal ignored: the agent does not use it", signal=signal_name(number))
                 continue
-            order = self._plan.command(number)
-            if order is not None:
-                _log.info("stopping", reason=signal_name(number), now=order == KILL)
-                self._stop(order)
+            command = self._plan.command(number)
+            if command is not None:
+                _log.info("stopping", reason=signal_name(number), now=command == KILL)
+                self._stop(command)
 
-    def _stop(self, order: bytes) -> None:
-        self._plan.begin(order)
+    def _stop(self, command: bytes) -> None:
+        self._plan.begin(command)
         for worker in self._workers.values():
-            worker.send(order)
+            worker.send(command)

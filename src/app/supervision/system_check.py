@@ -1,6 +1,6 @@
-"""What the agent needs of the system, asked for before it listens: what is missing is one line, not a hang later.
+"""Checks before the agent listens that the system has what it needs, so that it fails with one line of text.
 
-docs/requirements.md has the same as a table for operators. Each probe does what the agent does later, and nothing more.
+docs/requirements.md has the same as a table for operators. Each probe does only what the agent does later.
 """
 
 import contextlib
@@ -25,12 +25,12 @@ _NULL_DEVICE = (1, 3)
 """Major and minor number, see null(4)."""
 _SANDBOX = "allow it in the seccomp profile or the security module that forbids it"
 _ABSENT = "/proc/self/absent"
-"""What is in no /proc."""
+"""A path that does not exist in any /proc."""
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Something without which the agent cannot work; `probe` raises OSError where it is missing."""
+    """A requirement of the agent; `probe` raises OSError if it is not met."""
 
     what: str
     probe: Callable[[], object]
@@ -38,7 +38,7 @@ class Need:
 
 
 def missing(needs: Iterable[Need]) -> str | None:
-    """Return what the system lacks first, why, and what to do, in one line; None if it has it all."""
+    """Return one line that names the first unmet requirement, the reason and what to do; None if all are met."""
     for need in needs:
         try:
             need.probe()
@@ -75,7 +75,7 @@ def _check_processes() -> None:
 def _check_pidfd() -> None:
     pidfd = os.pidfd_open(os.getpid())
     try:
-        signal.pidfd_send_signal(pidfd, 0)  # sends none (kill(2))
+        signal.pidfd_send_signal(pidfd, 0)  # signal 0 only checks (kill(2))
         with contextlib.closing(select.epoll()) as epoll:
             epoll.register(pidfd, select.EPOLLIN)
     finally:
@@ -89,7 +89,7 @@ def _check_waiting() -> None:
 
 def _check_spawning() -> None:
     with contextlib.suppress(FileNotFoundError):
-        # As far as to execve(2).
+        # Fails as intended only in execve(2).
         os.posix_spawn(_ABSENT, [_ABSENT], {}, setsid=True, setsigmask=(), setsigdef=(signal.SIGUSR1,))
 
 
@@ -144,7 +144,7 @@ NEEDS = (
         "start the agent with it unlimited (ulimit -H -x unlimited, or LimitLOCKS=infinity for systemd)",
     ),
 )
-"""In the order in which they are asked for: without descriptors nothing else can be found out."""
+"""In the order of the checks: without descriptors no other check works."""
 
 SOCK_DIAG = Need(
     "sock_diag(7), by which the user of a TCP client is known",
@@ -152,4 +152,4 @@ SOCK_DIAG = Need(
     "load the kernel module tcp_diag, allow AF_NETLINK (RestrictAddressFamilies= of systemd, seccomp), or allow"
     " everybody who reaches the port (--allow-user '*')",
 )
-"""Needed where not everybody is allowed over TCP."""
+"""Required unless all users are allowed over TCP."""

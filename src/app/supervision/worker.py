@@ -1,4 +1,4 @@
-"""One forked process that serves: how it is started, told what to do, and let go of."""
+"""A worker process: forking it, sending it control commands, killing it, and closing its descriptors."""
 
 import contextlib
 import os
@@ -19,87 +19,87 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 @dataclass(slots=True)
 class Worker:
-    """What the supervisor holds of a worker."""
+    """The state of a worker in the supervisor."""
 
     pid: int
     pidfd: int
     control: int
-    """The writing end of a pipe."""
+    """The write end of the control pipe."""
     ready: int
-    """The reading end of a pipe, not blocking: READY comes when the worker accepts, or the reason why it cannot."""
+    """The read end of a pipe, non-blocking: READY when the worker accepts connections, or the reason why it cannot."""
     started_at: float
     """Monotonic seconds."""
     accepts: bool = False
     failure: str = ""
-    """Why it cannot accept, if it has said so."""
+    """Why it cannot accept connections, if it has sent a reason."""
     killed: bool = False
     row: int = 0
-    """Its own of the scoreboard."""
+    """Its row of the scoreboard."""
     marks: int = 0
-    """Where its range of them begins."""
+    """The start of its range of marks."""
 
     def read_ready(self) -> None:
-        """Take what it says of its start, once there is something."""
+        """Read the message about its start, if one has arrived."""
         with contextlib.suppress(BlockingIOError):
-            said = os.read(self.ready, select.PIPE_BUF)
-            self.accepts = self.accepts or said.startswith(READY)
-            self.failure = self.failure or ("" if self.accepts else said.decode("utf-8", "replace"))
+            message = os.read(self.ready, select.PIPE_BUF)
+            self.accepts = self.accepts or message.startswith(READY)
+            self.failure = self.failure or ("" if self.accepts else message.decode("utf-8", "replace"))
 
-    def send(self, order: bytes) -> None:
-        """Give an order; one that has just died does not mind."""
+    def send(self, command: bytes) -> None:
+        """Send a control command; does nothing if the worker has just died."""
         with contextlib.suppress(BrokenPipeError):
-            os.write(self.control, order)
+            os.write(self.control, command)
 
     def kill(self) -> None:
-        """Send SIGKILL, which is safe until it has been reaped."""
+        """Send SIGKILL; safe as long as the worker has not been reaped, since its pid cannot be reused before."""
         self.killed = True
         os.kill(self.pid, signal.SIGKILL)
 
     def close(self) -> None:
-        """Hold nothing of it any more. In a sibling: not to keep it from seeing the supervisor's end."""
+        """Close its descriptors. A sibling must do so too, or this worker would not see the supervisor's death."""
         for descriptor in (self.pidfd, self.control, self.ready):
             os.close(descriptor)
 
 
 def fork_worker(work: Callable[[int, int], int], after_fork: Callable[[], None]) -> Worker:
-    """Fork; the child calls `after_fork`, to close what is the supervisor's, then `work`, and exits with its result.
+    """Fork a process that calls `after_fork`, to close descriptors of the supervisor, then exits with `work`'s result.
 
-    CAUGHT_SIGNALS are blocked until `after_fork` has returned. Raises OSError, leaving nothing behind; in the child
-    it neither returns nor raises.
+    CAUGHT_SIGNALS are blocked until `after_fork` has returned. On OSError no process or descriptor remains. In the
+    child it neither returns nor raises.
     """
     with contextlib.ExitStack() as undo:
-        orders, give = _pipe(undo)
-        ready, tell = _pipe(undo)
-        os.set_blocking(ready, False)
+        control_read, control_write = _pipe(undo)
+        ready_read, ready_write = _pipe(undo)
+        os.set_blocking(ready_read, False)
         signal.pthread_sigmask(signal.SIG_BLOCK, CAUGHT_SIGNALS)
         try:
             pid = os.fork()
             if pid == 0:
                 undo.pop_all()
-                _be_worker(lambda: work(orders, tell), after_fork, (give, ready))
+                _run_worker(lambda: work(control_read, ready_write), after_fork, (control_write, ready_read))
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, CAUGHT_SIGNALS)
         undo.callback(_undo_fork, pid)
         pidfd = os.pidfd_open(pid)
         undo.pop_all()
-    os.close(orders)
-    os.close(tell)
-    return Worker(pid, pidfd, give, ready, time.monotonic())
+    os.close(control_read)
+    os.close(ready_write)
+    return Worker(pid, pidfd, control_write, ready_read, time.monotonic())
 
 
-def _be_worker(work: Callable[[], int], after_fork: Callable[[], None], not_ours: tuple[int, ...]) -> NoReturn:
-    # os._exit, not sys.exit: what stands on the stack below is the supervisor's, with handlers and cleanups of its own.
+def _run_worker(work: Callable[[], int], after_fork: Callable[[], None], parents: tuple[int, ...]) -> NoReturn:
+    # os._exit, not sys.exit: the frames below are the supervisor's, whose handlers and cleanups must not run here.
     status = FAILED
     try:
-        for descriptor in not_ours:
+        for descriptor in parents:
             os.close(descriptor)
         after_fork()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, CAUGHT_SIGNALS)
         status = work()
-    except BaseException:  # noqa: BLE001 -- whatever it is, it ends here
+    except BaseException:  # noqa: BLE001 -- no exception may reach the supervisor's frames
         _log.exception("a worker failed")
     finally:
-        # A thread that is stuck does not hold this up.
+        # Unlike sys.exit, does not wait for a blocked thread.
         os._exit(status)
 
 

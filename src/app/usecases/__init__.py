@@ -1,1 +1,1 @@
-"""What the agent does for whoever asks: each use case knows ports and nothing else."""
+"""The use cases of the agent: each depends only on ports."""

@@ -1,4 +1,4 @@
-"""The use case: run one task, stamp its times, and put what happened into the words of the protocol."""
+"""The use case: run one task, measure its times, and translate its outcome into the result of the protocol."""
 
 from typing import assert_never
 
@@ -21,14 +21,14 @@ from ...domain.ports.executor import TaskExecutor
 from ...domain.task import NO_EXIT_CODE, TaskRequest, TaskResult
 
 SIGNAL_BASE = 128
-"""Added to a signal's number, as shells and Docker do, so that it cannot be taken for -1 or for an exit status."""
+"""Added to a signal's number, as shells and Docker do, to distinguish it from -1 and from most exit statuses."""
 
 
-_UNKNOWN = TaskControl()
+_NO_CONTROL = TaskControl()
 
 
 class RunTask:
-    """Asks the executor, asks the clock, makes the TaskResult."""
+    """Runs a request with the executor, measures it with the clock, and builds the TaskResult."""
 
     def __init__(self, executor: TaskExecutor, clock: Clock) -> None:
         self._executor = executor
@@ -42,7 +42,7 @@ class RunTask:
         execution = await self._executor.execute(request, control)
         exit_code, error = exit_code_and_error(execution.outcome)
         duration_ms = (execution.ended_at - started_at) * 1000
-        control = control or _UNKNOWN
+        control = control or _NO_CONTROL
         self._log.debug(
             "task ended",
             command=request.command,
