@@ -19,7 +19,7 @@ def _echo(request: TaskRequest) -> TaskResult:
 
 
 class Gated:
-    """Admission over tasks that run until they are let go, one by one, each named by a letter."""
+    """Admission with tasks that run until they are finished by `finish`, each named by a letter."""
 
     def __init__(self, max_running: int, max_queued: int = 100) -> None:
         self.gates = {name: asyncio.Event() for name in "abcdefgh"}
@@ -35,60 +35,60 @@ class Gated:
     def started(self) -> str:
         return "".join(request.command[0] for request in self.runner.taken)
 
-    async def let_go(self, *names: str) -> None:
+    async def finish(self, *names: str) -> None:
         for name in names:
             self.gates[name].set()
         await settle()
         for name in names:
             assert self.tasks[name].result().command == (name,)
 
-    async def see_cancelled(self, name: str) -> None:
+    async def assert_cancelled(self, name: str) -> None:
         with pytest.raises(asyncio.CancelledError):
             await self.tasks[name]
 
 
-async def test_no_more_than_the_limit_run_at_once() -> None:
+async def test_at_most_max_running_tasks_run_at_once() -> None:
     gated = Gated(max_running=2)
     gated.submit("a", "b", "c", "d")
     await settle()
     assert gated.started == "ab"
-    await gated.let_go("b")
+    await gated.finish("b")
     assert gated.started == "abc"
-    await gated.let_go("a", "c", "d")
+    await gated.finish("a", "c", "d")
 
 
-async def test_who_waits_is_served_in_the_order_of_arrival() -> None:
+async def test_queued_tasks_start_in_fifo_order() -> None:
     gated = Gated(max_running=1)
     gated.submit(*"abcdefgh")
     await settle()
     for done, name in enumerate("abcdefgh", start=1):
         assert gated.started == "abcdefgh"[:done]
-        await gated.let_go(name)
+        await gated.finish(name)
 
 
-async def test_a_newcomer_does_not_overtake_whoever_waits_when_a_slot_gets_free() -> None:
+async def test_new_task_does_not_overtake_a_queued_one_when_a_slot_is_freed() -> None:
     gated = Gated(max_running=1)
     gated.submit("a", "b")
     await settle()
-    # In the turn after this a ends, and c arrives before b has noticed.
+    # In the next event-loop iteration a ends, and c is submitted before b resumes.
     gated.gates["a"].set()
     gated.submit("c")
     await settle()
     assert gated.started == "ab"
-    await gated.let_go("b", "c")
+    await gated.finish("b", "c")
 
 
-async def test_a_slot_is_passed_on_when_its_task_is_cancelled() -> None:
+async def test_slot_is_passed_on_when_its_task_is_cancelled() -> None:
     gated = Gated(max_running=1)
     gated.submit("a", "b")
     await settle()
     gated.tasks["a"].cancel()
-    await gated.see_cancelled("a")
+    await gated.assert_cancelled("a")
     assert [request.command for request in gated.runner.cancelled] == [("a",)]
-    await gated.let_go("b")
+    await gated.finish("b")
 
 
-async def test_a_slot_is_passed_on_when_the_runner_is_broken() -> None:
+async def test_slot_is_passed_on_when_the_runner_raises() -> None:
     def answer(request: TaskRequest) -> TaskResult:
         if request.command == ("a",):
             raise ZeroDivisionError
@@ -100,60 +100,60 @@ async def test_a_slot_is_passed_on_when_the_runner_is_broken() -> None:
     gated.gates["a"].set()
     with pytest.raises(ZeroDivisionError):
         await gated.tasks["a"]
-    await gated.let_go("b")
+    await gated.finish("b")
 
 
-async def test_who_is_cancelled_while_queued_never_runs_and_the_next_one_moves_up() -> None:
+async def test_task_cancelled_in_the_queue_never_runs() -> None:
     gated = Gated(max_running=1)
     gated.submit("a", "b", "c")
     await settle()
     gated.tasks["b"].cancel()
-    await gated.see_cancelled("b")
-    await gated.let_go("a", "c")
+    await gated.assert_cancelled("b")
+    await gated.finish("a", "c")
     assert gated.started == "ac"
 
 
-async def test_who_is_cancelled_just_after_being_granted_passes_the_slot_on() -> None:
+async def test_task_cancelled_right_after_getting_a_slot_passes_it_on() -> None:
     gated = Gated(max_running=1)
     gated.submit("a", "b", "c")
     await settle()
-    # The callback comes in the turn in which a hands its slot to b, before b can wake up.
+    # The callback runs in the event-loop iteration in which a passes its slot to b, before b resumes.
     gated.gates["a"].set()
     asyncio.get_running_loop().call_soon(gated.tasks["b"].cancel)
-    await gated.see_cancelled("b")
-    await gated.let_go("c")
+    await gated.assert_cancelled("b")
+    await gated.finish("c")
     assert gated.started == "ac"
 
 
-async def test_who_is_stopped_while_queued_is_answered_at_once_never_runs_and_gives_up_its_place() -> None:
+async def test_task_stopped_in_the_queue_returns_at_once_and_never_runs() -> None:
     gated = Gated(max_running=1, max_queued=2)
     gated.submit("a")
     control = TaskControl()
     stopped = asyncio.create_task(gated.admission.run(TaskRequest(("b",)), control))
     gated.submit("c")
     await settle()
-    room = [gated.admission.has_capacity]
+    capacity = [gated.admission.has_capacity]
     control.stop(Cancelled())
     control.stop(Cancelled())
-    room.append(gated.admission.has_capacity)
-    assert room == [False, True]
+    capacity.append(gated.admission.has_capacity)
+    assert capacity == [False, True]
     await stopped
     assert gated.runner.stopped == [TaskRequest(("b",))]
-    await gated.let_go("a", "c")
+    await gated.finish("a", "c")
     assert gated.started == "ac"
 
 
-async def test_who_is_stopped_before_it_has_come_takes_no_place() -> None:
+async def test_task_stopped_before_it_is_submitted_is_not_queued() -> None:
     gated = Gated(max_running=1)
     gated.submit("a")
     control = TaskControl()
     control.stop(Cancelled())
     await gated.admission.run(TaskRequest(("b",)), control)
-    await gated.let_go("a")
+    await gated.finish("a")
     assert gated.started == "a"
 
 
-async def test_who_is_stopped_just_after_being_granted_passes_the_slot_on() -> None:
+async def test_task_stopped_right_after_getting_a_slot_passes_it_on() -> None:
     gated = Gated(max_running=1)
     gated.submit("a")
     control = TaskControl()
@@ -161,27 +161,27 @@ async def test_who_is_stopped_just_after_being_granted_passes_the_slot_on() -> N
     gated.submit("c")
     await settle()
     gated.gates["a"].set()
-    # As above: in the turn in which a hands its slot to b.
+    # As above: in the event-loop iteration in which a passes its slot to b.
     asyncio.get_running_loop().call_soon(control.stop, Cancelled())
     await stopped
-    await gated.let_go("a", "c")
+    await gated.finish("a", "c")
     assert gated.started == "ac"
 
 
-async def test_all_slots_are_there_again_after_every_kind_of_end() -> None:
+async def test_all_slots_are_free_after_tasks_end_in_any_way() -> None:
     gated = Gated(max_running=2)
     gated.submit("a", "b", "c", "d")
     await settle()
     for name in "cab":
         gated.tasks[name].cancel()
-    await gated.let_go("d")
+    await gated.finish("d")
     gated.submit("e", "f", "g")
     await settle()
     assert gated.started == "abdef"
-    await gated.let_go("e", "f", "g")
+    await gated.finish("e", "f", "g")
 
 
-async def test_time_spent_queued_is_not_execution() -> None:
+async def test_time_in_the_queue_is_not_execution() -> None:
     clock = FakeClock()
     executor = FakeTaskExecutor(clock)
     intake = Container(clock=clock, executor=executor, settings=Settings(max_running=1)).intake()

@@ -1,4 +1,4 @@
-"""How many tasks start in one iteration of the loop, and whose."""
+"""How many tasks, and of which clients, start in one event-loop iteration."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from execwire.domain.task import TaskRequest, TaskResult
 
 @dataclass
 class FakeTaskRunner:
-    """A TaskRunner that notes in which iteration of the loop each task began."""
+    """A TaskRunner that records the event-loop iteration in which each task started."""
 
     iteration: int = 0
     begun: dict[str, int] = field(default_factory=dict[str, int])
@@ -26,7 +26,7 @@ class FakeTaskRunner:
 
 
 class Starting:
-    """An Admission with slots enough over such a runner, and the iterations of the loop."""
+    """An Admission with enough slots for all tasks of such a runner, and the iterations of the event loop."""
 
     def __init__(self) -> None:
         self.runner = FakeTaskRunner()
@@ -44,7 +44,7 @@ class Starting:
             self.runner.iteration += 1
 
     def counts(self) -> list[int]:
-        """How many tasks began in each iteration."""
+        """Return the number of tasks that started in each iteration."""
         return [list(self.runner.begun.values()).count(number) for number in range(self.runner.iteration)]
 
     @property
@@ -61,23 +61,23 @@ def names(count: int, prefix: str = "task") -> list[str]:
     return [f"{prefix}-{number:02}" for number in range(count)]
 
 
-async def test_a_task_alone_begins_at_once(starting: Starting) -> None:
+async def test_single_task_starts_at_once(starting: Starting) -> None:
     starting.start("a")
     await starting.iterations(1)
     assert starting.runner.begun == {"a": 0}
 
 
-async def test_a_burst_of_one_client_begins_one_an_iteration_in_order_of_arrival(starting: Starting) -> None:
+async def test_burst_of_one_client_starts_one_task_per_iteration_in_fifo_order(starting: Starting) -> None:
     starting.start(*names(5 * STARTS_PER_ITERATION))
     await starting.iterations(100)
     assert starting.order == names(5 * STARTS_PER_ITERATION)
     begun = [count for count in starting.counts() if count]
     assert begun[0] == STARTS_PER_ITERATION
-    # It is known to be one by then; the last waits alone.
+    # The limit is 1 by then, since several tasks of the client wait; the last one waits alone.
     assert set(begun[1:]) == {1}
 
 
-async def test_a_burst_of_many_clients_begins_a_few_an_iteration(starting: Starting) -> None:
+async def test_burst_of_many_clients_starts_several_tasks_per_iteration(starting: Starting) -> None:
     for client in names(5 * STARTS_PER_ITERATION):
         starting.start(client, client=client)
     await starting.iterations(100)
@@ -85,21 +85,21 @@ async def test_a_burst_of_many_clients_begins_a_few_an_iteration(starting: Start
     assert [count for count in starting.counts() if count] == [STARTS_PER_ITERATION] * 5
 
 
-async def test_a_client_with_one_task_waits_for_about_one_of_each_other_client(starting: Starting) -> None:
+async def test_client_with_one_task_waits_for_about_one_task_of_each_other_client(starting: Starting) -> None:
     for client in "xyz":
         starting.start(*names(50, client), client=client)
     await starting.iterations(1)
     starting.start("alone", client="other")
     await starting.iterations(200)
     before = starting.order[: starting.order.index("alone")]
-    # What had begun or been told to when it came; then one of each.
+    # Tasks that had started, or had been passed a slot, when it was submitted; then one of each client.
     assert len(before) <= 2 * STARTS_PER_ITERATION + len("xyz")
     assert len(starting.order) == 151
     for client in "xyz":
         assert [name for name in starting.order if name.startswith(client)] == names(50, client)
 
 
-async def test_who_comes_later_does_not_overtake_another_one_of_the_same_client(starting: Starting) -> None:
+async def test_later_task_does_not_overtake_others_of_the_same_client(starting: Starting) -> None:
     starting.start(*names(3 * STARTS_PER_ITERATION))
     await starting.iterations(2)
     starting.start("late")
@@ -107,7 +107,7 @@ async def test_who_comes_later_does_not_overtake_another_one_of_the_same_client(
     assert starting.order == [*names(3 * STARTS_PER_ITERATION), "late"]
 
 
-async def test_who_gives_up_while_waiting_takes_nobodys_turn(starting: Starting) -> None:
+async def test_cancelled_queued_tasks_use_no_starts(starting: Starting) -> None:
     tasks = starting.start(*names(2 * STARTS_PER_ITERATION + 1))
     await starting.iterations(1)
     for task in tasks[STARTS_PER_ITERATION:-1]:
@@ -116,7 +116,7 @@ async def test_who_gives_up_while_waiting_takes_nobodys_turn(starting: Starting)
     assert starting.order == [*names(STARTS_PER_ITERATION), names(2 * STARTS_PER_ITERATION + 1)[-1]]
 
 
-async def test_one_iteration_later_there_is_room_for_as_many_again(starting: Starting) -> None:
+async def test_limit_of_starts_is_reset_in_the_next_iteration(starting: Starting) -> None:
     for burst in range(3):
         starting.start(*(f"{burst}-{name}" for name in names(STARTS_PER_ITERATION)))
         await settle()
@@ -124,12 +124,12 @@ async def test_one_iteration_later_there_is_room_for_as_many_again(starting: Sta
     assert len(starting.runner.begun) == 3 * STARTS_PER_ITERATION
 
 
-async def test_all_slots_and_starts_are_there_after_every_kind_of_end(starting: Starting) -> None:
+async def test_all_slots_and_starts_are_free_after_tasks_end_in_any_way(starting: Starting) -> None:
     tasks = starting.start(*names(20))
     await starting.iterations(1)
     starting.controls["task-10"].stop(Cancelled())
     tasks[12].cancel()
-    # Granted, and not begun yet.
+    # It has a slot, and has not started yet.
     await starting.iterations(1)
     tasks[5].cancel()
     await settle()

@@ -17,7 +17,7 @@ BOUND_SECONDS = 10.0
 
 
 class Draining:
-    """A Drain over an executor whose tasks run until they are let go or killed."""
+    """A Drain with an executor whose tasks run until they are released or killed."""
 
     def __init__(self) -> None:
         self.clock = FakeClock()
@@ -47,17 +47,17 @@ def assert_refused(execution: Execution, words: str) -> None:
     assert execution.output.size == 0
 
 
-async def test_until_it_is_told_to_stop_everything_passes_through(draining: Draining) -> None:
+async def test_tasks_pass_through_before_a_stop(draining: Draining) -> None:
     draining.executor.output = b"out"
     execution = await draining.drain.execute(TaskRequest(("do", "it")))
     assert (execution.outcome, execution.output.in_memory) == (Exited(0), b"out")
 
 
-async def test_with_nothing_running_it_is_over_at_once(draining: Draining) -> None:
+async def test_drain_without_running_tasks_returns_at_once(draining: Draining) -> None:
     assert await draining.stop() == 0
 
 
-async def test_nothing_is_started_while_stopping_and_the_refusal_says_so(draining: Draining) -> None:
+async def test_new_tasks_are_refused_while_stopping(draining: Draining) -> None:
     [running] = await draining.start("a")
     stopping = asyncio.create_task(draining.stop())
     await settle()
@@ -70,7 +70,7 @@ async def test_nothing_is_started_while_stopping_and_the_refusal_says_so(drainin
     await asyncio.gather(running, stopping)
 
 
-async def test_what_runs_is_given_its_time_and_ends_as_it_would_have(draining: Draining) -> None:
+async def test_running_tasks_may_end_during_the_drain(draining: Draining) -> None:
     tasks = await draining.start("a", "b")
     stopping = asyncio.create_task(draining.stop())
     await settle()
@@ -80,7 +80,7 @@ async def test_what_runs_is_given_its_time_and_ends_as_it_would_have(draining: D
     assert [(await task).outcome for task in tasks] == [Exited(0), Exited(0)]
 
 
-async def test_what_still_runs_after_the_time_is_killed_and_is_refused_not_cancelled(draining: Draining) -> None:
+async def test_tasks_that_run_after_the_drain_are_killed_and_refused(draining: Draining) -> None:
     tasks = await draining.start("a", "b", "c")
     assert await draining.stop(0.01) == 3
     assert draining.executor.running == set()
@@ -88,7 +88,7 @@ async def test_what_still_runs_after_the_time_is_killed_and_is_refused_not_cance
         assert_refused(await task, "killed")
 
 
-async def test_a_second_signal_kills_at_once(draining: Draining) -> None:
+async def test_kill_during_the_drain_kills_at_once(draining: Draining) -> None:
     [task] = await draining.start("a")
     stopping = asyncio.create_task(draining.stop())
     await settle()
@@ -103,28 +103,28 @@ async def test_killing_twice_kills_each_task_once(draining: Draining) -> None:
     assert_refused(await task, "killed")
 
 
-async def test_a_cancellation_from_outside_stays_a_cancellation(draining: Draining) -> None:
-    [gone] = await draining.start("a")
+async def test_cancelled_task_stays_cancelled_during_the_drain(draining: Draining) -> None:
+    [cancelled] = await draining.start("a")
     stopping = asyncio.create_task(draining.stop())
     await settle()
-    gone.cancel()
+    cancelled.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await gone
+        await cancelled
     assert await stopping == 0
 
 
 @pytest.mark.parametrize("kill_first", [True, False])
-async def test_who_is_killed_and_cancelled_at_once_is_cancelled(draining: Draining, *, kill_first: bool) -> None:
+async def test_task_that_is_killed_and_cancelled_at_once_is_cancelled(draining: Draining, *, kill_first: bool) -> None:
     [task] = await draining.start("a")
-    orders = [draining.drain.kill, task.cancel]
-    for order in orders if kill_first else orders[::-1]:
-        order()
+    calls = [draining.drain.kill, task.cancel]
+    for call in calls if kill_first else calls[::-1]:
+        call()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert draining.executor.running == set()
 
 
-async def test_a_task_that_ends_in_the_moment_of_the_kill_keeps_its_own_end_and_output(draining: Draining) -> None:
+async def test_task_that_ends_during_the_kill_keeps_its_outcome_and_output(draining: Draining) -> None:
     draining.executor.output = b"text"
     [task] = await draining.start("a")
     draining.executor.released.set()
@@ -133,7 +133,7 @@ async def test_a_task_that_ends_in_the_moment_of_the_kill_keeps_its_own_end_and_
     assert (execution.outcome, execution.output.in_memory) == (Exited(0), b"text")
 
 
-async def test_a_task_that_is_being_ended_already_keeps_its_verdict_and_its_grace_is_over(draining: Draining) -> None:
+async def test_kill_ends_the_grace_of_a_stopped_task_and_keeps_its_verdict(draining: Draining) -> None:
     control = TaskControl()
     task = asyncio.create_task(draining.drain.execute(TaskRequest(("ignore-stop", "a")), control))
     await settle()
@@ -142,7 +142,7 @@ async def test_a_task_that_is_being_ended_already_keeps_its_verdict_and_its_grac
     assert (await task).outcome == Cancelled()
 
 
-async def test_who_waits_for_a_slot_when_the_agent_stops_is_answered_too() -> None:
+async def test_queued_tasks_get_a_result_when_the_agent_stops() -> None:
     # Hazard 31.
     clock = FakeClock()
     container = Container(clock=clock, executor=FakeTaskExecutor(clock), settings=Settings(max_running=10))
@@ -157,7 +157,7 @@ async def test_who_waits_for_a_slot_when_the_agent_stops_is_answered_too() -> No
     assert all("stopping" in result.error for result in results)
 
 
-async def test_how_many_run_can_be_read_from_outside() -> None:
+async def test_scoreboard_row_has_the_number_of_running_tasks() -> None:
     row = unshared_row()
     executor = FakeTaskExecutor(FakeClock())
     drain = Drain(executor, executor.clock, row)

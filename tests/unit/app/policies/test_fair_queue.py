@@ -6,7 +6,7 @@ from execwire.app.policies.fair_queue import FairQueue, Place
 
 
 class Queue:
-    """A FairQueue of places that are named by a client's letter and a number."""
+    """A FairQueue with places that are named by the letter of a client and a number."""
 
     def __init__(self, *names: str) -> None:
         self.queue = FairQueue()
@@ -29,22 +29,22 @@ class Queue:
         return [self.pop() for _ in range(self.queue.size)]
 
 
-async def test_one_client_is_served_in_order_of_arrival() -> None:
+async def test_places_of_one_client_are_popped_in_fifo_order() -> None:
     assert Queue("a1", "a2", "a3").all() == ["a1", "a2", "a3"]
 
 
-async def test_clients_take_turns() -> None:
+async def test_clients_are_popped_in_round_robin_order() -> None:
     assert Queue("a1", "a2", "a3", "b1", "c1", "b2").all() == ["a1", "b1", "c1", "a2", "b2", "a3"]
 
 
-async def test_who_comes_anew_waits_for_one_of_each() -> None:
+async def test_new_client_waits_for_one_place_of_each_other_client() -> None:
     queue = Queue("a1", "a2", "a3", "b1", "b2")
     assert queue.pop() == "a1"
     queue.append("c1")
     assert queue.all() == ["b1", "a2", "c1", "b2", "a3"]
 
 
-async def test_who_is_removed_is_gone_at_once_and_its_clients_turn_with_the_last() -> None:
+async def test_client_is_removed_with_its_last_place() -> None:
     queue = Queue("a1", "a2", "b1", "c1")
     queue.remove("a1")
     queue.remove("b1")
@@ -55,6 +55,6 @@ async def test_who_is_removed_is_gone_at_once_and_its_clients_turn_with_the_last
     assert queue.queue.size == 0
 
 
-async def test_of_nobody_there_is_no_first() -> None:
+async def test_pop_of_an_empty_queue_raises() -> None:
     with pytest.raises(KeyError):
         FairQueue().pop()

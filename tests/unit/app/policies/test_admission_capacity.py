@@ -17,13 +17,13 @@ def _echo(request: TaskRequest) -> TaskResult:
 
 
 class Full:
-    """Admission that runs one task at a time; what runs and what waits is let go by hand."""
+    """Admission that runs one task at a time, until `gate` is set."""
 
     def __init__(self, max_queued: int) -> None:
         self.gate = asyncio.Event()
         self.admission = Admission(FakeTaskIntake(_echo, gates={"task": self.gate}), 1, max_queued)
 
-    def has_room(self) -> bool:
+    def has_capacity(self) -> bool:
         return self.admission.has_capacity
 
     async def submit(self) -> asyncio.Task[TaskResult]:
@@ -31,7 +31,7 @@ class Full:
         await settle()
         return task
 
-    def watch(self) -> asyncio.Task[None]:
+    def wait(self) -> asyncio.Task[None]:
         return asyncio.create_task(self.admission.wait_for_capacity())
 
 
@@ -41,93 +41,93 @@ async def _finish(full: Full, *tasks: asyncio.Task[TaskResult]) -> None:
         await task
 
 
-async def test_there_is_room_until_the_queue_is_full() -> None:
+async def test_there_is_capacity_until_the_queue_is_full() -> None:
     full = Full(max_queued=2)
     tasks: list[asyncio.Task[TaskResult]] = []
     seen: list[bool] = []
     for _ in range(3):
-        seen.append(full.has_room())
+        seen.append(full.has_capacity())
         tasks.append(await full.submit())
     assert seen == [True, True, True]
-    assert not full.has_room()
+    assert not full.has_capacity()
     await _finish(full, *tasks)
-    assert full.has_room()
+    assert full.has_capacity()
 
 
-async def test_room_returns_at_once_where_there_is_some() -> None:
-    watcher = Full(max_queued=0).watch()
+async def test_wait_for_capacity_returns_at_once_with_capacity() -> None:
+    waiter = Full(max_queued=0).wait()
     await settle()
-    assert watcher.done()
-    await watcher
+    assert waiter.done()
+    await waiter
 
 
-async def test_without_a_queue_there_is_room_while_a_slot_is_free() -> None:
+async def test_without_a_queue_there_is_capacity_while_a_slot_is_free() -> None:
     full = Full(max_queued=0)
-    assert full.has_room()
+    assert full.has_capacity()
     task = await full.submit()
-    assert not full.has_room()
+    assert not full.has_capacity()
     await _finish(full, task)
-    assert full.has_room()
+    assert full.has_capacity()
 
 
-async def test_what_comes_without_room_waits_its_turn_and_is_not_dropped() -> None:
+async def test_task_submitted_without_capacity_is_queued_and_not_dropped() -> None:
     full = Full(max_queued=1)
     tasks = [await full.submit() for _ in range(5)]
     full.gate.set()
     assert [(await task).exit_code for task in tasks] == [0] * 5
 
 
-async def test_room_is_given_in_the_order_in_which_it_was_asked_for_and_to_no_newcomer() -> None:
+async def test_capacity_is_granted_in_fifo_order_and_to_no_new_caller() -> None:
     full = Full(max_queued=0)
     tasks = [await full.submit()]
-    told: list[int] = []
+    notified: list[int] = []
 
-    async def bring(number: int) -> None:
+    async def submit_with_capacity(number: int) -> None:
         await full.admission.wait_for_capacity()
-        told.append(number)
+        notified.append(number)
         await full.admission.run(TaskRequest(("task",)))
 
-    waiting = [asyncio.create_task(bring(number)) for number in range(3)]
+    waiting = [asyncio.create_task(submit_with_capacity(number)) for number in range(3)]
     await settle()
-    assert told == []
-    assert not full.has_room()
+    assert notified == []
+    assert not full.has_capacity()
     full.gate.set()
     for task in (*tasks, *waiting):
         await task
-    assert told == [0, 1, 2]
-    assert full.has_room()
+    assert notified == [0, 1, 2]
+    assert full.has_capacity()
 
 
-async def test_who_was_given_room_and_brings_nothing_does_not_keep_it_from_the_next() -> None:
+async def test_notified_caller_that_submits_nothing_does_not_block_the_next() -> None:
     full = Full(max_queued=0)
     task = await full.submit()
-    watchers = [full.watch() for _ in range(3)]
+    waiters = [full.wait() for _ in range(3)]
     await settle()
-    assert not any(watcher.done() for watcher in watchers)
+    assert not any(waiter.done() for waiter in waiters)
     await _finish(full, task)
     await settle()
-    assert all(watcher.done() for watcher in watchers)
+    assert all(waiter.done() for waiter in waiters)
 
 
-async def test_a_wait_for_room_that_is_cancelled_as_it_is_granted_harms_nobody() -> None:
+async def test_waiting_caller_cancelled_when_notified_does_not_block_the_next() -> None:
     full = Full(max_queued=0)
     task = await full.submit()
-    gone, watcher = full.watch(), full.watch()
+    cancelled, waiter = full.wait(), full.wait()
     await settle()
     full.gate.set()
-    gone.cancel()
+    cancelled.cancel()
     await task
     with pytest.raises(asyncio.CancelledError):
-        await gone
+        await cancelled
     await settle()
-    assert watcher.done()
+    assert waiter.done()
 
 
-async def test_a_turn_that_was_cancelled_is_passed_over_and_costs_nobody_a_slot() -> None:
+async def test_cancelled_place_is_skipped_and_loses_no_slot() -> None:
     full = Full(max_queued=10)
     tasks = [await full.submit() for _ in range(3)]
     full.gate.set()
-    # Its coroutine has not run yet when the slot is passed on.
+    # Its coroutine has not resumed yet when the slot is passed on.
     tasks[1].cancel()
     assert (await tasks[0]).exit_code == 0
     assert (await tasks[2]).exit_code == 0
@@ -136,35 +136,35 @@ async def test_a_turn_that_was_cancelled_is_passed_over_and_costs_nobody_a_slot(
     assert (await (await full.submit())).exit_code == 0
 
 
-async def test_who_no_longer_waits_for_room_does_not_keep_others_from_hearing_of_it() -> None:
+async def test_cancelled_waiting_caller_does_not_block_the_next() -> None:
     full = Full(max_queued=0)
     task = await full.submit()
-    gone, watcher = full.watch(), full.watch()
+    cancelled, waiter = full.wait(), full.wait()
     await settle()
-    gone.cancel()
+    cancelled.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await gone
+        await cancelled
     await _finish(full, task)
     await settle()
-    assert watcher.done()
+    assert waiter.done()
 
 
 @pytest.mark.parametrize("position", [1, 2])
-async def test_a_queued_task_that_is_cancelled_makes_room_at_once(position: int) -> None:
-    # Otherwise a client that queues much and goes would keep all others waiting for a task that runs for days.
+async def test_cancelling_a_queued_task_frees_capacity_at_once(position: int) -> None:
+    # Otherwise a client that queues many tasks and disconnects would block all others while a task runs for days.
     full = Full(max_queued=2)
     tasks = [await full.submit() for _ in range(3)]
-    watcher = full.watch()
+    waiter = full.wait()
     await settle()
-    assert not full.has_room()
+    assert not full.has_capacity()
     tasks.pop(position).cancel()
     await settle()
-    assert full.has_room()
-    assert watcher.done()
+    assert full.has_capacity()
+    assert waiter.done()
     await _finish(full, *tasks)
 
 
-async def test_of_clients_that_queue_and_go_nothing_is_kept_while_a_task_runs_on() -> None:
+async def test_stopped_queued_tasks_leave_no_references() -> None:
     full = Full(max_queued=10)
     running = await full.submit()
     places: list[weakref.ref[asyncio.Task[TaskResult]]] = []
