@@ -1,4 +1,4 @@
-"""What docs/guarantees.md says of the tests is true, and no hazard is without one."""
+"""docs/guarantees.md names existing tests, and each hazard has a test."""
 
 import re
 from pathlib import Path
@@ -8,22 +8,22 @@ GUARANTEES = TESTS.parent / "docs" / "guarantees.md"
 HAZARDS = range(1, 34)
 
 
-def test_every_test_that_a_promise_names_exists() -> None:
-    named = set(re.findall(r"`(test_\w+)`", GUARANTEES.read_text(encoding="utf-8")))
+def test_tests_named_by_guarantees_exist() -> None:
+    listed = set(re.findall(r"`(test_\w+)`", GUARANTEES.read_text(encoding="utf-8")))
     defined = {name for text in sources() for name in re.findall(r"^(?:async )?def (test_\w+)", text, re.MULTILINE)}
-    assert named
-    assert named - defined == set()
+    assert listed
+    assert listed - defined == set()
 
 
-def test_every_row_of_promises_names_what_shows_it() -> None:
+def test_every_guarantee_names_a_test() -> None:
     rows = re.findall(r"^\| (?!promise|---)(.*) \|$", GUARANTEES.read_text(encoding="utf-8"), re.MULTILINE)
     assert rows
     for row in rows:
-        *_, shown = row.split(" | ")
-        assert re.search(r"`(test_\w+|make \w+)`", shown), row
+        *_, evidence = row.split(" | ")
+        assert re.search(r"`(test_\w+|make \w+)`", evidence), row
 
 
-def test_every_hazard_has_a_test_that_names_it() -> None:
+def test_every_hazard_is_named_by_a_test() -> None:
     covered: set[int] = set()
     for text in sources():
         for numbers in re.findall(r"Hazards? ((?:\d+(?:, | and | to |-)?)+)", text):
@@ -32,11 +32,11 @@ def test_every_hazard_has_a_test_that_names_it() -> None:
 
 
 def expanded(numbers: str) -> set[int]:
-    """`1, 3 and 5 to 7` as numbers."""
-    found: set[int] = set()
+    """Return the numbers of a list such as `1, 3 and 5 to 7`."""
+    result: set[int] = set()
     for first, last in re.findall(r"(\d+)(?:(?: to |-)(\d+))?", numbers):
-        found |= set(range(int(first), int(last or first) + 1))
-    return found
+        result |= set(range(int(first), int(last or first) + 1))
+    return result
 
 
 def sources() -> list[str]:

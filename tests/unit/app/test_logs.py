@@ -13,13 +13,13 @@ from execwire.app.logs import configure_logging
 
 @dataclass
 class Log:
-    """Where the log goes, and what has come of it."""
+    """A writer for the log, and the read end of its pipe."""
 
     reading: int
     writer: QueuedStderr
 
     def text(self) -> str:
-        """Return all that was logged; afterwards nothing more comes."""
+        """Close the writer and return all that was logged."""
         self.writer.close()
         os.set_blocking(self.reading, False)
         try:
@@ -48,7 +48,7 @@ def logger() -> structlog.typing.FilteringBoundLogger:
     return bound
 
 
-def test_where_nobody_looks_a_line_is_a_json_object(log: Log) -> None:
+def test_line_is_a_json_object_without_a_terminal(log: Log) -> None:
     configure_logging("info", log.writer, terminal=False)
     logger().info("listening", port=3000)
     logger().warning("late", what="two\nlines ü \udc80")
@@ -58,7 +58,7 @@ def test_where_nobody_looks_a_line_is_a_json_object(log: Log) -> None:
     assert first["timestamp"].endswith("Z")
 
 
-def test_an_exception_is_told_with_where_it_came_from(log: Log) -> None:
+def test_exception_is_logged_with_its_traceback(log: Log) -> None:
     configure_logging("info", log.writer, terminal=False)
     try:
         int("of all things")
@@ -69,7 +69,7 @@ def test_an_exception_is_told_with_where_it_came_from(log: Log) -> None:
     assert "test_logs.py" in event["exception"]
 
 
-def test_on_a_terminal_a_line_is_for_people(log: Log) -> None:
+def test_line_on_a_terminal_is_readable_text(log: Log) -> None:
     configure_logging("info", log.writer, terminal=True)
     logger().info("listening", port=3000)
     text = log.text()
@@ -89,12 +89,10 @@ def test_on_a_terminal_a_line_is_for_people(log: Log) -> None:
         ("error", ["error"]),
     ],
 )
-def test_what_is_less_severe_than_asked_for_is_not_written(
-    log: Log, level: str, written: list[str], *, terminal: bool
-) -> None:
+def test_lines_below_the_level_are_not_written(log: Log, level: str, written: list[str], *, terminal: bool) -> None:
     configure_logging(level, log.writer, terminal=terminal)
     for each in ("debug", "info", "warning", "error"):
-        getattr(logger(), each)(f"said as {each}")
+        getattr(logger(), each)(f"logged as {each}")
     lines = log.text().splitlines()
     assert len(lines) == len(written)
-    assert all(f"said as {each}" in line for each, line in zip(written, lines, strict=True))
+    assert all(f"logged as {each}" in line for each, line in zip(written, lines, strict=True))

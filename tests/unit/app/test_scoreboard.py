@@ -4,11 +4,11 @@ import warnings
 from execwire.app.scoreboard import CLIENTS, RUNNING, Scoreboard
 
 
-def test_a_number_outlives_the_process_that_wrote_it() -> None:
+def test_number_outlives_the_process_that_wrote_it() -> None:
     scoreboard = Scoreboard(2)
     first, second = scoreboard.claim(), scoreboard.claim()
     with warnings.catch_warnings():
-        # Threads that other tests have left may be among them; the child does nothing that needs one.
+        # Other tests may have left threads running; the child does nothing that needs one.
         warnings.simplefilter("ignore", DeprecationWarning)
         pid = os.fork()
     if pid == 0:
@@ -20,7 +20,7 @@ def test_a_number_outlives_the_process_that_wrote_it() -> None:
     assert scoreboard.release(first) == (0, 0)
 
 
-def test_a_row_is_clear_when_it_is_taken_again() -> None:
+def test_row_is_cleared_when_it_is_claimed_again() -> None:
     scoreboard = Scoreboard(1)
     row = scoreboard.claim()
     scoreboard.mine[RUNNING] = 5

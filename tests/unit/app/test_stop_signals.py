@@ -21,7 +21,7 @@ from execwire.app.stop_signals import (
 
 @pytest.fixture
 def signals() -> Iterator[StopSignals]:
-    """Listening in this very process, as it was before afterwards."""
+    """StopSignals in this process; the handlers are restored afterwards."""
     before = {number: signal.getsignal(number) for number in (*CAUGHT_SIGNALS, CHILD_SIGNAL)}
     signals = StopSignals()
     yield signals
@@ -35,11 +35,11 @@ def is_readable(descriptor: int) -> bool:
 
 
 def close(signals: StopSignals) -> None:
-    """Close both ends, as only a worker does."""
+    """Close both ends of the pipe; StopSignals does so only in a worker."""
     signals.ignore()
 
 
-def test_they_can_be_read_in_the_order_in_which_they_came(signals: StopSignals) -> None:
+def test_signals_are_read_in_the_order_of_arrival(signals: StopSignals) -> None:
     assert not is_readable(signals.descriptor)
     for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
         signal.raise_signal(number)
@@ -49,7 +49,7 @@ def test_they_can_be_read_in_the_order_in_which_they_came(signals: StopSignals) 
     close(signals)
 
 
-def test_more_of_them_than_fit_are_no_trouble(signals: StopSignals) -> None:
+def test_more_signals_than_the_pipe_holds_are_harmless(signals: StopSignals) -> None:
     size = fcntl.fcntl(signals.descriptor, fcntl.F_SETPIPE_SZ, 4096)
     for _ in range(size + 10):
         signal.raise_signal(signal.SIGTERM)
@@ -57,7 +57,7 @@ def test_more_of_them_than_fit_are_no_trouble(signals: StopSignals) -> None:
     close(signals)
 
 
-def test_a_worker_leaves_them_to_its_parent(signals: StopSignals) -> None:
+def test_worker_ignores_stop_signals(signals: StopSignals) -> None:
     signals.ignore()
     for number in (*STOP_SIGNALS, KILL_SIGNAL):
         assert signal.getsignal(number) == signal.SIG_IGN
@@ -67,9 +67,9 @@ def test_a_worker_leaves_them_to_its_parent(signals: StopSignals) -> None:
         os.fstat(signals.descriptor)
 
 
-def test_every_signal_that_can_be_caught_and_would_end_the_agent_is_caught_or_ignored() -> None:
-    # signal(7): these alone do nothing by default, stop a process, cannot be caught, or are a fault of its own.
-    nothing = {signal.SIGCHLD, signal.SIGCONT, signal.SIGURG, signal.SIGWINCH}
+def test_every_signal_that_would_terminate_the_agent_is_caught_or_ignored() -> None:
+    # signal(7): only these do nothing by default, suspend a process, cannot be caught, or are a fault of the process.
+    harmless = {signal.SIGCHLD, signal.SIGCONT, signal.SIGURG, signal.SIGWINCH}
     stops = {signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN}
     faults = {
         signal.SIGSEGV,
@@ -80,11 +80,11 @@ def test_every_signal_that_can_be_caught_and_would_end_the_agent_is_caught_or_ig
         signal.SIGTRAP,
         signal.SIGSYS,
     }
-    rest = signal.valid_signals() - nothing - stops - faults - {signal.SIGKILL}
-    assert rest == {*CAUGHT_SIGNALS} | IGNORED_SIGNALS
+    others = signal.valid_signals() - harmless - stops - faults - {signal.SIGKILL}
+    assert others == {*CAUGHT_SIGNALS} | IGNORED_SIGNALS
 
 
-def test_what_was_ignored_at_the_start_stays_ignored() -> None:
+def test_signals_ignored_at_the_start_stay_ignored() -> None:
     before = {number: signal.getsignal(number) for number in CAUGHT_SIGNALS}
     try:
         for number in CAUGHT_SIGNALS:
@@ -100,7 +100,7 @@ def test_what_was_ignored_at_the_start_stays_ignored() -> None:
             signal.signal(number, handler)
 
 
-async def test_unused_signals_are_reported_by_the_loop_and_then_as_before() -> None:
+async def test_unused_signals_are_reported_by_the_loop_and_then_restored() -> None:
     before = {number: signal.getsignal(number) for number in UNUSED_SIGNALS}
     reported: list[int] = []
     with unused_signals_reported(reported.append):

@@ -15,7 +15,7 @@ from execwire.testing import FakeClock, FakeTaskExecutor
 
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
-    # Never bound: it only stands for one.
+    # Not bound: a placeholder for a listening socket.
     with socket.socket() as listener:
         yield listener
 
@@ -28,7 +28,7 @@ def providers(container: Container) -> dict[str, Provider[object]]:
     return container.providers
 
 
-async def test_every_provider_can_be_built_and_building_opens_nothing(listener: socket.socket) -> None:
+async def test_every_provider_can_be_built_and_opens_nothing(listener: socket.socket) -> None:
     container = Container(listeners=(listener,), access=AccessPolicy(None), descriptor_limit=(64, 64))
     before = descriptors()
     built = {name: provider() for name, provider in providers(container).items()}
@@ -39,13 +39,13 @@ async def test_every_provider_can_be_built_and_building_opens_nothing(listener: 
     assert isinstance(built["clock"], SystemClock)
 
 
-async def test_everybody_who_asks_gets_the_same_part(listener: socket.socket) -> None:
+async def test_providers_return_the_same_part_each_time(listener: socket.socket) -> None:
     container = Container(listeners=(listener,), access=AccessPolicy(None), descriptor_limit=(64, 64))
     for name, provider in providers(container).items():
         assert provider() is provider(), name
 
 
-async def test_what_is_given_at_construction_takes_the_place_of_the_real_part() -> None:
+async def test_arguments_of_the_container_override_its_parts() -> None:
     clock = FakeClock()
     executor = FakeTaskExecutor(clock)
     settings = Settings(port=0)
@@ -55,7 +55,7 @@ async def test_what_is_given_at_construction_takes_the_place_of_the_real_part() 
     assert container.settings() is settings
 
 
-async def test_one_container_knows_nothing_of_another() -> None:
+async def test_containers_are_independent() -> None:
     clock = FakeClock()
     first = Container(executor=FakeTaskExecutor(clock), clock=clock)
     second = Container(executor=FakeTaskExecutor(clock), clock=clock)
@@ -63,6 +63,6 @@ async def test_one_container_knows_nothing_of_another() -> None:
     assert isinstance(Container().clock(), SystemClock)
 
 
-async def test_settings_that_are_none_are_not_taken() -> None:
+async def test_invalid_settings_are_rejected() -> None:
     with pytest.raises(Exception, match="Settings"):
         Container(settings="port = 3000").settings()

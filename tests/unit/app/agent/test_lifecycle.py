@@ -1,4 +1,4 @@
-"""The life of a worker over a fake executor and without a listener: in which order it stops."""
+"""The lifecycle of a worker with a fake executor and without a listener: in which order it stops."""
 
 import asyncio
 import os
@@ -24,24 +24,24 @@ BOUND_SECONDS = 10.0
 class OpenedExecutor(FakeTaskExecutor):
     """A FakeTaskExecutor that is opened and closed, as the real one is."""
 
-    def __init__(self, happened: list[str]) -> None:
+    def __init__(self, events: list[str]) -> None:
         super().__init__(FakeClock())
-        self._happened = happened
+        self._events = events
 
     async def __aenter__(self) -> Self:
-        self._happened.append("opened")
+        self._events.append("opened")
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        self._happened.append("closed")
+        self._events.append("closed")
 
 
 class Worker:
-    """`serve` in a task, and the supervisor's end of its orders."""
+    """`serve` in an asyncio task, and the supervisor's end of its control pipe."""
 
     def __init__(self) -> None:
-        self.happened: list[str] = []
-        self.executor = OpenedExecutor(self.happened)
+        self.events: list[str] = []
+        self.executor = OpenedExecutor(self.events)
         self.container = Container(
             executor=self.executor,
             clock=self.executor.clock,
@@ -50,13 +50,13 @@ class Worker:
             settings=Settings(drain_seconds=60.0),
         )
         self.reading, self.writing = os.pipe()
-        self.orders = ControlPipe(self.reading)
-        self.task = asyncio.create_task(serve(self.container, self.orders, lambda: self.happened.append("accepting")))
+        self.control = ControlPipe(self.reading)
+        self.task = asyncio.create_task(serve(self.container, self.control, lambda: self.events.append("accepting")))
 
-    def order(self, order: bytes) -> None:
-        os.write(self.writing, order)
+    def send(self, command: bytes) -> None:
+        os.write(self.writing, command)
 
-    def abandon(self) -> None:
+    def lose_supervisor(self) -> None:
         os.close(self.writing)
         self.writing = -1
 
@@ -82,19 +82,19 @@ class Worker:
 @pytest.fixture
 async def worker() -> AsyncIterator[Worker]:
     worker = Worker()
-    await eventually(lambda: "accepting" in worker.happened)
+    await eventually(lambda: "accepting" in worker.events)
     yield worker
     await worker.close()
 
 
-async def test_everything_is_open_before_it_accepts_and_closed_after_it_has_stopped(worker: Worker) -> None:
-    assert worker.happened == ["opened", "accepting"]
-    worker.order(STOP)
+async def test_executor_is_opened_before_accepting_and_closed_after_the_stop(worker: Worker) -> None:
+    assert worker.events == ["opened", "accepting"]
+    worker.send(STOP)
     await worker.stopped()
-    assert worker.happened == ["opened", "accepting", "closed"]
+    assert worker.events == ["opened", "accepting", "closed"]
 
 
-async def test_without_an_order_it_serves_on(worker: Worker) -> None:
+async def test_worker_serves_until_it_is_stopped(worker: Worker) -> None:
     await settle()
     assert not worker.task.done()
     [task] = await worker.start("a")
@@ -103,10 +103,10 @@ async def test_without_an_order_it_serves_on(worker: Worker) -> None:
 
 
 # Hazard 31.
-async def test_a_stop_lets_running_tasks_end_and_starts_no_more(worker: Worker) -> None:
+async def test_stop_waits_for_running_tasks_and_starts_no_more(worker: Worker) -> None:
     [running] = await worker.start("a")
-    worker.order(STOP)
-    await eventually(worker.orders.stop.is_set)
+    worker.send(STOP)
+    await eventually(worker.control.stop.is_set)
     await settle()
     late = await worker.container.intake().run(TaskRequest(("late",)))
     assert "stopping" in late.error
@@ -117,12 +117,12 @@ async def test_a_stop_lets_running_tasks_end_and_starts_no_more(worker: Worker) 
 
 
 # Hazard 31.
-@pytest.mark.parametrize("orders", [[STOP, KILL], [KILL], [STOP + KILL]])
-async def test_a_hurry_kills_what_runs_and_each_is_answered(worker: Worker, orders: list[bytes]) -> None:
+@pytest.mark.parametrize("commands", [[STOP, KILL], [KILL], [STOP + KILL]])
+async def test_kill_command_kills_running_tasks_and_each_gets_a_result(worker: Worker, commands: list[bytes]) -> None:
     tasks = await worker.start("a", "b")
     with capture_logs() as logs:
-        for order in orders:
-            worker.order(order)
+        for command in commands:
+            worker.send(command)
             await settle()
         await worker.stopped()
     assert ["killed" in (await task).error for task in tasks] == [True, True]
@@ -131,27 +131,27 @@ async def test_a_hurry_kills_what_runs_and_each_is_answered(worker: Worker, orde
 
 
 # Hazard 9.
-async def test_the_supervisors_death_is_a_stop_and_a_hurry_and_is_logged(worker: Worker) -> None:
+async def test_death_of_the_supervisor_kills_tasks_stops_and_is_logged(worker: Worker) -> None:
     [task] = await worker.start("a")
     with capture_logs() as logs:
-        worker.abandon()
+        worker.lose_supervisor()
         await worker.stopped()
-    assert worker.orders.supervisor_lost
+    assert worker.control.supervisor_lost
     assert "killed" in (await task).error
     assert any("the supervisor has died" in log["event"] for log in logs)
 
 
-async def test_the_supervisors_death_after_a_stop_is_a_hurry(worker: Worker) -> None:
+async def test_death_of_the_supervisor_after_a_stop_kills_tasks(worker: Worker) -> None:
     [task] = await worker.start("a")
-    worker.order(STOP)
-    await eventually(worker.orders.stop.is_set)
-    assert not worker.orders.kill.is_set()
-    worker.abandon()
+    worker.send(STOP)
+    await eventually(worker.control.stop.is_set)
+    assert not worker.control.kill.is_set()
+    worker.lose_supervisor()
     await worker.stopped()
     assert "killed" in (await task).error
 
 
-def test_what_nobody_has_caught_is_logged() -> None:
+def test_unhandled_exception_is_logged() -> None:
     with capture_logs() as logs:
         on_unhandled({"message": "lost", "exception": LookupError("it")}, pytest.fail)
         on_unhandled({"message": "lost too"}, pytest.fail)
@@ -162,14 +162,14 @@ def test_what_nobody_has_caught_is_logged() -> None:
     assert isinstance(logs[0]["exc_info"], LookupError)
 
 
-async def test_an_executor_that_needs_no_opening_is_taken_as_it_is() -> None:
+async def test_executor_that_is_no_context_manager_is_used_as_it_is() -> None:
     reading, writing = os.pipe()
     clock = FakeClock()
     container = Container(executor=FakeTaskExecutor(clock), clock=clock, listeners=(), access=AccessPolicy(None))
-    orders = ControlPipe(reading)
+    control = ControlPipe(reading)
     async with asyncio.timeout(BOUND_SECONDS):
-        await serve(container, orders, orders.stop.set)
-    assert not orders.kill.is_set()
+        await serve(container, control, control.stop.set)
+    assert not control.kill.is_set()
     os.close(reading)
     os.close(writing)
 
@@ -182,10 +182,10 @@ async def test_an_executor_that_needs_no_opening_is_taken_as_it_is() -> None:
         ({"exception": MemoryError(), "transport": object(), "protocol": object()}, False),
         ({"exception": MemoryError(), "future": object()}, True),
         ({"exception": ValueError(), "handle": object()}, False),
-        ({"message": "what has no exception"}, False),
+        ({"message": "without an exception"}, False),
     ],
 )
-def test_a_callback_or_a_task_that_found_no_memory_ends_the_worker(context: dict[str, object], *, ends: bool) -> None:
+def test_memory_error_in_a_callback_or_task_ends_the_worker(context: dict[str, object], *, ends: bool) -> None:
     broken: list[bool] = []
     with capture_logs() as logs:
         on_unhandled(context, lambda: broken.append(True))

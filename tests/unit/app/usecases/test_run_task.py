@@ -37,7 +37,7 @@ def runner(clock: FakeClock, executor: FakeTaskExecutor) -> TaskRunner:
     return Container(clock=clock, executor=executor).runner()
 
 
-# The protocol's table of how a task ends; invalid requests never come this far.
+# The protocol's table of outcomes; invalid requests do not reach the use case.
 @pytest.mark.parametrize(
     ("outcome", "exit_code", "error"),
     [
@@ -55,7 +55,7 @@ def runner(clock: FakeClock, executor: FakeTaskExecutor) -> TaskRunner:
         (Refused("the agent is stopping"), -1, "the agent is stopping"),
     ],
 )
-async def test_every_way_to_end_is_put_into_the_words_of_the_contract(
+async def test_every_outcome_gives_the_exit_code_and_error_of_the_protocol(
     runner: TaskRunner, executor: FakeTaskExecutor, outcome: Outcome, exit_code: int, error: str
 ) -> None:
     executor.outcome = outcome
@@ -65,21 +65,19 @@ async def test_every_way_to_end_is_put_into_the_words_of_the_contract(
 
 
 @pytest.mark.parametrize("outcome", [Exited(0), Signalled(9, "SIGKILL"), TimedOut(), OutputLimitExceeded()])
-async def test_what_was_written_is_kept_however_it_ended(
-    runner: TaskRunner, executor: FakeTaskExecutor, outcome: Outcome
-) -> None:
+async def test_output_is_kept_for_any_outcome(runner: TaskRunner, executor: FakeTaskExecutor, outcome: Outcome) -> None:
     executor.outcome, executor.output = outcome, b"until then\xff"
     result = await runner.run(TaskRequest(("do", "it")))
     assert result.output.in_memory == b"until then\xff"
 
 
-async def test_the_request_reaches_the_executor_as_it_is(runner: TaskRunner, executor: FakeTaskExecutor) -> None:
+async def test_executor_gets_the_request_unchanged(runner: TaskRunner, executor: FakeTaskExecutor) -> None:
     request = TaskRequest(("do", "", "ü"), 250.5)
     await runner.run(request)
     assert executor.started == [request]
 
 
-async def test_executed_at_is_the_whole_second_in_which_it_was_started(
+async def test_executed_at_is_the_start_in_whole_seconds(
     runner: TaskRunner, clock: FakeClock, executor: FakeTaskExecutor
 ) -> None:
     clock.unix = 1_700_000_000.999
@@ -90,7 +88,7 @@ async def test_executed_at_is_the_whole_second_in_which_it_was_started(
     assert (await task).executed_at == 1_700_000_000
 
 
-async def test_duration_is_milliseconds_with_microsecond_digits(
+async def test_duration_is_in_milliseconds_with_microsecond_precision(
     runner: TaskRunner, clock: FakeClock, executor: FakeTaskExecutor
 ) -> None:
     task = asyncio.create_task(runner.run(TaskRequest(("wait",))))
@@ -101,7 +99,7 @@ async def test_duration_is_milliseconds_with_microsecond_digits(
 
 
 @pytest.mark.parametrize("jump", [-3600.0, 3600.0])
-async def test_a_wall_clock_that_jumps_meanwhile_does_not_reach_the_duration(
+async def test_jump_of_the_wall_clock_does_not_change_the_duration(
     runner: TaskRunner, clock: FakeClock, executor: FakeTaskExecutor, jump: float
 ) -> None:
     # Hazard 30.
@@ -115,19 +113,19 @@ async def test_a_wall_clock_that_jumps_meanwhile_does_not_reach_the_duration(
     assert result.executed_at == 1_700_000_000
 
 
-async def test_what_is_done_after_the_end_is_no_part_of_the_duration(clock: FakeClock) -> None:
-    class SlowToClearAway(FakeTaskExecutor):
+async def test_work_after_the_end_does_not_count_as_duration(clock: FakeClock) -> None:
+    class SlowExecutor(FakeTaskExecutor):
         async def execute(self, request: TaskRequest, control: TaskControl | None = None) -> Execution:
             clock.advance(0.25)
             execution = await super().execute(request, control)
             clock.advance(2.0)
             return execution
 
-    runner = Container(clock=clock, executor=SlowToClearAway(clock)).runner()
+    runner = Container(clock=clock, executor=SlowExecutor(clock)).runner()
     assert (await runner.run(TaskRequest(("do", "it")))).duration_ms == 250.0
 
 
-async def test_a_cancelled_run_stays_a_cancellation(runner: TaskRunner, executor: FakeTaskExecutor) -> None:
+async def test_cancelled_run_raises_cancelled_error(runner: TaskRunner, executor: FakeTaskExecutor) -> None:
     task = asyncio.create_task(runner.run(TaskRequest(("wait",))))
     await settle()
     assert executor.running == {"wait"}
@@ -137,7 +135,7 @@ async def test_a_cancelled_run_stays_a_cancellation(runner: TaskRunner, executor
     assert executor.running == set()
 
 
-async def test_runs_do_not_wait_for_each_other(runner: TaskRunner, executor: FakeTaskExecutor) -> None:
+async def test_runs_are_concurrent(runner: TaskRunner, executor: FakeTaskExecutor) -> None:
     waiting = asyncio.create_task(runner.run(TaskRequest(("wait",))))
     await settle()
     assert (await runner.run(TaskRequest(("do", "it")))).exit_code == 0
