@@ -11,7 +11,7 @@ INTERVAL_SECONDS = 10.0
 
 
 class FakeTimers:
-    """A call_later over a clock that a test moves."""
+    """A call_later for a fake clock."""
 
     def __init__(self, clock: FakeClock) -> None:
         self._clock = clock
@@ -28,7 +28,7 @@ class FakeTimers:
 
 
 def written(logs: list[Any]) -> list[tuple[object, int]]:
-    """Return for each line its number and how many were suppressed before it."""
+    """Return for each line its number and its count of suppressed warnings."""
     assert {(log["event"], log["log_level"]) for log in logs} <= {("it happened", "warning")}
     return [(log["number"], log.get("suppressed", 0)) for log in logs]
 
@@ -43,7 +43,7 @@ def limited(clock: FakeClock, timers: FakeTimers | None = None) -> RateLimitedLo
     return RateLimitedLog("it happened", clock.monotonic_seconds, call_later, INTERVAL_SECONDS)
 
 
-def test_the_first_is_logged_at_once_and_its_repetitions_are_counted_at_the_end_of_the_interval(
+def test_first_warning_is_logged_at_once_and_others_are_counted_until_the_interval_ends(
     clock: FakeClock,
 ) -> None:
     timers = FakeTimers(clock)
@@ -58,7 +58,7 @@ def test_the_first_is_logged_at_once_and_its_repetitions_are_counted_at_the_end_
         assert len(logs) == 2
 
 
-def test_who_repeats_for_ever_gets_a_line_an_interval(clock: FakeClock) -> None:
+def test_constant_warnings_are_logged_once_per_interval(clock: FakeClock) -> None:
     timers = FakeTimers(clock)
     log = limited(clock, timers)
     with capture_logs() as logs:
@@ -70,7 +70,7 @@ def test_who_repeats_for_ever_gets_a_line_an_interval(clock: FakeClock) -> None:
     assert sum(1 + suppressed for _, suppressed in written(logs)) == 100
 
 
-def test_one_that_comes_after_the_interval_is_logged_at_once(clock: FakeClock) -> None:
+def test_warning_after_the_interval_is_logged_at_once(clock: FakeClock) -> None:
     log = limited(clock)
     with capture_logs() as logs:
         log.warning(number=1)
@@ -79,7 +79,7 @@ def test_one_that_comes_after_the_interval_is_logged_at_once(clock: FakeClock) -
     assert written(logs) == [(1, 0), (2, 0)]
 
 
-def test_without_timers_the_count_comes_with_the_next_line(clock: FakeClock) -> None:
+def test_count_is_logged_with_the_next_line_without_timers(clock: FakeClock) -> None:
     log = limited(clock)
     with capture_logs() as logs:
         for number in range(5):
@@ -89,7 +89,7 @@ def test_without_timers_the_count_comes_with_the_next_line(clock: FakeClock) -> 
     assert written(logs) == [(0, 0), (5, 4)]
 
 
-def test_what_was_counted_can_be_written_before_the_interval_is_over(clock: FakeClock) -> None:
+def test_flush_logs_counted_warnings_before_the_interval_ends(clock: FakeClock) -> None:
     log = limited(clock)
     with capture_logs() as logs:
         log.flush()

@@ -16,14 +16,14 @@ LAST = "the last line\n"
 
 @dataclass
 class Pipe:
-    """A pipe, whose writing end is what the agent has for standard error."""
+    """A pipe whose write end stands for the agent's standard error."""
 
     reading: int
     writing: int
     reading_is_open: bool = True
 
     def fill(self) -> int:
-        """Write until it takes no more; return how many bytes that were."""
+        """Write until the pipe is full; return the number of bytes."""
         os.set_blocking(self.writing, False)
         count = 0
         try:
@@ -37,7 +37,7 @@ class Pipe:
         text = bytearray()
         while not text.endswith(ending):
             ready, _, _ = select.select([self.reading], [], [], BOUND_SECONDS)
-            assert ready, f"it did not come to that: {bytes(text[-100:])!r}"
+            assert ready, f"no more output after {bytes(text[-100:])!r}"
             text += os.read(self.reading, 65536)
         return bytes(text)
 
@@ -51,7 +51,7 @@ class Pipe:
 def pipe() -> Iterator[Pipe]:
     pipe = Pipe(*os.pipe())
     yield pipe
-    # A writer that is blocked in the pipe gets its EPIPE from this, and ends.
+    # A writer that is blocked in a write to the pipe gets EPIPE from this, and ends.
     pipe.stop_reading()
     os.close(pipe.writing)
 
@@ -64,12 +64,12 @@ def writer(pipe: Pipe) -> Iterator[QueuedStderr]:
     pipe.stop_reading()
     writer.close()
     for thread in set(threading.enumerate()) - others:
-        # Before the descriptor is closed and its number given to somebody else.
+        # Before the descriptor is closed and its number reused.
         thread.join(BOUND_SECONDS)
         assert not thread.is_alive()
 
 
-def test_lines_come_out_whole_and_in_order(pipe: Pipe, writer: QueuedStderr) -> None:
+def test_lines_are_written_whole_and_in_order(pipe: Pipe, writer: QueuedStderr) -> None:
     lines = [f"line {number} ü\n" for number in range(500)]
     assert [writer.write(line) for line in lines] == [len(line) for line in lines]
     writer.flush()
@@ -77,7 +77,7 @@ def test_lines_come_out_whole_and_in_order(pipe: Pipe, writer: QueuedStderr) -> 
     assert pipe.read_until(LAST.encode()).decode() == "".join([*lines, LAST])
 
 
-def test_closing_gives_what_waits_the_time_to_get_out(pipe: Pipe, writer: QueuedStderr) -> None:
+def test_closing_waits_until_the_queue_is_written(pipe: Pipe, writer: QueuedStderr) -> None:
     writer.write("one\n")
     writer.write(LAST)
     writer.close()
@@ -92,9 +92,7 @@ def test_closing_a_writer_that_never_wrote_does_nothing(pipe: Pipe, writer: Queu
         os.read(pipe.reading, 1)
 
 
-def test_a_full_pipe_never_blocks_the_writer_and_what_it_costs_is_counted_and_said(
-    pipe: Pipe, writer: QueuedStderr
-) -> None:
+def test_full_pipe_never_blocks_the_writer_and_dropped_lines_are_counted(pipe: Pipe, writer: QueuedStderr) -> None:
     # Hazard 29.
     filling = pipe.fill()
     written = 2 * MAX_WAITING
@@ -103,7 +101,7 @@ def test_a_full_pipe_never_blocks_the_writer_and_what_it_costs_is_counted_and_sa
         writer.write(f"line {number}\n")
     assert time.monotonic() - started < BOUND_SECONDS
 
-    # Somebody reads again. Three lines that are out are three that no longer wait, so there is room for the next.
+    # The pipe is read again. Three lines that were read are not in the queue any more, so the next one fits.
     text = b""
     while text.count(b"\n") < 3:
         text += pipe.read_until(b"\n")
@@ -117,7 +115,7 @@ def test_a_full_pipe_never_blocks_the_writer_and_what_it_costs_is_counted_and_sa
     assert len(kept) + sum(dropped) == written
 
 
-def test_closing_does_not_wait_for_a_pipe_that_nobody_reads(pipe: Pipe, writer: QueuedStderr) -> None:
+def test_closing_does_not_wait_for_a_pipe_that_is_not_read(pipe: Pipe, writer: QueuedStderr) -> None:
     pipe.fill()
     writer.write("lost\n")
     started = time.monotonic()
@@ -125,13 +123,13 @@ def test_closing_does_not_wait_for_a_pipe_that_nobody_reads(pipe: Pipe, writer: 
     assert time.monotonic() - started < BOUND_SECONDS
 
 
-def test_a_closed_pipe_is_nobody_to_tell_and_no_error(pipe: Pipe, writer: QueuedStderr) -> None:
+def test_closed_pipe_is_no_error(pipe: Pipe, writer: QueuedStderr) -> None:
     pipe.stop_reading()
     assert [writer.write("lost\n") for _ in range(3 * MAX_WAITING)] == [5] * 3 * MAX_WAITING
     writer.close()
 
 
-def test_a_descriptor_that_somebody_made_non_blocking_still_gets_every_byte(pipe: Pipe, writer: QueuedStderr) -> None:
+def test_descriptor_made_non_blocking_by_another_process_gets_all_bytes(pipe: Pipe, writer: QueuedStderr) -> None:
     filling = pipe.fill()
     os.set_blocking(pipe.writing, False)
     line = "x" * 200_000 + "\n"
@@ -140,6 +138,6 @@ def test_a_descriptor_that_somebody_made_non_blocking_still_gets_every_byte(pipe
     assert pipe.read_until(LAST.encode())[filling:].decode() == line + LAST
 
 
-def test_text_that_utf8_cannot_carry_is_written_all_the_same(pipe: Pipe, writer: QueuedStderr) -> None:
+def test_text_that_utf8_cannot_encode_is_written_with_replacements(pipe: Pipe, writer: QueuedStderr) -> None:
     writer.write("a\udc80b\n")
     assert pipe.read_until(b"\n") == b"a?b\n"

@@ -12,7 +12,7 @@ from execwire.app.settings.descriptors import (
 from execwire.app.settings.model import Settings
 
 
-def room(limit: int) -> int:
+def available(limit: int) -> int:
     return limit - limit // PART_KEPT - OWN_DESCRIPTORS
 
 
@@ -22,21 +22,21 @@ def needed(settings: Settings) -> int:
 
 @pytest.mark.parametrize("limit", [MIN_DESCRIPTORS, 128, 256, 1024, 4096, 20_000])
 @pytest.mark.parametrize(("clients", "tasks"), [(4096, 4096), (1, 4096), (4096, 1), (50, 50)])
-def test_clients_and_tasks_fit_into_the_limit_and_none_is_raised(limit: int, clients: int, tasks: int) -> None:
-    asked = Settings(max_connections=clients, max_running=tasks)
-    fitting = fit(asked, limit)
-    assert needed(fitting) <= room(limit)
+def test_limits_fit_into_the_open_files_and_are_never_raised(limit: int, clients: int, tasks: int) -> None:
+    configured = Settings(max_connections=clients, max_running=tasks)
+    fitting = fit(configured, limit)
+    assert needed(fitting) <= available(limit)
     assert 1 <= fitting.max_connections <= clients
     assert 1 <= fitting.max_running <= tasks
-    if needed(asked) <= room(limit):
-        assert fitting == asked
-        assert lowered(asked, limit) == {}
+    if needed(configured) <= available(limit):
+        assert fitting == configured
+        assert lowered(configured, limit) == {}
     else:
-        # And nothing is given away.
-        assert needed(fitting) > room(limit) - CLIENT_DESCRIPTORS - TASK_DESCRIPTORS
+        # The limits are not lower than necessary.
+        assert needed(fitting) > available(limit) - CLIENT_DESCRIPTORS - TASK_DESCRIPTORS
 
 
-def test_what_is_lowered_is_said_of_all_workers_together() -> None:
-    said = lowered(Settings(workers=4), 128)
-    assert (said["max_connections"], said["max_running"]) == (48, 48)
-    assert "128 open files" in str(said["lowered"])
+def test_lowered_limits_are_totals_of_all_workers() -> None:
+    fields = lowered(Settings(workers=4), 128)
+    assert (fields["max_connections"], fields["max_running"]) == (48, 48)
+    assert "128 open files" in str(fields["lowered"])

@@ -5,7 +5,7 @@ import pytest
 from execwire.app.settings.model import MIB, Settings
 
 
-def test_what_the_contract_promises_by_default() -> None:
+def test_defaults_are_as_documented() -> None:
     settings = Settings()
     assert (settings.host, settings.port) == ("127.0.0.1", 3000)
     assert settings.max_line == MIB
@@ -17,7 +17,7 @@ def test_what_the_contract_promises_by_default() -> None:
     assert settings.spool_dir == "/var/tmp"
 
 
-def test_settings_do_not_change_once_they_are_made() -> None:
+def test_settings_are_immutable() -> None:
     settings = Settings()
     with pytest.raises(dataclasses.FrozenInstanceError):
         settings.port = 1  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]

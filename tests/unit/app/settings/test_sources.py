@@ -34,30 +34,30 @@ def as_toml(value: SettingValue) -> str:
     return repr(list(value)) if isinstance(value, tuple) else repr(value)
 
 
-def test_without_any_source_everything_is_as_by_default() -> None:
+def test_settings_without_a_source_are_the_defaults() -> None:
     assert read_settings(None, NOTHING, NOTHING) == Settings()
 
 
-def test_each_source_wins_over_the_one_before(write: Write) -> None:
+def test_later_source_wins_over_earlier_ones(write: Write) -> None:
     config = write("port = 1\nmax_running = 1\nmax_queued = 1\n")
     environment = {"EXECWIRE_MAX_RUNNING": "2", "EXECWIRE_MAX_QUEUED": "2"}
     settings = read_settings(config, environment, {"max_queued": "3"})
     assert settings == Settings(port=1, max_running=2, max_queued=3)
 
 
-def test_the_environment_names_the_file_where_the_command_line_does_not(write: Write, tmp_path: Path) -> None:
-    named = {"EXECWIRE_CONFIG": str(write("port = 1"))}
+def test_environment_names_the_file_if_the_command_line_does_not(write: Write, tmp_path: Path) -> None:
+    environment = {"EXECWIRE_CONFIG": str(write("port = 1"))}
     other = tmp_path / "other.toml"
     other.write_text("port = 2")
-    assert read_settings(None, named, NOTHING).port == 1
-    assert read_settings(other, named, NOTHING).port == 2
+    assert read_settings(None, environment, NOTHING).port == 1
+    assert read_settings(other, environment, NOTHING).port == 2
 
 
-def test_an_empty_name_of_a_file_is_none() -> None:
+def test_empty_name_of_the_file_means_no_file() -> None:
     assert read_settings(None, {"EXECWIRE_CONFIG": ""}, NOTHING) == Settings()
 
 
-def test_what_belongs_to_other_programs_is_left_alone() -> None:
+def test_variables_of_other_programs_are_ignored() -> None:
     environment = {"PATH": "/bin", "PORT": "1", "EXECWIREX": "1", "MY_EXECWIRE_PORT": "1", "execwire_port": "1"}
     assert read_settings(None, environment, NOTHING) == Settings()
 
@@ -94,7 +94,7 @@ def test_every_setting_can_come_from_every_source(write: Write) -> None:
         ("7B", 7),
     ],
 )
-def test_sizes_take_a_unit_wherever_they_are_text(write: Write, text: str, size: int) -> None:
+def test_sizes_as_text_may_have_a_unit(write: Write, text: str, size: int) -> None:
     expected = Settings(max_output=size)
     assert read_settings(write(f"max_output = '{text}'"), NOTHING, NOTHING) == expected
     assert read_settings(None, {"EXECWIRE_MAX_OUTPUT": text}, NOTHING) == expected
@@ -102,12 +102,12 @@ def test_sizes_take_a_unit_wherever_they_are_text(write: Write, text: str, size:
 
 
 @pytest.mark.parametrize("name", ["max_line", "max_output", "max_spool", "max_memory"])
-def test_every_number_of_bytes_is_a_size(name: str) -> None:
+def test_every_setting_in_bytes_is_a_size(name: str) -> None:
     settings = read_settings(None, NOTHING, {name: "3MiB"})
     assert dataclasses.asdict(settings)[name] == 3 * 1024**2
 
 
-def test_a_span_may_be_written_without_a_decimal_point(write: Write) -> None:
+def test_duration_may_be_written_without_a_decimal_point(write: Write) -> None:
     assert read_settings(write("drain_seconds = 3"), NOTHING, {"linger_ms": "5"}) == Settings(
         drain_seconds=3.0, linger_ms=5.0
     )
@@ -129,7 +129,7 @@ def test_a_span_may_be_written_without_a_decimal_point(write: Write) -> None:
         ("EXECWIRE_MAX_RUNNING_PORT_1_SCTP", "sctp://10.0.0.12:1"),
     ],
 )
-def test_what_kubernetes_says_of_a_service_of_this_name_is_ignored_with_a_line(variable: str, value: str) -> None:
+def test_variables_of_a_kubernetes_service_are_ignored_with_a_warning(variable: str, value: str) -> None:
     warnings: list[str] = []
     assert read_settings(None, {variable: value}, NOTHING, warnings.append) == Settings()
     (warning,) = warnings
@@ -138,14 +138,14 @@ def test_what_kubernetes_says_of_a_service_of_this_name_is_ignored_with_a_line(v
 
 
 @pytest.mark.parametrize("variable", ["EXECWIRE_PORT", "EXECWIRE_MAX_LINE"])
-def test_what_the_command_line_says_wins_over_a_bad_variable(variable: str) -> None:
+def test_option_wins_over_an_invalid_variable(variable: str) -> None:
     name = variable.removeprefix("EXECWIRE_").lower()
     settings = read_settings(None, {variable: "neither"}, {name: "7"})
     assert getattr(settings, name) == 7
 
 
 @pytest.mark.parametrize(("mode", "others"), [(0o600, False), (0o644, False), (0o664, True), (0o646, True)])
-def test_a_file_that_others_may_write_is_warned_of(write: Write, mode: int, others: bool) -> None:  # noqa: FBT001
+def test_file_that_others_may_write_gives_a_warning(write: Write, mode: int, others: bool) -> None:  # noqa: FBT001
     path = write("port = 7")
     path.chmod(mode)
     warnings: list[str] = []
@@ -153,15 +153,15 @@ def test_a_file_that_others_may_write_is_warned_of(write: Write, mode: int, othe
     assert [f"chmod go-w {path}" in warning for warning in warnings] == [True] * others
 
 
-def test_the_old_name_of_a_setting_is_taken_with_a_warning(tmp_path: Path) -> None:
+def test_old_name_of_a_setting_is_accepted_with_a_warning(tmp_path: Path) -> None:
     file = tmp_path / "execwire.toml"
     file.write_text('max_held = "1MiB"\n')
     file.chmod(0o600)
-    told: list[str] = []
-    assert read_settings(file, {}, {}, told.append).max_memory == 1024 * 1024
-    assert read_settings(None, {"EXECWIRE_MAX_HELD": "2MiB"}, {}, told.append).max_memory == 2 * 1024 * 1024
-    assert read_settings(None, {}, {"max_held": "3MiB"}, told.append).max_memory == 3 * 1024 * 1024
-    assert [text.split(" is now called max_memory")[0] for text in told] == [
+    warnings: list[str] = []
+    assert read_settings(file, {}, {}, warnings.append).max_memory == 1024 * 1024
+    assert read_settings(None, {"EXECWIRE_MAX_HELD": "2MiB"}, {}, warnings.append).max_memory == 2 * 1024 * 1024
+    assert read_settings(None, {}, {"max_held": "3MiB"}, warnings.append).max_memory == 3 * 1024 * 1024
+    assert [text.split(" is now called max_memory")[0] for text in warnings] == [
         f"max_held in {file}",
         "EXECWIRE_MAX_HELD",
         "--max-held",

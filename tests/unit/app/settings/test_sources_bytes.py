@@ -30,7 +30,7 @@ from execwire.app.settings.users import access
     ],
     ids=lambda content: repr(content[:20]),
 )
-def test_a_file_of_any_bytes_is_complained_of_in_one_line(tmp_path: Path, content: bytes) -> None:
+def test_invalid_file_gives_an_error_of_one_line(tmp_path: Path, content: bytes) -> None:
     config = tmp_path / "execwire.toml"
     config.write_bytes(content)
     if b"allow_user" in content:
@@ -43,7 +43,7 @@ def test_a_file_of_any_bytes_is_complained_of_in_one_line(tmp_path: Path, conten
 
 
 @given(content=st.binary() | st.text("[]{}\"'=.#\n0123456789abcxu\\\0", max_size=200).map(str.encode))
-def test_whatever_is_in_a_file_is_settings_or_a_complaint(content: bytes) -> None:
+def test_any_file_gives_settings_or_a_configuration_error(content: bytes) -> None:
     with tempfile.NamedTemporaryFile() as file:
         file.write(content)
         file.flush()

@@ -9,7 +9,7 @@ NOTHING: Mapping[str, str] = {}
 TOO_MANY_DIGITS = "9" * 5000
 
 
-def complaint(config: Path | None, environment: Mapping[str, str], options: Mapping[str, str]) -> str:
+def error_of(config: Path | None, environment: Mapping[str, str], options: Mapping[str, str]) -> str:
     with pytest.raises(ConfigurationError) as error:
         read_settings(config, environment, options)
     text = str(error.value)
@@ -26,9 +26,9 @@ def config(tmp_path: Path) -> Path:
     ("wrong", "nearest"),
     [("max_runing", "max_running"), ("prot", "port"), ("max-line", "max_line"), ("maxspool", "max_spool")],
 )
-def test_an_unknown_setting_in_the_file_names_the_nearest_one(config: Path, wrong: str, nearest: str) -> None:
+def test_unknown_setting_in_the_file_is_reported_with_the_nearest_one(config: Path, wrong: str, nearest: str) -> None:
     config.write_text(f"{wrong} = 5\n")
-    text = complaint(config, NOTHING, NOTHING)
+    text = error_of(config, NOTHING, NOTHING)
     assert f"unknown setting {wrong} in {config}" in text
     assert text.endswith(f" {nearest}")
 
@@ -36,26 +36,26 @@ def test_an_unknown_setting_in_the_file_names_the_nearest_one(config: Path, wron
 @pytest.mark.parametrize(
     ("wrong", "nearest"), [("MAX_RUNING", "MAX_RUNNING"), ("PROT", "PORT"), ("LOGLEVEL", "LOG_LEVEL")]
 )
-def test_an_unknown_setting_in_the_environment_names_the_nearest_one(wrong: str, nearest: str) -> None:
-    text = complaint(None, {f"EXECWIRE_{wrong}": "5"}, NOTHING)
+def test_unknown_setting_in_the_environment_is_reported_with_the_nearest_one(wrong: str, nearest: str) -> None:
+    text = error_of(None, {f"EXECWIRE_{wrong}": "5"}, NOTHING)
     assert f"unknown setting EXECWIRE_{wrong}" in text
     assert text.endswith(f" EXECWIRE_{nearest}")
 
 
-def test_a_table_in_the_file_is_refused_with_where_settings_stand(config: Path) -> None:
+def test_table_in_the_file_is_rejected_with_a_hint(config: Path) -> None:
     config.write_text("port = 5\n[server]\nmax_running = 5\n")
-    text = complaint(config, NOTHING, NOTHING)
+    text = error_of(config, NOTHING, NOTHING)
     assert "[server]" in text
     assert "top level" in text
 
 
 @pytest.mark.parametrize("name", ["host", "unix", "spool_dir"])
-def test_an_empty_text_is_refused_and_not_taken_for_the_default(config: Path, name: str) -> None:
+def test_empty_text_is_rejected(config: Path, name: str) -> None:
     config.write_text(f"{name} = ''\n")
     for text in (
-        complaint(config, NOTHING, NOTHING),
-        complaint(None, {f"EXECWIRE_{name.upper()}": ""}, NOTHING),
-        complaint(None, NOTHING, {name: ""}),
+        error_of(config, NOTHING, NOTHING),
+        error_of(None, {f"EXECWIRE_{name.upper()}": ""}, NOTHING),
+        error_of(None, NOTHING, {name: ""}),
     ):
         assert "is empty" in text
 
@@ -85,13 +85,13 @@ def test_an_empty_text_is_refused_and_not_taken_for_the_default(config: Path, na
         ("log_level", "\udcff"),
     ],
 )
-def test_a_value_that_cannot_be_is_refused_with_its_place_in_each_source(config: Path, name: str, value: str) -> None:
+def test_invalid_value_is_rejected_with_its_source(config: Path, name: str, value: str) -> None:
     variable, option = f"EXECWIRE_{name.upper()}", f"--{name.replace('_', '-')}"
-    assert complaint(None, {variable: value}, NOTHING).startswith(f"{variable} is {value!r}: ")
-    assert complaint(None, NOTHING, {name: value}).startswith(f"{option} is {value!r}: ")
+    assert error_of(None, {variable: value}, NOTHING).startswith(f"{variable} is {value!r}: ")
+    assert error_of(None, NOTHING, {name: value}).startswith(f"{option} is {value!r}: ")
     if value.isascii():
         config.write_text(f"{name} = '{value}'\n")
-        assert complaint(config, NOTHING, NOTHING).startswith(f"{name} in {config} is {value!r}: ")
+        assert error_of(config, NOTHING, NOTHING).startswith(f"{name} in {config} is {value!r}: ")
 
 
 @pytest.mark.parametrize(
@@ -110,9 +110,9 @@ def test_a_value_that_cannot_be_is_refused_with_its_place_in_each_source(config:
         ("log_level", "1"),
     ],
 )
-def test_a_value_of_the_wrong_type_in_the_file_is_refused_with_its_place(config: Path, name: str, value: str) -> None:
+def test_value_of_the_wrong_type_in_the_file_is_rejected_with_its_source(config: Path, name: str, value: str) -> None:
     config.write_text(f"{name} = {value}")
-    assert complaint(config, NOTHING, NOTHING).startswith(f"{name} in {config} is ")
+    assert error_of(config, NOTHING, NOTHING).startswith(f"{name} in {config} is ")
 
 
 @pytest.mark.parametrize(
@@ -127,32 +127,32 @@ def test_a_value_of_the_wrong_type_in_the_file_is_refused_with_its_place(config:
         ("workers", "1000", "<= 256"),
     ],
 )
-def test_what_would_be_right_is_said(name: str, value: str, advice: str) -> None:
-    assert advice in complaint(None, NOTHING, {name: value})
+def test_error_says_what_is_expected(name: str, value: str, advice: str) -> None:
+    assert advice in error_of(None, NOTHING, {name: value})
 
 
-def test_case_does_not_matter_where_there_is_a_choice() -> None:
+def test_choices_are_case_insensitive() -> None:
     assert read_settings(None, NOTHING, {"log_level": "INFO"}).log_level == "info"
 
 
-def test_what_is_wrong_in_the_file_is_said_even_where_a_later_source_would_win(config: Path) -> None:
+def test_invalid_value_in_the_file_is_rejected_even_if_a_later_source_wins(config: Path) -> None:
     config.write_text("port = 'x'")
-    assert complaint(config, {"EXECWIRE_PORT": "1"}, {"port": "2"}).startswith(f"port in {config}")
+    assert error_of(config, {"EXECWIRE_PORT": "1"}, {"port": "2"}).startswith(f"port in {config}")
 
 
 @pytest.mark.parametrize("source", ["command line", "environment"])
-def test_a_file_that_is_not_there_is_named_with_the_reason(config: Path, source: str) -> None:
-    named = {"EXECWIRE_CONFIG": str(config)}
-    text = complaint(config, NOTHING, NOTHING) if source == "command line" else complaint(None, named, NOTHING)
+def test_missing_file_is_reported_with_the_reason(config: Path, source: str) -> None:
+    environment = {"EXECWIRE_CONFIG": str(config)}
+    text = error_of(config, NOTHING, NOTHING) if source == "command line" else error_of(None, environment, NOTHING)
     assert text == f"cannot read {config}: No such file or directory"
 
 
-def test_a_file_that_cannot_be_read_is_named_with_the_reason(tmp_path: Path) -> None:
-    # A directory: what the permissions say does not hold for root.
-    assert complaint(tmp_path, NOTHING, NOTHING) == f"cannot read {tmp_path}: Is a directory"
+def test_unreadable_file_is_reported_with_the_reason(tmp_path: Path) -> None:
+    # A directory, since permissions do not apply to root.
+    assert error_of(tmp_path, NOTHING, NOTHING) == f"cannot read {tmp_path}: Is a directory"
 
 
 @pytest.mark.parametrize("content", [b"port: 3000", b"port = 1\nport = 2", b"{", b"\xff\xfe", b"port = 3000\0"])
-def test_a_file_that_is_not_toml_is_named_with_the_reason(config: Path, content: bytes) -> None:
+def test_file_that_is_not_toml_is_reported_with_the_reason(config: Path, content: bytes) -> None:
     config.write_bytes(content)
-    assert complaint(config, NOTHING, NOTHING).startswith(f"{config} is not TOML: ")
+    assert error_of(config, NOTHING, NOTHING).startswith(f"{config} is not TOML: ")

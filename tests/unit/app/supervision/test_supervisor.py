@@ -1,4 +1,4 @@
-"""What the supervisor decides, with workers that a test plays."""
+"""What the supervisor does when workers die, with fake workers."""
 
 import signal
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ def system(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSystem]:
     assert len(open_descriptors() - before) <= 1, "the selector alone may stay"
 
 
-def test_a_worker_that_dies_is_replaced_and_that_is_logged(system: FakeSystem) -> None:
+def test_dead_worker_is_replaced_and_logged(system: FakeSystem) -> None:
     system.live(dies, lives)
     with capture_logs() as logs:
         assert Run(system).until_stopped() == 0
@@ -39,7 +39,7 @@ def test_a_worker_that_dies_is_replaced_and_that_is_logged(system: FakeSystem) -
 
 
 # Hazard 9.
-def test_what_a_dead_worker_left_behind_is_killed_and_its_siblings_tasks_are_not(system: FakeSystem) -> None:
+def test_processes_of_a_dead_worker_are_killed_and_those_of_its_sibling_are_not(system: FakeSystem) -> None:
     tasks: list[int] = []
 
     def works(system: FakeSystem, worker: FakeWorker) -> None:
@@ -48,44 +48,44 @@ def test_what_a_dead_worker_left_behind_is_killed_and_its_siblings_tasks_are_not
     def works_and_dies(system: FakeSystem, worker: FakeWorker) -> None:
         works(system, worker)
         dies(system, worker)
-        stop_after_the_sweep()
+        stop_after_cleanup()
 
     clean = 0
 
-    def stop_after_the_sweep() -> None:
+    def stop_after_cleanup() -> None:
         nonlocal clean
         clean += tasks[1] not in system.table.rows
         if clean == CLEAN_SCANS:
             system.send(signal.SIGTERM)
         else:
-            system.table.before["children", system.table.me] = stop_after_the_sweep
+            system.table.before["children", system.table.me] = stop_after_cleanup
 
     system.live(works, works_and_dies, lives)
     with capture_logs() as logs:
         assert Run(system, 2).supervisor.run(lambda: None) == 0
-    # The sibling ended in good order after it: what it left on purpose stays.
+    # The sibling stopped in order afterwards, so its remaining processes are kept.
     assert system.table.killed == [tasks[1]]
     assert [log["processes"] for log in logs if "remaining processes" in log["event"]] == [1]
 
 
-def test_what_does_not_die_is_logged_and_the_supervisor_goes_on(
+def test_process_that_does_not_die_is_logged_and_the_supervisor_continues(
     system: FakeSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(orphans, "STUBBORN_SECONDS", 0.02)
 
-    def leaves_the_stubborn(system: FakeSystem, worker: FakeWorker) -> None:
+    def leaves_unkillable_process(system: FakeSystem, worker: FakeWorker) -> None:
         pid = system.table.start(worker.pid, mark=5)
         system.table.rows[pid].others = True
         dies(system, worker)
 
-    system.live(leaves_the_stubborn, lives)
+    system.live(leaves_unkillable_process, lives)
     with capture_logs() as logs:
         assert Run(system).until_stopped() == 0
-    [stubborn] = [log for log in logs if log["event"].startswith("remaining processes of a dead worker do not die")]
-    assert "another user" in stubborn["reason"]
+    [error] = [log for log in logs if log["event"].startswith("remaining processes of a dead worker do not die")]
+    assert "another user" in error["reason"]
 
 
-def test_workers_that_die_again_and_again_right_after_their_start_are_given_up(system: FakeSystem) -> None:
+def test_workers_that_keep_crashing_at_their_start_are_not_restarted(system: FakeSystem) -> None:
     system.live(dies)
     with capture_logs() as logs:
         assert Run(system).until_stopped() == FAILED
@@ -93,27 +93,27 @@ def test_workers_that_die_again_and_again_right_after_their_start_are_given_up(s
     assert any("giving up" in log["event"] for log in logs)
 
 
-def test_workers_that_are_killed_again_and_again_are_started_again(system: FakeSystem) -> None:
-    # As where memory is short.
+def test_workers_that_keep_being_killed_are_restarted(system: FakeSystem) -> None:
+    # The kernel does so when memory is short.
     system.live(*[is_killed] * (2 * START_LIMIT_BURST), lives)
     assert Run(system).until_stopped() == 0
 
 
-def test_deaths_of_old_workers_are_no_reason_to_give_up(system: FakeSystem, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_that_crash_later_are_restarted(system: FakeSystem, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(restarts, "START_LIMIT_SECONDS", 0.0)
     system.live(*[dies] * (2 * START_LIMIT_BURST), lives)
     assert Run(system).until_stopped() == 0
 
 
-def test_who_was_there_before_the_supervisor_is_none_of_its_business(system: FakeSystem) -> None:
-    # Started by whoever became this process.
-    stranger = system.table.start()
+def test_child_from_before_the_supervisor_is_not_killed(system: FakeSystem) -> None:
+    # Started by the program that executed the supervisor in this process.
+    earlier_child = system.table.start()
     system.live(dies, lives)
     assert Run(system).until_stopped() == 0
-    assert system.table.alive == [stranger]
+    assert system.table.alive == [earlier_child]
 
 
-def test_a_child_that_dies_is_seen_even_where_that_was_left_ignored(system: FakeSystem) -> None:
+def test_sigchld_is_caught_even_if_it_was_ignored(system: FakeSystem) -> None:
     system.handled[signal.SIGCHLD] = signal.SIG_IGN
     Run(system).until_stopped()
     assert system.handled[signal.SIGCHLD] not in (signal.SIG_IGN, signal.SIG_DFL)

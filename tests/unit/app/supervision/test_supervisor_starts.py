@@ -1,4 +1,4 @@
-"""What the supervisor does where a worker cannot be started, with workers that a test plays."""
+"""What the supervisor does when a worker cannot be started, with fake workers."""
 
 import errno
 import selectors
@@ -29,12 +29,12 @@ def system(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSystem]:
 
 
 def hangs(_: FakeSystem, worker: FakeWorker) -> None:
-    """Neither accept nor end."""
+    """Neither accept connections nor exit."""
     worker.accepts = False
 
 
 # Hazard 15.
-def test_a_shortage_when_a_worker_is_started_again_is_waited_out(system: FakeSystem) -> None:
+def test_restart_is_tried_again_until_a_shortage_ends(system: FakeSystem) -> None:
     system.live(dies, *[fails] * (2 * START_LIMIT_BURST), lives)
     with capture_logs() as logs:
         assert Run(system).until_stopped() == 0
@@ -42,24 +42,24 @@ def test_a_shortage_when_a_worker_is_started_again_is_waited_out(system: FakeSys
     assert [log["reason"] for log in failures] == ["no more of it"] * (2 * START_LIMIT_BURST)
 
 
-def test_a_first_worker_that_cannot_be_started_ends_the_agent(system: FakeSystem) -> None:
+def test_first_worker_that_cannot_be_started_stops_the_agent(system: FakeSystem) -> None:
     system.live(fails)
     run = Run(system)
     with capture_logs() as logs:
         assert run.until_stopped() == FAILED
     assert (run.supervisor.start_failure, run.ready, len(system.forked)) == ("no more of it", 0, 1)
-    # Whoever has started it says so, in one line.
+    # The caller of `run` reports it, in one line.
     assert logs == []
 
 
-def test_a_first_worker_that_dies_at_its_start_ends_the_agent(system: FakeSystem) -> None:
+def test_first_worker_that_dies_at_its_start_stops_the_agent(system: FakeSystem) -> None:
     system.live(lambda system, worker: system.end(worker, signal.SIGSEGV))
     run = Run(system)
     assert run.until_stopped() == FAILED
     assert run.supervisor.start_failure == "it ended at its start: SIGSEGV"
 
 
-def test_a_worker_that_is_not_ready_in_time_is_killed_and_another_is_started(
+def test_worker_that_is_not_ready_in_time_is_killed_and_replaced(
     system: FakeSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(supervisor, "READY_SECONDS", 0.0)
@@ -72,54 +72,54 @@ def test_a_worker_that_is_not_ready_in_time_is_killed_and_another_is_started(
 
 
 # Hazard 15.
-def test_a_fork_that_fails_is_tried_again_and_costs_no_descriptors(system: FakeSystem) -> None:
+def test_failed_fork_is_tried_again_and_leaks_no_descriptors(system: FakeSystem) -> None:
     refusals: list[OSError] = [BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable") for _ in range(10)]
 
-    def dies_when_no_other_is_to_be_had(system: FakeSystem, worker: FakeWorker) -> None:
+    def dies_before_forks_fail(system: FakeSystem, worker: FakeWorker) -> None:
         system.refusals = refusals
         dies(system, worker)
 
-    system.live(dies_when_no_other_is_to_be_had, lives)
+    system.live(dies_before_forks_fail, lives)
     before = open_descriptors()
     in_use: list[set[int]] = []
     run = Run(system)
 
-    def look_and_stop() -> None:
+    def record_and_stop() -> None:
         in_use.append(open_descriptors())
         system.send(signal.SIGTERM)
 
     with capture_logs() as logs:
-        system.on_accept = look_and_stop
+        system.on_accept = record_and_stop
         assert run.supervisor.run(lambda: None) == 0
     assert len([log for log in logs if "cannot start a worker" in log["event"]]) == 10
     assert len(in_use[0] - before) < 10
 
 
 # Hazard 15.
-def test_a_worker_that_cannot_be_watched_is_killed_and_reaped_and_another_is_started(system: FakeSystem) -> None:
-    def dies_when_no_other_can_be_watched(system: FakeSystem, worker: FakeWorker) -> None:
+def test_worker_without_a_pidfd_is_killed_reaped_and_replaced(system: FakeSystem) -> None:
+    def dies_before_pidfds_fail(system: FakeSystem, worker: FakeWorker) -> None:
         dies(system, worker)
         system.pidfd_refusals = [OSError(errno.EMFILE, "Too many open files")]
 
-    system.live(lives, dies_when_no_other_can_be_watched, lives)
+    system.live(lives, dies_before_pidfds_fail, lives)
     assert Run(system, 2).until_stopped() == FAILED
     assert system.killed == system.forked[1:2]
     assert system.workers == []
 
 
 # Hazard 15.
-def test_a_worker_whose_end_could_not_be_seen_is_killed_and_reaped_and_another_is_started(
+def test_worker_that_cannot_be_polled_is_killed_reaped_and_replaced(
     system: FakeSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = Run(system)
     register, refusals = selectors.DefaultSelector.register, [OSError(errno.ENOSPC, "No space left on device")]
 
-    def refusing(selector: selectors.DefaultSelector, descriptor: int, events: int, data: object) -> object:
+    def failing_register(selector: selectors.DefaultSelector, descriptor: int, events: int, data: object) -> object:
         if len(system.forked) == 2 and refusals:
             raise refusals.pop()
         return register(selector, descriptor, events, data)
 
-    monkeypatch.setattr(selectors.DefaultSelector, "register", refusing)
+    monkeypatch.setattr(selectors.DefaultSelector, "register", failing_register)
     system.live(dies, hangs, lives)
     with capture_logs() as logs:
         assert run.until_stopped() == 0

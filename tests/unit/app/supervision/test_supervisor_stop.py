@@ -1,4 +1,4 @@
-"""How the supervisor stops, with workers that a test plays."""
+"""How the supervisor stops, with fake workers."""
 
 import os
 import signal
@@ -29,7 +29,7 @@ def system(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSystem]:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 @pytest.mark.parametrize("workers", [1, 3])
-def test_it_is_ready_once_and_stops_in_good_order(system: FakeSystem, number: int, workers: int) -> None:
+def test_supervisor_is_ready_once_and_stops_in_order(system: FakeSystem, number: int, workers: int) -> None:
     run = Run(system, workers)
     assert run.until_stopped(number) == 0
     assert run.ready == 1
@@ -37,7 +37,7 @@ def test_it_is_ready_once_and_stops_in_good_order(system: FakeSystem, number: in
     assert system.killed == []
 
 
-def test_a_worker_that_fails_while_stopping_makes_the_stop_a_failure(system: FakeSystem) -> None:
+def test_worker_that_fails_while_stopping_makes_the_stop_a_failure(system: FakeSystem) -> None:
     def fails(_: FakeSystem, worker: FakeWorker) -> None:
         worker.on_order = lambda system, worker: system.end(worker, 1 << 8)
 
@@ -47,19 +47,19 @@ def test_a_worker_that_fails_while_stopping_makes_the_stop_a_failure(system: Fak
 
 
 def is_slow(_: FakeSystem, worker: FakeWorker) -> None:
-    """End only when that is to be at once."""
+    """Exit only after KILL."""
 
-    def end_when_hurried(system: FakeSystem, worker: FakeWorker) -> None:
+    def end_when_killed(system: FakeSystem, worker: FakeWorker) -> None:
         if KILL in worker.orders:
             system.end(worker)
 
-    worker.on_order = end_when_hurried
+    worker.on_order = end_when_killed
 
 
 @pytest.mark.parametrize(
     "numbers", [(signal.SIGTERM, signal.SIGINT), (signal.SIGINT, signal.SIGINT), (signal.SIGHUP, signal.SIGTERM)]
 )
-def test_a_second_signal_is_an_order_to_hurry(
+def test_second_signal_kills_running_tasks(
     system: FakeSystem, monkeypatch: pytest.MonkeyPatch, numbers: tuple[int, int]
 ) -> None:
     monkeypatch.setattr(stop_plan, "REPEAT_AFTER_SECONDS", 0.0)
@@ -76,7 +76,7 @@ def test_a_second_signal_is_an_order_to_hurry(
     ("seconds", "numbers"),
     [(LONG, (signal.SIGTERM, signal.SIGTERM)), (LONG, (signal.SIGINT, signal.SIGTERM)), (0.0, (signal.SIGHUP,) * 3)],
 )
-def test_signals_right_after_one_another_are_one_and_sighup_never_hurries(
+def test_signals_in_quick_succession_count_as_one_and_sighup_never_kills_tasks(
     system: FakeSystem, monkeypatch: pytest.MonkeyPatch, seconds: float, numbers: tuple[int, ...]
 ) -> None:
     monkeypatch.setattr(stop_plan, "REPEAT_AFTER_SECONDS", seconds)
@@ -89,7 +89,7 @@ def test_signals_right_after_one_another_are_one_and_sighup_never_hurries(
 @pytest.mark.parametrize(
     "numbers", [(signal.SIGQUIT,), (signal.SIGQUIT, signal.SIGTERM, signal.SIGQUIT), (signal.SIGTERM, signal.SIGQUIT)]
 )
-def test_sigquit_kills_what_runs_at_any_time(system: FakeSystem, numbers: tuple[int, ...]) -> None:
+def test_sigquit_kills_running_tasks_at_any_time(system: FakeSystem, numbers: tuple[int, ...]) -> None:
     system.live(is_slow)
     with capture_logs() as logs:
         assert Run(system).until_stopped(*numbers) == 0
@@ -97,7 +97,7 @@ def test_sigquit_kills_what_runs_at_any_time(system: FakeSystem, numbers: tuple[
     assert [log["now"] for log in logs if log["event"] == "stopping"][-1:] == [True]
 
 
-def test_signals_that_mean_nothing_are_logged_and_change_nothing(system: FakeSystem) -> None:
+def test_unused_signals_are_logged_and_ignored(system: FakeSystem) -> None:
     with capture_logs() as logs:
         assert Run(system).until_stopped(*UNUSED_SIGNALS, signal.SIGTERM) == 0
     ignored = [log["signal"] for log in logs if log["event"].startswith("signal ignored")]
@@ -105,7 +105,7 @@ def test_signals_that_mean_nothing_are_logged_and_change_nothing(system: FakeSys
     assert {"SIGUSR1", "SIGALRM", "SIGIO", "SIGRTMIN", "SIGRTMIN+1"} <= set(ignored)
 
 
-def test_a_worker_that_does_not_stop_in_time_is_killed(system: FakeSystem) -> None:
+def test_worker_that_does_not_stop_in_time_is_killed(system: FakeSystem) -> None:
     def hangs(_: FakeSystem, worker: FakeWorker) -> None:
         worker.on_order = lambda _system, _worker: None
 
@@ -116,7 +116,7 @@ def test_a_worker_that_does_not_stop_in_time_is_killed(system: FakeSystem) -> No
     assert any(log["event"] == "a worker does not stop; killed" for log in logs)
 
 
-def test_a_worker_that_dies_as_it_is_told_to_stop_is_no_trouble(system: FakeSystem) -> None:
+def test_worker_that_dies_when_it_is_stopped_is_harmless(system: FakeSystem) -> None:
     run = Run(system)
 
     def close_and_stop() -> None:
@@ -129,16 +129,14 @@ def test_a_worker_that_dies_as_it_is_told_to_stop_is_no_trouble(system: FakeSyst
     assert run.supervisor.run(close_and_stop) == 0
 
 
-def test_a_stop_while_a_worker_waits_for_its_restart_starts_none(
-    system: FakeSystem, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_stop_during_the_restart_delay_starts_no_worker(system: FakeSystem, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(restarts, "BACKOFF_SECONDS", 1000.0)
 
     run = Run(system)
 
     def die_and_stop_later() -> None:
         dies(system, system.workers[0])
-        # As what it left behind is looked for, it has been buried.
+        # It has been reaped by the time of the first scan for its remaining processes.
         system.table.before["children", system.table.me] = lambda: system.send(signal.SIGTERM)
 
     assert run.supervisor.run(die_and_stop_later) == 0
