@@ -14,15 +14,15 @@ from .settings.sources import RENAMED
 USAGE_ERROR = 2
 
 _EPILOG = """\
-Every setting can also stand in the TOML file (by the same name, with _ for -) and in the environment
+Every setting can also be given in the TOML file (by the same name, with _ for -) and in the environment
 (EXECWIRE_MAX_RUNNING and so on). The command line wins over the environment, the environment over the file,
 the file over the defaults. EXECWIRE_CONFIG names the file where --config does not. Sizes take a unit: 64KiB,
 1MiB, 2GiB.
 
 SIGTERM, SIGINT or SIGHUP stops the agent: no new requests; running tasks get --drain-seconds and are then
-killed; every request that was accepted is answered. A second SIGTERM or SIGINT, 0.5 s or more after the
-first, kills what runs at once, and so does SIGQUIT at any time. A signal that was ignored at the start (nohup)
-stays ignored.
+killed; every accepted request gets a result. A second SIGTERM or SIGINT, 0.5 s or more after the first, kills
+running tasks at once, and so does SIGQUIT at any time. A signal that was ignored at the start (nohup) stays
+ignored.
 """
 
 
@@ -57,8 +57,8 @@ def parser() -> Parser:
     tasks = top.add_subparsers(dest="task", metavar="COMMAND", parser_class=Parser)
     serve_parser = tasks.add_parser(
         "serve",
-        help="accept requests until told to stop; `execwire serve --help` lists the settings",
-        description="Accept requests until told to stop.",
+        help="accept requests until stopped; `execwire serve --help` lists the settings",
+        description="Accept requests until stopped.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         argument_default=argparse.SUPPRESS,

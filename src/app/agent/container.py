@@ -26,7 +26,9 @@ from ..settings.model import Settings
 from ..usecases.run_task import RunTask
 
 BURST = 64
-QUEUE_IS_FULL = "the queue is full: clients are not read until a task ends; see --max-running and --max-queued"
+QUEUE_IS_FULL = (
+    "the queue is full: reading from clients is paused until a task ends; see --max-running and --max-queued"
+)
 
 
 def _subprocess_settings(

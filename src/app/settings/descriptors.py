@@ -50,5 +50,5 @@ def lowered(settings: Settings, limit: int) -> dict[str, object]:
     return {
         "max_connections": fitting.max_connections * settings.workers,
         "max_running": fitting.max_running * settings.workers,
-        "lowered": f"there is room for no more in {limit} open files; raise that with ulimit -n or LimitNOFILE=",
+        "lowered": f"the limit of {limit} open files allows no more; raise it with ulimit -n or LimitNOFILE=",
     }

@@ -39,7 +39,9 @@ class Settings:
     )
     max_running: Count = _setting(4096, "tasks that run at once; additional ones wait in a queue")
     max_queued: Limit = _setting(16384, "tasks that may wait; beyond that the agent stops reading from clients")
-    max_in_flight: Count = _setting(1024, "requests in flight on one connection; beyond that it is not read")
+    max_in_flight: Count = _setting(
+        1024, "requests in flight on one connection; beyond that, reading from it is paused"
+    )
     max_line: PositiveSize = _setting(MIB, "bytes of one request line")
     line_seconds: PositiveDuration = _setting(
         30.0,
@@ -66,13 +68,13 @@ class Settings:
     )
     linger_ms: Duration = _setting(
         200.0,
-        "milliseconds that the rest of a process group, and processes that hold stdout, get after the exit",
+        "milliseconds that processes of the group, and processes that hold stdout, get after the exit",
     )
     task_oom_score_adj: Annotated[int, Meta(ge=0, le=1000)] = _setting(
         0,
         "oom_score_adj of tasks, 0 to 1000: out of memory, the kernel kills the highest first; 0 leaves the agent's",
     )
-    drain_seconds: Duration = _setting(10.0, "seconds that running tasks get when the agent is told to stop")
+    drain_seconds: Duration = _setting(10.0, "seconds that running tasks get when the agent stops")
     log_level: LogLevel = _setting("info", "least severe log lines to write: debug, info, warning or error")
 
 

@@ -71,7 +71,7 @@ def _read_file(path: Path, warn: Callable[[str], object]) -> dict[str, object]:
     try:
         with path.open("rb") as file:
             if os.fstat(file.fileno()).st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-                warn(f"{path} can be written by other users, who decide then what the agent does; chmod go-w {path}")
+                warn(f"{path} can be written by other users, which lets them control the agent; chmod go-w {path}")
             content = tomllib.load(file)
     except OSError as error:
         message = f"cannot read {path}: {error.strerror}"
@@ -92,7 +92,7 @@ def _read_file(path: Path, warn: Callable[[str], object]) -> dict[str, object]:
 def _renamed(name: str, where: str, warn: Callable[[str], object]) -> str:
     if name not in RENAMED:
         return name
-    warn(f"{where} is now called {RENAMED[name]}; the old name will not be taken for long")
+    warn(f"{where} is now called {RENAMED[name]}; the old name is deprecated")
     return RENAMED[name]
 
 
@@ -130,7 +130,7 @@ def _short_repr(value: object) -> str:
 def _hint(kind: object, reason: str) -> str:
     arguments = typing.get_args(kind)
     if typing.get_origin(kind) is typing.Literal:
-        return f"it can be {', '.join(arguments[:-1])} or {arguments[-1]}"
+        return f"must be one of: {', '.join(arguments)}"
     if "got" not in reason:
         return reason
     if kind in (Size, PositiveSize):

@@ -67,7 +67,7 @@ def _listen_tcp(settings: Settings) -> tuple[socket.socket, ...]:
         raise ConfigurationError(message) from error
     if not loopback:
         _log.warning(
-            "everybody who can reach this port from another host may run commands, unencrypted (--insecure-bind)"
+            "any client that can reach this port from another host can run commands, unencrypted (--insecure-bind)"
         )
     return opened
 

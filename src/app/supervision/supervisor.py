@@ -93,7 +93,7 @@ class Supervisor:
         try:
             self._start()
         except OSError as error:
-            self._start_failed(f"{error.strerror}, where a process is to be started")
+            self._start_failed(f"{error.strerror} while starting a process")
         except MemoryError:
             self._start_failed("out of memory")
 

@@ -129,7 +129,7 @@ NEEDS = (
         _check_descriptors,
         "raise it (ulimit -n, or LimitNOFILE= for systemd)",
     ),
-    Need("/dev/null", _check_null, "make it anew (mknod -m 666 /dev/null c 1 3)"),
+    Need("/dev/null", _check_null, "create it again (mknod -m 666 /dev/null c 1 3)"),
     Need("/proc", _check_procfs, "mount it (mount -t proc proc /proc)"),
     Need("to see the processes that tasks start", _check_processes, "without it they could not be killed"),
     Need("pidfd_open(2) with pidfd_send_signal(2)", _check_pidfd, f"run Linux 5.4 or newer, or {_SANDBOX}"),
@@ -150,6 +150,6 @@ SOCK_DIAG = Need(
     "sock_diag(7), by which the user of a TCP client is known",
     _check_sock_diag,
     "load the kernel module tcp_diag, allow AF_NETLINK (RestrictAddressFamilies= of systemd, seccomp), or allow"
-    " everybody who reaches the port (--allow-user '*')",
+    " all clients that can reach the port (--allow-user '*')",
 )
 """Required unless all users are allowed over TCP."""

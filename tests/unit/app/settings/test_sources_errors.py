@@ -118,7 +118,7 @@ def test_value_of_the_wrong_type_in_the_file_is_rejected_with_its_source(config:
 @pytest.mark.parametrize(
     ("name", "value", "advice"),
     [
-        ("leftovers", "killall", "it can be kill, keep or kill-all"),
+        ("leftovers", "killall", "must be one of: kill, keep, kill-all"),
         ("max_line", "10XB", "64KiB"),
         ("port", "abc", "a whole number is expected"),
         ("linger_ms", "soon", "a number is expected"),

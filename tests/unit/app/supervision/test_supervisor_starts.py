@@ -126,5 +126,5 @@ def test_worker_that_cannot_be_polled_is_killed_reaped_and_replaced(
     assert len(system.forked) == 3
     assert system.killed == [system.forked[1]]
     assert [log["reason"] for log in logs if "cannot start" in log["event"]] == [
-        "No space left on device, where a process is to be started"
+        "No space left on device while starting a process"
     ]
