@@ -13,7 +13,7 @@ from .domain.task import TaskRequest
 
 @dataclass
 class FakeClock:
-    """A Clock whose time changes only by `advance`."""
+    """A Clock whose time changes only when a test changes it."""
 
     unix: float = 1_700_000_000.0
     monotonic: float = 1000.0

@@ -1,1 +1,1 @@
-"""The use case, the policies around it and the wiring: the only place that names concrete classes."""
+"""The use case, the policies around it and the dependency injection: the only package that names concrete classes."""

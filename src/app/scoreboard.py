@@ -18,7 +18,7 @@ def unshared_row() -> memoryview:
 class Scoreboard:
     """A row of numbers for each of `workers` processes, written only by that process; shared with its parent (mmap(2)).
 
-    A number is written without a system call, so that it costs a task next to nothing.
+    Writing a number calls no function, so that it costs a task next to nothing.
     """
 
     def __init__(self, workers: int) -> None:

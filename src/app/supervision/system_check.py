@@ -89,7 +89,7 @@ def _check_waiting() -> None:
 
 def _check_spawning() -> None:
     with contextlib.suppress(FileNotFoundError):
-        # Fails as intended only in execve(2).
+        # Only execve(2) may fail: the path does not exist.
         os.posix_spawn(_ABSENT, [_ABSENT], {}, setsid=True, setsigmask=(), setsigdef=(signal.SIGUSR1,))
 
 
