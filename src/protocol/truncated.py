@@ -9,7 +9,7 @@ _BRACE = re.compile(r"[ \t\r\n]*\{[ \t\r\n]*")
 _COLON = re.compile(r"[ \t\r\n]*:[ \t\r\n]*")
 _NEXT = re.compile(r"[ \t\r\n]*,[ \t\r\n]*")
 _END = re.compile(r"[ \t\r\n]*[,}]")
-_value = json.JSONDecoder().raw_decode
+_decode_value = json.JSONDecoder().raw_decode
 
 
 def read_id(start: bytes) -> RequestId | None:
@@ -21,24 +21,24 @@ def read_id(start: bytes) -> RequestId | None:
         return None
     text = start.decode("utf-8", "replace")
     try:
-        return _find(text, _past(_BRACE, text, 0))
+        return _find_id(text, _skip(_BRACE, text, 0))
     except (ValueError, RecursionError):
         return None
 
 
-def _find(text: str, at: int) -> RequestId | None:
+def _find_id(text: str, position: int) -> RequestId | None:
     while True:
-        name, at = _value(text, at)
-        value, at = _value(text, _past(_COLON, text, at))
+        name, position = _decode_value(text, position)
+        value, position = _decode_value(text, _skip(_COLON, text, position))
         if name == "id":
             # A value that no delimiter follows may be truncated, or the text is not JSON.
-            _past(_END, text, at)
+            _skip(_END, text, position)
             return value if is_id(value) else None
-        at = _past(_NEXT, text, at)
+        position = _skip(_NEXT, text, position)
 
 
-def _past(pattern: "re.Pattern[str]", text: str, at: int) -> int:
-    match = pattern.match(text, at)
+def _skip(pattern: "re.Pattern[str]", text: str, position: int) -> int:
+    match = pattern.match(text, position)
     if match is None:
         raise ValueError(pattern.pattern)
     return match.end()

@@ -122,12 +122,12 @@ async def serve(container: Container, control: ControlPipe, on_accepting: Callab
 
 
 @contextlib.contextmanager
-def _on_event(event: asyncio.Event, then: Callable[[], object]) -> Generator[None, None, None]:
-    """Within the block, call `then` when the event is set."""
+def _on_event(event: asyncio.Event, callback: Callable[[], object]) -> Generator[None, None, None]:
+    """Within the block, call `callback` when the event is set."""
 
     async def wait() -> None:
         await event.wait()
-        then()
+        callback()
 
     waiting = asyncio.get_running_loop().create_task(wait())
     try:

@@ -45,7 +45,7 @@ def serve_command(options: dict[str, Any]) -> None:
         settings = read_settings(config, os.environ, options, warnings.append)
         _check_spool(settings.spool_dir)
         allowed = access(settings)
-        _warn_of_proc(warnings)
+        _warn_about_proc(warnings)
     except ConfigurationError as error:
         fail(str(error))
     if allowed.users is not None:
@@ -106,7 +106,7 @@ def _require(needs: Iterable[Need]) -> None:
         fail(message)
 
 
-def _warn_of_proc(warnings: list[str]) -> None:
+def _warn_about_proc(warnings: list[str]) -> None:
     if not procfs.lists_children():
         warnings.append(
             "this kernel lists no children (CONFIG_PROC_CHILDREN); /proc is scanned instead, which is slower"

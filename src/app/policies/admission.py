@@ -95,12 +95,12 @@ class Admission:
         place: Place = asyncio.get_running_loop().create_future()
         self._queue.append(control.client, place)
 
-        def leave(_: float) -> None:
+        def leave_queue(_: float) -> None:
             if not place.done():
                 self._queue.remove(control.client, place)
                 place.set_result(False)
 
-        control.on_stop = leave
+        control.on_stop = leave_queue
         try:
             return await place
         except asyncio.CancelledError:

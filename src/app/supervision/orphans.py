@@ -32,28 +32,28 @@ class OrphanReaper:
     """Kills all descendants of this process that have a mark of a dead worker, from `start` until scans find none."""
 
     def __init__(self) -> None:
-        self._tree = ProcessTree(self._whose)
+        self._tree = ProcessTree(self._owner_of)
         self._slack: TimerSlack | None = timer_slack()
         # The starts of the mark ranges of dead workers.
         self._ranges: set[int] = set()
         # When to continue scanning, in monotonic seconds; None while no scan is needed.
-        self._at: float | None = None
+        self._scan_at: float | None = None
         self._stubborn_at = 0.0
         # Whether it has been logged that processes do not die.
         self._reported = False
         self._clean = 0
         self._killed: set[int] = set()
-        self._sightings: dict[int, Survivors] = {}
+        self._survivors: dict[int, Survivors] = {}
         self._scan: Iterator[None] | None = None
 
     @property
     def pending(self) -> bool:
         """Whether processes may remain that can be expected to die soon."""
-        return self._at is not None and self._clean < CLEAN_SCANS and not self._reported
+        return self._scan_at is not None and self._clean < CLEAN_SCANS and not self._reported
 
     def timeout(self, seconds: float) -> float:
         """Return the time until the next scan, `seconds` at most."""
-        return seconds if self._at is None else min(seconds, max(0.0, self._at - time.monotonic()))
+        return seconds if self._scan_at is None else min(seconds, max(0.0, self._scan_at - time.monotonic()))
 
     def add_worker(self, pid: int) -> None:
         """Register a worker, which is never killed here; `start` or `remove_worker` follows when it has been reaped."""
@@ -67,36 +67,36 @@ class OrphanReaper:
         """Kill the processes of a worker that has died; its range of marks began at `marks`."""
         self._tree.remove(pid)
         self._ranges.add(marks)
-        self._at = time.monotonic()
-        self._stubborn_at = self._at + STUBBORN_SECONDS
+        self._scan_at = time.monotonic()
+        self._stubborn_at = self._scan_at + STUBBORN_SECONDS
         self._reported = False
         self._clean = 0
 
     def reap(self) -> None:
         """Reap exited children at the next `scan`."""
-        if self._at is None:
+        if self._scan_at is None:
             self._clean = CLEAN_SCANS
-        self._at = time.monotonic()
+        self._scan_at = time.monotonic()
 
     def scan(self) -> None:
         """Scan for up to SLICE_SECONDS, if it is time to."""
         now = time.monotonic()
-        if self._at is None or now < self._at:
+        if self._scan_at is None or now < self._scan_at:
             return
         if self._scan is None:
-            self._sightings = {}
-            self._scan = self._tree.scan(frozenset({_ORPHAN}), self._sightings)
+            self._survivors = {}
+            self._scan = self._tree.scan(frozenset({_ORPHAN}), self._survivors)
         try:
             for _ in self._scan:
                 if time.monotonic() >= now + SLICE_SECONDS:
                     return
         except (OSError, MemoryError) as error:
             # Processes that could not be checked may still be alive.
-            self._sightings[_ORPHAN] = Survivors(reaped_any=True, reason=f"cannot look for it: {error!r}")
+            self._survivors[_ORPHAN] = Survivors(reaped_any=True, reason=f"cannot look for it: {error!r}")
         self._scan = None
-        self._update(self._sightings.get(_ORPHAN, Survivors()))
+        self._update(self._survivors.get(_ORPHAN, Survivors()))
 
-    def _whose(self, pid: int) -> int | None:
+    def _owner_of(self, pid: int) -> int | None:
         mark = procfs.mark(pid)
         if mark and range_start(mark) in self._ranges:
             return _ORPHAN
@@ -109,7 +109,7 @@ class OrphanReaper:
         self._killed.update(survivors.alive)
         self._clean = self._clean + 1 if survivors.clean else 0
         if self._clean >= CLEAN_SCANS:
-            self._at = None
+            self._scan_at = None
             if self._killed:
                 _log.warning("killed the remaining processes of a dead worker", processes=len(self._killed))
                 self._killed.clear()
@@ -121,4 +121,4 @@ class OrphanReaper:
                 reason=survivors.reason,
             )
             self._reported = True
-        self._at = now + (STUBBORN_PAUSE_SECONDS if self._reported else PAUSE_SECONDS)
+        self._scan_at = now + (STUBBORN_PAUSE_SECONDS if self._reported else PAUSE_SECONDS)

@@ -25,7 +25,7 @@ def system(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSystem]:
         system.install(patch)
         yield system
         system.shut_down()
-    assert len(open_descriptors() - before) <= 1, "the selector alone may stay"
+    assert len(open_descriptors() - before) <= 1, "only the selector may stay open"
 
 
 def hangs(_: FakeSystem, worker: FakeWorker) -> None:
