@@ -1,1 +1,1 @@
-"""Where the output of commands goes: from their pipes to memory or to files, without losing a byte."""
+"""Captures the output of commands: from their pipes to memory or to files, without losing a byte."""

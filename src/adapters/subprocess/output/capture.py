@@ -1,4 +1,4 @@
-"""Everything that a process writes to its stdout, whatever the size, without holding it in memory."""
+"""Captures all that a process writes to its stdout, of any size, in bounded memory."""
 
 import os
 from collections.abc import Callable
@@ -11,14 +11,14 @@ from .spool import NO_MEMORY, Spool
 from .spool_writer import SpoolWriter
 
 SPOOL_THRESHOLD_BYTES = 256 * 1024
-"""Kept in memory for one task before its output goes to a file."""
+"""Kept in memory for one task; larger output is written to a file."""
 
 
 class Capture:
-    """Reads one pipe into memory, and from HELD_BYTES on into a spool file, until one of three things has happened.
+    """Reads one pipe into memory, above SPOOL_THRESHOLD_BYTES into a spool file, until one of three events.
 
-    Nobody can write any more; there was more than may be kept (`overflowed`); the rest could not be kept (`failure`).
-    Then `on_end` is called, once.
+    The events: end-of-file; more output than the limit (`overflowed`); an error while keeping it (`failure`). Then
+    `on_end` is called, once.
     """
 
     __slots__ = (
@@ -38,9 +38,9 @@ class Capture:
     )
 
     def __init__(self, pipe: int, poller: Poller, spool: Spool, limit: int | None, on_end: Callable[[], None]) -> None:
-        """Own `pipe`, a non-blocking reading end, and read it as it fills; keep at most `limit` bytes (None: all).
+        """Own `pipe`, a non-blocking read end, and read it as data arrives; keep at most `limit` bytes (None: all).
 
-        Raises OSError where the kernel can watch no more descriptors; the pipe is then still the caller's.
+        Raises OSError if the kernel cannot watch any more descriptors; the pipe is then still the caller's.
         """
         self._closed = False
         self._overflowed = False
@@ -51,9 +51,9 @@ class Capture:
         self._limit = limit
         self._on_end = on_end
         self._size = 0
-        # What is in memory; all of it until there is a file, nothing from then on.
+        # The output in memory: all of it until there is a file, nothing afterwards.
         self._buffer = bytearray()
-        # What was asked of the memory of all for it.
+        # Bytes that are reserved for the buffer in the memory budget that all tasks share.
         self._reserved = 0
         self._spool_writer: SpoolWriter | None = None
         poller.register(pipe, self._read)
@@ -61,22 +61,22 @@ class Capture:
 
     @property
     def overflowed(self) -> bool:
-        """Whether there was more than may be kept."""
+        """Whether there was more output than the limit."""
         return self._overflowed if self._spool_writer is None else self._spool_writer.overflowed
 
     @property
     def failure(self) -> OSError | None:
-        """Why the rest could not be kept, if so."""
+        """The error that prevented the rest from being kept, if any."""
         return self._failure if self._spool_writer is None else self._spool_writer.failure
 
     @property
     def is_whole(self) -> bool:
-        """Whether all that was read is in memory; if not, `overflowed` and `failure` say more."""
+        """Whether all that was read is in memory; if False, see `overflowed` and `failure`."""
         return self._spool_writer is None and not self._overflowed and self._failure is None
 
     @property
     def idle(self) -> bool:
-        """Whether `finish` would wait for nothing."""
+        """Whether `drain` would return without waiting."""
         return self._spool_writer is None or self._spool_writer.idle
 
     @property
@@ -87,16 +87,16 @@ class Capture:
         return self._closed or self._overflowed or self._failure is not None
 
     async def drain(self) -> None:
-        """Take what is in the pipe by now, and hardly more, and wait for nothing but the disk."""
+        """Read what is in the pipe by now, and hardly more; wait only for the disk."""
         if self._spool_writer is None and not self.ended and self._pipe >= 0:
             self._read_available()
         if self._spool_writer is not None:
             await self._spool_writer.drain()
 
     def release_pipe(self) -> int | None:
-        """Return the pipe, which is the caller's from now on; None at its end, where nobody can write to it any more.
+        """Return the pipe, which the caller then owns; None at end-of-file, where no process can write to it any more.
 
-        Once, when at rest, before `take_output`.
+        Call once, when idle, before `take_output`.
         """
         if self._closed or (self._spool_writer is not None and self._spool_writer.closed):
             return None
@@ -105,17 +105,17 @@ class Capture:
         return pipe
 
     def take_output(self) -> CapturedOutput:
-        """Return all that was kept, which is the caller's from now on, and close the pipe; once, and when at rest.
+        """Return all output that was kept, which the caller then owns, and close the pipe. Call once, when idle.
 
-        Where it fails, for want of memory, it may be called again.
+        If it fails for lack of memory, it may be called again.
         """
         if self._registered:
             self._unregister()
         pipe, self._pipe = self._pipe, -1
         if pipe >= 0:
             os.close(pipe)
-        # Whoever is told through this owns the capture: a circle, which would keep both, and the output, until the
-        # garbage collector comes by.
+        # The owner of the callback owns this capture: the reference cycle would keep both, and the output, until the
+        # garbage collector runs.
         self._on_end = _ignore
         output: CapturedOutput = NO_OUTPUT
         if self._spool_writer is not None:
@@ -130,22 +130,22 @@ class Capture:
 
     def _read(self) -> None:
         self._read_some()
-        # As `ended` has it, without a call for each task.
+        # The same as `ended`, without a call for each task.
         if self._spool_writer is None and (self._closed or self._overflowed or self._failure is not None):
             self._unregister()
             self._on_end()
 
     def _read_available(self) -> None:
-        # By bytes: whoever goes on writing would never be done, were it read until there is nothing.
-        left = bytes_in(self._pipe)
-        goes_on = True
-        while goes_on and left >= 0:
+        # Limited by a count of bytes: with a process that writes continuously, the pipe might never be empty.
+        remaining = bytes_in(self._pipe)
+        may_have_more = True
+        while may_have_more and remaining >= 0:
             size = self._size
-            goes_on = self._read_some()
-            left -= self._size - size
+            may_have_more = self._read_some()
+            remaining -= self._size - size
 
     def _read_some(self) -> bool:
-        """Take what one read brings, in memory; return whether there may be more to take."""
+        """Read once into memory; return whether there may be more to read."""
         try:
             data = self._spool.reader.read(self._pipe)
             if not data:
@@ -168,7 +168,7 @@ class Capture:
     def _keep(self, data: memoryview) -> None:
         self._buffer += data
         self._size = len(self._buffer)
-        # Room for more is made in advance, and is taken from the memory of all, too.
+        # A bytearray allocates more than its size; that comes from the shared budget too.
         capacity = self._buffer.__alloc__() - 1
         wanted = capacity - self._reserved
         granted = self._spool.memory.reserve(wanted)
@@ -178,11 +178,11 @@ class Capture:
 
     def _start_spooling(self) -> None:
         self._unregister()
-        before, self._buffer = self._buffer, bytearray()
+        prefix, self._buffer = self._buffer, bytearray()
         self._release(0)
-        # Where the limit is reached already, what is in memory is all that is moved.
+        # If the limit is reached already, only the prefix is written to the file.
         self._spool_writer = SpoolWriter(
-            self._pipe, self._poller, self._spool, limit=self._limit, prefix=before, on_end=self._on_end
+            self._pipe, self._poller, self._spool, limit=self._limit, prefix=prefix, on_end=self._on_end
         )
         self._spool_writer.overflowed = self._overflowed
 

@@ -1,4 +1,4 @@
-"""Output that is small enough to stay in memory, counted as long as it is there."""
+"""Output that is small enough to stay in memory; it counts towards the memory budget until it is closed."""
 
 from collections.abc import AsyncIterator
 
@@ -7,18 +7,18 @@ from ....domain.output import chunked
 
 
 class MemoryOutput:
-    """Output that stayed in memory, on the budget of it."""
+    """Output in memory, reserved in a budget."""
 
     __slots__ = ("_budget", "in_memory")
 
     def __init__(self, data: bytes, budget: Budget) -> None:
-        """Own bytes for which `budget` was asked."""
+        """Own bytes that are reserved in `budget`."""
         self.in_memory = data
         self._budget = budget
 
     @property
     def size(self) -> int:
-        """How many bytes there are."""
+        """The number of bytes."""
         return len(self.in_memory)
 
     def chunks(self) -> AsyncIterator[bytes]:
@@ -26,6 +26,6 @@ class MemoryOutput:
         return chunked(self.in_memory)
 
     def close(self) -> None:
-        """Give the memory back."""
+        """Release the memory."""
         self._budget.release(len(self.in_memory))
         self.in_memory = b""

@@ -1,4 +1,4 @@
-"""Bytes that were in memory and have to leave it: into a spool file, off the event loop."""
+"""Moves bytes from memory into a spool file, off the event loop."""
 
 import asyncio
 import errno
@@ -9,21 +9,21 @@ from .spool import Spool, SpooledOutput, write_all
 
 
 async def keep(data: bytes, spool: Spool) -> SpooledOutput:
-    """Keep a copy of `data` in a file of its own; raises OSError where the spool, or its disk, has no room for it."""
-    claimed = spool.disk.reserve(len(data))
-    if claimed < len(data):
-        spool.disk.release(claimed)
+    """Keep a copy of `data` in a file of its own; raises OSError if the spool, or its disk, has no room for it."""
+    reserved = spool.disk.reserve(len(data))
+    if reserved < len(data):
+        spool.disk.release(reserved)
         raise OSError(errno.EDQUOT, "it is as large as it may be")
-    filing: Future[BinaryIO] | None = None
+    writing: Future[BinaryIO] | None = None
     try:
-        # Not on the event loop: even the opening can hang, with the disk.
-        filing = spool.submit(_file_with, data, spool)
-        # It goes on when whoever waits for it is cancelled.
-        file = await asyncio.shield(asyncio.wrap_future(filing))
+        # Not on the event loop: even opening a file can hang, with the disk.
+        writing = spool.submit(_file_with, data, spool)
+        # The thread continues when the caller is cancelled.
+        file = await asyncio.shield(asyncio.wrap_future(writing))
     except BaseException:
-        spool.disk.release(claimed)
-        if filing is not None:
-            filing.add_done_callback(_close)
+        spool.disk.release(reserved)
+        if writing is not None:
+            writing.add_done_callback(_close)
         raise
     return SpooledOutput(file, len(data), spool)
 
@@ -38,6 +38,6 @@ def _file_with(data: bytes, spool: Spool) -> BinaryIO:
     return file
 
 
-def _close(filing: Future[BinaryIO]) -> None:
-    if filing.exception() is None:
-        filing.result().close()
+def _close(writing: Future[BinaryIO]) -> None:
+    if writing.exception() is None:
+        writing.result().close()

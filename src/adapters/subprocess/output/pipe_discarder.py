@@ -1,6 +1,6 @@
-"""Pipes of tasks that have been answered while processes that are meant to live hold them: read, and thrown away.
+"""Reads and discards the output of processes that are kept after the result of their task has been sent.
 
-A closed reading end would end such a process, a daemon for one, by SIGPIPE at its next line of output.
+A closed read end would end such a process, for example a daemon, by SIGPIPE at its next line of output.
 """
 
 import asyncio
@@ -15,28 +15,28 @@ from ...rate_limited_log import RateLimitedLog
 from ..poller import Poller
 
 DISCARD_BYTES = 64 * 1024
-"""Read at a time of one pipe; who has filled it waits until the next time."""
+"""Read from one pipe at a time; a writer that has filled the pipe waits until the next time."""
 INTERVAL_SECONDS = 0.1
-"""Between two times, at least. Nobody is woken up by what is written meanwhile."""
+"""Between two such times, at least. What is written meanwhile does not wake this process."""
 MAX_SHARE = 0.005
-"""Of a processor that reading may take, however many write how much."""
+"""Of one processor that reading may take, whatever is written."""
 PIPES_AT_A_TIME = 64
 DESCRIPTORS_DIVISOR = 4
-"""One part in so many of the limit of open files may be such pipes."""
+"""The limit of open files divided by this is the maximum number of such pipes."""
 
 
 class PipeDiscarder:
-    """Keeps pipes open and from being full, each for as long as somebody can write to it."""
+    """Keeps pipes open and keeps emptying them, each until end-of-file."""
 
     def __init__(self, poller: Poller) -> None:
-        """`poller` tells when the first of them is written to again."""
+        """`poller` reports when one of the pipes is written to after a time without writes."""
         self._loop = asyncio.get_running_loop()
         self._poller = poller
         self._null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
         self._epoll = select.epoll()
         # Oldest first.
         self._pipes: dict[int, None] = {}
-        # While nobody writes, `poller` looks; from the first byte on, a timer, until nobody writes any more.
+        # Set from the first byte until an interval without writes; otherwise `poller` watches the epoll.
         self._timer: asyncio.TimerHandle | None = None
         self._log = RateLimitedLog(
             "too many processes that were left behind hold the pipes of their output: the oldest pipe is closed, "
@@ -47,13 +47,13 @@ class PipeDiscarder:
         poller.register(self._epoll.fileno(), self._wake)
 
     def add(self, pipe: int) -> None:
-        """Own a reading end that is not blocking and not watched; where there are too many, close the oldest."""
+        """Own a read end that is non-blocking and not watched; if there are too many, close the oldest."""
         limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // DESCRIPTORS_DIVISOR
         while self._pipes and len(self._pipes) >= limit:
             self._log.warning(pipes=len(self._pipes))
             self._close(next(iter(self._pipes)))
         with contextlib.suppress(OSError):
-            # Memory of the kernel; also, each user has a share of it for all pipes together (pipe(7)).
+            # Saves kernel memory, of which each user has a limited share for all pipes together (pipe(7)).
             if fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ) > DISCARD_BYTES:
                 fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, DISCARD_BYTES)
         try:
@@ -65,7 +65,7 @@ class PipeDiscarder:
             self._pipes[pipe] = None
 
     def close(self) -> None:
-        """Close all of them."""
+        """Close all pipes."""
         if self._timer is None:
             self._poller.unregister(self._epoll.fileno())
         else:
@@ -85,27 +85,27 @@ class PipeDiscarder:
             if pause is None:
                 self._poller.register(self._epoll.fileno(), self._wake)
         except (OSError, MemoryError):
-            # Whoever writes would wait for ever at a full pipe, if nobody came again.
+            # Without another attempt a writer would wait for ever at a full pipe.
             pause = INTERVAL_SECONDS
         self._timer = None if pause is None else self._loop.call_later(pause, self._discard)
 
     def _empty_some(self) -> float | None:
-        """Empty those that are written to; return when to come again, None to wait until somebody writes."""
-        # On the processor, not on the clock: what is rationed is what it takes from others.
+        """Empty readable pipes; return the pause before the next time, None to wait until a pipe is written to."""
+        # CPU time, not wall-clock time: MAX_SHARE limits what this takes from other work.
         began = time.thread_time()
-        # Those that are still readable afterwards come last the next time (epoll(7)).
+        # Pipes that are still readable afterwards are reported last the next time (epoll(7)).
         events = self._epoll.poll(0, PIPES_AT_A_TIME)
         for pipe, event in events:
             if event & select.EPOLLHUP:
                 self._close(pipe)
                 continue
             with contextlib.suppress(OSError):
-                # Without a copy, and of packets too; a holder of the pipe may have read it before.
+                # splice(2) copies nothing and takes packets too. Another holder of the pipe may have emptied it before.
                 os.splice(pipe, self._null, DISCARD_BYTES, None, None, os.SPLICE_F_NONBLOCK)
         return max(INTERVAL_SECONDS, (time.thread_time() - began) / MAX_SHARE) if events else None
 
     def _close(self, pipe: int) -> None:
         del self._pipes[pipe]
-        # Before it is closed: a child that has not finished exec holds a copy (see Watch.remove).
+        # Before it is closed: a child that has not finished exec holds a copy (see Poller.unregister).
         self._epoll.unregister(pipe)
         os.close(pipe)

@@ -1,4 +1,4 @@
-"""Where output is kept that is too much for memory: unlinked files, within a budget, off the event loop."""
+"""Keeps output that is too large for memory: in unlinked files, within a budget, off the event loop."""
 
 import asyncio
 import errno
@@ -20,19 +20,19 @@ T = TypeVar("T")
 
 THREADS = 4
 LIMIT_RETRY_SECONDS = (0.001, 0.01, 0.05)
-"""EMFILE may be that of a moment: a spawn on the event loop has just set the limit of open files to that of tasks."""
+"""EMFILE may be temporary: a spawn on the event loop sets the limit of open files to that of tasks for a moment."""
 NO_MEMORY = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
 
 
 class CopyEnd(Enum):
-    """Why moving bytes stopped."""
+    """Why copying stopped."""
 
     WOULD_BLOCK = auto()
-    """The pipe holds nothing now."""
+    """The pipe is empty now."""
     EOF = auto()
-    """End-of-file: nobody can write to it any more."""
+    """End-of-file: no process can write to it any more."""
     LIMIT = auto()
-    """All that was asked for was moved; there may be more."""
+    """As many bytes as requested were copied; there may be more."""
 
 
 class SpooledOutput:
@@ -41,7 +41,7 @@ class SpooledOutput:
     __slots__ = ("_file", "_read", "_spool", "size")
 
     def __init__(self, file: BinaryIO, size: int, spool: "Spool", last_use: Future[Any] | None = None) -> None:
-        """Own `file`, of which the first `size` bytes are the output; `last_use` is a thread's, if there was one."""
+        """Own `file`, whose first `size` bytes are the output; `last_use` is a thread's last call on it, if any."""
         self._file = file
         self._spool = spool
         self._read = last_use
@@ -53,7 +53,7 @@ class SpooledOutput:
         return
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the bytes, 256 KiB at a time; raises OSError where the file cannot be read back."""
+        """Yield the bytes, 256 KiB at a time; raises OSError if the file cannot be read back."""
         offset = 0
         while offset < self.size:
             reading = self._spool.submit(os.pread, self._file.fileno(), min(CHUNK_BYTES, self.size - offset), offset)
@@ -66,19 +66,19 @@ class SpooledOutput:
             yield chunk
 
     def close(self) -> None:
-        """Free the disk space, as soon as no thread reads it any more."""
+        """Free the disk space as soon as no thread reads the file any more."""
         self._spool.disk.release(self.size)
         self.size = 0
         self._spool.discard(self._file, self._read)
 
 
 class Spool:
-    """Makes spool files and moves bytes into them. A slow disk holds up the tasks that spool, and nobody else."""
+    """Creates spool files and copies bytes into them. A slow disk delays only the tasks that spool."""
 
     def __init__(self, directory: str, max_bytes: int, memory: Budget) -> None:
-        """Keep up to `max_bytes` in files under `directory`, and what `memory` has room for in memory.
+        """Keep up to `max_bytes` in files under `directory`, and in memory as much as the budget `memory` allows.
 
-        Raises RuntimeError where the system refuses a thread.
+        Raises RuntimeError if the system refuses a thread.
         """
         self.directory = directory
         self.disk = Budget(max_bytes)
@@ -91,20 +91,20 @@ class Spool:
         self._readers: SimpleQueue[PipeReader] = SimpleQueue()
         for _ in range(THREADS):
             self._readers.put(PipeReader())
-        # All at once and now: later the system may refuse a thread, in the middle of somebody's output.
+        # Start all threads now: later the system may refuse one, in the middle of a task's output.
         together = threading.Barrier(THREADS)
         try:
             for _ in range(THREADS):
                 self._threads.submit(together.wait)
         except RuntimeError:
-            # Refused (pthread_create(3)): those that were had would wait for the others for ever.
+            # Refused (pthread_create(3)): the threads that were started would wait for the others for ever.
             together.abort()
             raise
 
     def open(self) -> BinaryIO:
-        """Return a new file without a name, which is gone when it is closed, however that comes; raises OSError.
+        """Return a new file without a name, which the kernel deletes when it is closed, in any way; raises OSError.
 
-        Blocks on the disk; for one of the threads.
+        Blocks on the disk; call it in one of the threads.
         """
         for seconds in LIMIT_RETRY_SECONDS:
             try:
@@ -120,24 +120,24 @@ class Spool:
         return self._threads.submit(function, *arguments)
 
     def copy(self, source: int, target: int, count: int) -> Future[tuple[int, CopyEnd]]:
-        """Move up to `count` bytes from a non-blocking pipe to a file, as `move` does, in a thread."""
+        """Copy up to `count` bytes from a non-blocking pipe to a file, as `copy_pipe` does, in a thread."""
         return self.submit(self._copy, source, target, count)
 
     def discard(self, file: BinaryIO, last_use: Future[Any] | None) -> None:
-        """Close a file after its last use, off the loop: freeing a gigabyte takes the kernel a while."""
+        """Close a file after its last use, off the event loop: freeing a gigabyte takes the kernel a while."""
         if last_use is not None:
             last_use.cancel()
-        freeing = self.submit(_close_after, file, last_use)
-        self._discarding.add(freeing)
-        freeing.add_done_callback(self._discarding.discard)
+        closing = self.submit(_close_after, file, last_use)
+        self._discarding.add(closing)
+        closing.add_done_callback(self._discarding.discard)
 
     async def wait_discarded(self) -> None:
-        """Return when every file that was to be freed until now is."""
-        for freeing in tuple(self._discarding):
-            await asyncio.wrap_future(freeing)
+        """Return when all files that have been discarded so far are closed."""
+        for closing in tuple(self._discarding):
+            await asyncio.wrap_future(closing)
 
     def close(self) -> None:
-        """End the threads, once they have done what was asked of them."""
+        """End the threads after they have completed all submitted calls."""
         self._threads.shutdown()
         self.reader.close()
         for _ in range(THREADS):
@@ -152,32 +152,32 @@ class Spool:
 
 
 def copy_pipe(reader: PipeReader, source: int, target: int, count: int) -> tuple[int, CopyEnd]:
-    """Move up to `count` bytes from a non-blocking pipe to a file; return how many, and why it stopped.
+    """Copy up to `count` bytes from a non-blocking pipe to a file; return how many, and why it stopped.
 
-    Raises OSError where the file takes no more. Blocks on the disk, never on the pipe.
+    Raises OSError if the file cannot be written. Blocks on the disk, never on the pipe.
     """
-    moved = 0
-    while moved < count:
+    copied = 0
+    while copied < count:
         try:
-            data = reader.read(source, count - moved)
+            data = reader.read(source, count - copied)
         except BlockingIOError:
-            return moved, CopyEnd.WOULD_BLOCK
+            return copied, CopyEnd.WOULD_BLOCK
         if not data:
-            return moved, CopyEnd.EOF
+            return copied, CopyEnd.EOF
         write_all(target, data)
-        moved += len(data)
-    return moved, CopyEnd.LIMIT
+        copied += len(data)
+    return copied, CopyEnd.LIMIT
 
 
 def _close_after(file: BinaryIO, last_use: Future[Any] | None) -> None:
-    # The pool begins calls in order, so the last use has begun: this waits for its end, or it was cancelled.
+    # The pool starts calls in order, so the last use has started or was cancelled: this cannot wait for ever.
     if last_use is not None:
         wait((last_use,))
     file.close()
 
 
 def write_all(target: int, data: bytes | bytearray | memoryview) -> None:
-    """Write all of `data` to a file, however many calls it takes; raises OSError."""
+    """Write all of `data` to a file, with as many calls as necessary; raises OSError."""
     view = memoryview(data)
     while view:
         view = view[os.write(target, view) :]
