@@ -1,1 +1,1 @@
-"""How commands are started: on the event loop what is known to start quickly, everything else through the starter."""
+"""Starts commands: on the event loop if they are known to start quickly, otherwise through the starter."""

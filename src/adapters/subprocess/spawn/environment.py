@@ -1,20 +1,20 @@
-"""The environment of tasks: what the agent was given, less what was meant for the agent alone; and nothing else."""
+"""The environment of tasks: exactly the agent's initial environment without the variables for the agent alone."""
 
 import os
 from pathlib import Path
 
 OWN_PREFIXES = (b"EXECWIRE_", b"LISTEN_", b"WATCHDOG_")
-"""The agent's own settings, and what a service manager says to a service (sd_listen_fds(3), sd_watchdog_enabled(3))."""
+"""The agent's own settings, and what a service manager sets for services (sd_listen_fds(3), sd_watchdog_enabled(3))."""
 OWN_NAMES = frozenset({b"NOTIFY_SOCKET", b"MAKEFLAGS", b"MFLAGS", b"MAKELEVEL"})
-"""sd_notify(3), and what make(1) says to a make below it: descriptors and options that a task has no part in."""
+"""sd_notify(3), and what make(1) passes to a recursive make: descriptors and options that do not concern a task."""
 
 
 def task_environment() -> dict[bytes, bytes]:
-    """Return the environment as it was at this program's start (execve(2)), without what is the agent's own.
+    """Return the environment of this program at its start (execve(2)), without the variables for the agent alone.
 
-    Not os.environ: Python adds to that (LC_CTYPE, where it finds no locale). Where this process may not
-    read its own, as that of a program that its user may not read, it is os.environ all the same. Raises OSError where
-    there is no /proc.
+    Not os.environ, since Python adds to that (LC_CTYPE, if it finds no locale). It is os.environ only if this process
+    may not read its own initial environment, for example when its user may not read the program's file. Raises OSError
+    if there is no /proc.
     """
     try:
         block = Path("/proc/self/environ").read_bytes()
@@ -24,9 +24,9 @@ def task_environment() -> dict[bytes, bytes]:
 
 
 def parse(block: bytes) -> dict[bytes, bytes]:
-    """Read what proc_pid_environ(5) holds.
+    """Parse the contents of proc_pid_environ(5).
 
-    Of a name that comes twice the first counts, as for getenv(3); what has no `=` or no name is no variable.
+    If a name occurs twice, the first value counts, as for getenv(3); an entry without `=` or without a name is ignored.
     """
     environment: dict[bytes, bytes] = {}
     for entry in block.split(b"\0"):

@@ -1,7 +1,7 @@
-"""Which programs may be started on the event loop: what this worker has executed before, quickly, from local disks.
+"""The programs that may be started on the event loop: this worker has executed them before, quickly, from local disks.
 
-Everything else could hang on the way to its first instruction, and every client with it: a network file system, a
-process behind FUSE, a file under a lease, a scanner of files. That goes through the starter.
+Any other start could block before the program's first instruction, and every client with it: because of a network file
+system, a process behind FUSE, a file lease, a virus scanner. Those programs are started through the starter.
 """
 
 import asyncio
@@ -16,19 +16,19 @@ MAX_KNOWN = 4096
 
 
 class KnownPrograms:
-    """Programs by the name in their request; forgets all when anything is mounted or unmounted."""
+    """Programs by their names in requests; all are forgotten when a file system is mounted or unmounted."""
 
     def __init__(self) -> None:
-        """Know none, and watch the mounts from the running loop; where those cannot be watched, none is ever known."""
+        """Watch the mounts from the running loop; if they cannot be watched, no program is ever learned."""
         self._programs: dict[str, Program] = {}
-        # Of a name; an attribute, since it is asked for every task.
+        # Returns the program of a name; an attribute saves a call for every task.
         self.get: Callable[[str], Program | None] = self._programs.get
         self._loop = asyncio.get_running_loop()
         self._mounts: int | None = None
         self._epoll = select.epoll()
         try:
             self._mounts = os.open(MOUNTINFO, os.O_RDONLY | os.O_CLOEXEC)
-            # Readable it always is; a change is told by this (proc_pid_mounts(5)).
+            # The file is always readable; EPOLLPRI reports a change (proc_pid_mounts(5)).
             self._epoll.register(self._mounts, select.EPOLLPRI)
         except OSError:
             self.close()
@@ -36,7 +36,7 @@ class KnownPrograms:
         self._loop.add_reader(self._epoll.fileno(), self._on_mounts_changed)
 
     def learn(self, name: str, program: Program) -> None:
-        """Know it from now on; past MAX_KNOWN the one that has been known longest is forgotten."""
+        """Add a program; above MAX_KNOWN the oldest entry is removed."""
         if self._mounts is None:
             return
         if len(self._programs) >= MAX_KNOWN and name not in self._programs:
@@ -44,11 +44,11 @@ class KnownPrograms:
         self._programs[name] = program
 
     def forget(self, name: str) -> None:
-        """Know it no more: it was slow, or is not what it was."""
+        """Remove a program that was slow or has changed."""
         self._programs.pop(name, None)
 
     def close(self) -> None:
-        """Know nothing more."""
+        """Forget all programs and learn no more."""
         self._programs.clear()
         if self._mounts is not None:
             self._loop.remove_reader(self._epoll.fileno())

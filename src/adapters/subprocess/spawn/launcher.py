@@ -1,4 +1,4 @@
-"""How a command is started that is not known to start quickly: through the starter, until there is a process."""
+"""Starts a command that is not known to start quickly: through the starter, until there is a process."""
 
 import asyncio
 import errno
@@ -14,19 +14,19 @@ MAX_WAIT_SECONDS = 30 * 365 * 24 * 3600.0
 
 
 class Launcher:
-    """Starts commands off the event loop: however long that takes, neither others nor its own deadline wait."""
+    """Starts commands off the event loop: a slow start delays neither other tasks nor the command's own deadline."""
 
     def __init__(self, spawner: Spawner, starter: Starter) -> None:
-        """Start by `starter` what `spawner` does not start on the loop."""
+        """Use `starter` for commands that `spawner` does not start on the event loop."""
         self._spawner = spawner
         self._starter = starter
 
     async def launch(
         self, command: tuple[str, ...], mark: int, seconds: float | None, control: TaskControl
     ) -> Spawned | Outcome:
-        """Start `command`; what is returned is the caller's, who lets it `go` if it has a `start`.
+        """Start `command`; the caller owns the returned process and must call `start.go`, if `start` is set.
 
-        `seconds` is its timeout. Where that passes, or `control` says so, before there is a process, none comes of it.
+        `seconds` is its timeout. If that expires, or `control` is stopped, before there is a process, none is started.
         """
         starting = asyncio.ensure_future(self._start(command, mark))
         control.on_stop = lambda _: starting.cancel()
@@ -34,9 +34,9 @@ class Launcher:
             await asyncio.wait({starting}, timeout=None if seconds is None else min(seconds, MAX_WAIT_SECONDS))
             if starting.done() and control.verdict is None:
                 return starting.result()
-            await _undo(starting)
+            await _abort(starting)
         except BaseException:
-            await _undo(starting)
+            await _abort(starting)
             raise
         finally:
             control.on_stop = None
@@ -69,8 +69,8 @@ class Launcher:
         return Spawned(pid, reading, mark, start)
 
 
-async def _undo(starting: asyncio.Task[Spawned | NotStarted]) -> None:
-    """Let nothing come of a start: its process has not been told to go on."""
+async def _abort(starting: asyncio.Task[Spawned | NotStarted]) -> None:
+    """Abort a start: its process, if there is one, still waits for `go` and ends."""
     starting.cancel()
     while not starting.done():
         await asyncio.wait({starting})

@@ -1,27 +1,27 @@
-"""What a task inherits from the moment of its start: limits, which are the agent's own again after it, timer slack.
+"""Sets what a task inherits at its start: limits, which are restored for the agent afterwards, and timer slack.
 
-Somebody may change the agent's own at any time (prlimit(1)): tasks then get what is still allowed.
+The agent's own limits may be changed from outside at any time (prlimit(1)): tasks then get what is still allowed.
 """
 
 import errno
 import resource
 
 TYPE_CHECKING = False
-"""As typing has it, which the starter would have to import."""
+"""Instead of typing.TYPE_CHECKING: the starter would have to import typing."""
 if TYPE_CHECKING:
     from ...linux.timer_slack import TimerSlack
 
 RLIMIT_LOCKS = 10
 """Its soft limit is a task's mark: Linux does not enforce it. (As in procfs, which the starter does not import.)"""
 Limits = tuple[int, int]
-"""Soft and hard, as getrlimit(2) has them."""
+"""Soft and hard limit, as in getrlimit(2)."""
 _REFUSED = (OSError, ValueError)
-"""What Python raises where a limit may not be raised; which of them depends on the call."""
+"""What Python raises if a limit may not be raised; which of them depends on the call."""
 _CANNOT_MARK = "the agent's hard limit of file locks has been lowered, and tasks are told apart by it"
 
 
 def at_most(wanted: Limits, hard: int) -> Limits:
-    """Return `wanted` as far as a hard limit allows."""
+    """Return `wanted`, reduced to what a hard limit allows."""
     if hard == resource.RLIM_INFINITY:
         return wanted
     soft_allowed, hard_allowed = (hard if limit == resource.RLIM_INFINITY else min(limit, hard) for limit in wanted)
@@ -29,12 +29,12 @@ def at_most(wanted: Limits, hard: int) -> Limits:
 
 
 class TaskLimits:
-    """Sets a task's marks and its RLIMIT_NOFILE for this process, of which its children inherit them."""
+    """Sets a task's marks and its RLIMIT_NOFILE for this process; children inherit them."""
 
     __slots__ = ("_descriptors", "_own_descriptors", "_own_locks", "_slack", "_wanted")
 
     def __init__(self, wanted: Limits, slack: "TimerSlack | None" = None) -> None:
-        """Tasks get `wanted` of RLIMIT_NOFILE, as far as that is allowed then, and a second mark by `slack`."""
+        """Tasks get `wanted` as RLIMIT_NOFILE, as far as it is allowed at their start, and a second mark by `slack`."""
         self._wanted = wanted
         self._slack = slack
         self._own_locks = resource.getrlimit(RLIMIT_LOCKS)
@@ -42,12 +42,12 @@ class TaskLimits:
         self._descriptors = at_most(wanted, self._own_descriptors[1])
 
     def descriptors_now(self) -> Limits:
-        """Return what a task gets of RLIMIT_NOFILE if it starts now."""
+        """Return the RLIMIT_NOFILE of a task that starts now."""
         return at_most(self._wanted, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
 
     def set(self, mark: int) -> None:
-        """Set those of a task; `restore` has to follow, whatever comes. Raises OSError where it cannot be marked."""
-        # prlimit(2) tells in the same call what was before: who is privileged could raise a limit that was lowered.
+        """Set marks and limits of a task; `restore` must follow in any case. Raises OSError if it cannot be marked."""
+        # prlimit(2) also returns the previous limits: with privileges, this may raise a limit that has been lowered.
         try:
             before = resource.prlimit(0, RLIMIT_LOCKS, (mark, self._own_locks[1]))
         except _REFUSED:
@@ -56,22 +56,22 @@ class TaskLimits:
             self._mark_anew(mark, before or resource.getrlimit(RLIMIT_LOCKS))
         slack = self._slack
         if slack is not None:
-            # As slack_of, a call less. Nobody minds that it stays so afterwards.
+            # The same as `slack_of`, without a call. It may stay set afterwards.
             slack.prctl(slack.OPTION, slack.own + mark % slack.NUMBERS)
         if self._descriptors != self._own_descriptors:
             self._set_descriptors()
 
     def slack_of(self, mark: int) -> int:
-        """Return what `set` sets the timer slack to, in nanoseconds; 0 if it leaves that as it is."""
+        """Return the timer slack that `set` sets, in nanoseconds; 0 if it does not change it."""
         return 0 if self._slack is None else self._slack.own + mark % self._slack.NUMBERS
 
     def close(self) -> None:
-        """Put this thread's own timer slack back."""
+        """Restore this thread's own timer slack."""
         if self._slack is not None:
             self._slack.prctl(self._slack.OPTION, self._slack.own)
 
     def restore(self) -> None:
-        """Put the agent's own limits back, as far as that is still allowed."""
+        """Restore the agent's own limits, as far as that is still allowed."""
         try:
             resource.setrlimit(RLIMIT_LOCKS, self._own_locks)
             if self._descriptors != self._own_descriptors:
@@ -92,7 +92,7 @@ class TaskLimits:
             except _REFUSED:
                 before = resource.getrlimit(resource.RLIMIT_NOFILE)
         else:
-            # Look first: a hard limit that somebody has raised again, and that is lowered here, would stay so.
+            # Read it first: if the hard limit was raised from outside meanwhile, lowering it here would be permanent.
             before = resource.getrlimit(resource.RLIMIT_NOFILE)
             resource.setrlimit(resource.RLIMIT_NOFILE, at_most(self._wanted, before[1]))
         if before != self._own_descriptors:

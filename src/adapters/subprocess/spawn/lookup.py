@@ -1,4 +1,4 @@
-"""Which file a command names, as execvp(3) would choose it. It may block: never on the event loop."""
+"""Finds the file that a command names, as execvp(3) does. It may block: never call it on the event loop."""
 
 import errno
 import os
@@ -6,7 +6,7 @@ import stat
 
 
 def candidates(name: bytes, search_path: bytes) -> list[bytes]:
-    """Return where `name`, which has no slash, is looked for: an empty directory of the PATH is the current one."""
+    """Return the paths at which `name`, without a slash, is looked up; an empty PATH entry is the current directory."""
     return [
         os.path.join(directory or b".", name)  # noqa: PTH118 -- bytes, which pathlib does not take
         for directory in search_path.split(b":")
@@ -16,9 +16,9 @@ def candidates(name: bytes, search_path: bytes) -> list[bytes]:
 def find_executable(name: bytes, search_path: bytes) -> bytes:
     """Return the path to execute for `name`.
 
-    A name with a slash is taken as it is. Otherwise the first executable file of that name in the directories of
-    `search_path`; if there is none, the first that may not be executed or that lies in a directory that may not be
-    searched, so that the refusal says so, as execvp(3) does; if there is not even that, raises FileNotFoundError.
+    A name with a slash is returned unchanged. Otherwise the first executable file of that name in the directories of
+    `search_path`; if there is none, the first that may not be executed or whose directory may not be searched, so that
+    exec fails with that reason, as execvp(3) does; if there is none of those either, raises FileNotFoundError.
     """
     if b"/" in name:
         return name

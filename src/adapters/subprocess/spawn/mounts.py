@@ -1,34 +1,34 @@
-"""Which paths lie on file systems of this machine, by the text of /proc/self/mountinfo: a look at others may hang."""
+"""Finds out from /proc/self/mountinfo which paths are on local file systems: access to any other may block."""
 
 import os
 
 MOUNTINFO = "/proc/self/mountinfo"
 
 _WITHOUT_DEVICE = {b"tmpfs", b"ramfs", b"rootfs", b"devtmpfs", b"overlay", b"btrfs", b"zfs", b"bcachefs"}
-"""Local ones that have no block device of their own (proc(5)); others that have none need a network or a process."""
+"""Local file systems without a block device (proc(5)); all others without one depend on a network or a process."""
 _SHARED_DEVICE = (b"fuse", b"gfs", b"ocfs")
-"""Those that have a block device and are answered by a process or by other machines all the same."""
+"""File systems that have a block device and depend on a process or on other machines nevertheless."""
 _MAX_LINKS = 40
-"""As many as the kernel follows (path_resolution(7))."""
+"""The number of symbolic links that the kernel follows (path_resolution(7))."""
 
 
 class MountTable:
-    """The mounts of one moment, see proc_pid_mountinfo(5)."""
+    """A snapshot of the mounts, see proc_pid_mountinfo(5)."""
 
     def __init__(self, text: bytes) -> None:
-        # A later line is mounted over an earlier one.
+        # A later mount at the same path covers an earlier one.
         self._local: dict[bytes, bool] = dict(_mount(line) for line in text.splitlines())
 
     @classmethod
     def now(cls) -> "MountTable":
-        """Read the present one; raises OSError where there is no /proc."""
-        with open(MOUNTINFO, "rb", buffering=0) as file:  # noqa: PTH123 -- the starter does without pathlib
+        """Read the current table; raises OSError if there is no /proc."""
+        with open(MOUNTINFO, "rb", buffering=0) as file:  # noqa: PTH123 -- the starter does not import pathlib
             return cls(file.read())
 
     def is_local(self, path: bytes) -> bool:
-        """Return whether everything that the kernel meets on the way of `path` is local; the last may be missing.
+        """Return whether every component and link of `path` is on a local file system; the last may be missing.
 
-        Looks at nothing before it knows that it lies on a local file system.
+        Accesses no file before it is known to be on a local file system.
         """
         waiting = _reversed_parts(path)
         reached = b"/" if path.startswith(b"/") else os.getcwdb()  # noqa: PTH109 -- bytes
@@ -41,7 +41,7 @@ class MountTable:
             try:
                 target = os.readlink(reached)  # noqa: PTH115 -- bytes
             except OSError:
-                continue  # not a link, or not there
+                continue  # not a link, or missing
             links += 1
             if links > _MAX_LINKS:
                 return False
@@ -70,6 +70,6 @@ def _mount(line: bytes) -> tuple[bytes, bool]:
 
 
 def _unescaped(point: bytes) -> bytes:
-    # Blanks, tabs, newlines and backslashes are written as three octal digits.
+    # Spaces, tabs, newlines and backslashes are escaped as three octal digits.
     first, *rest = point.split(b"\\")
     return first + b"".join(bytes([int(piece[:3], 8)]) + piece[3:] for piece in rest)

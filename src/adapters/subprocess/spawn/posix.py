@@ -1,4 +1,4 @@
-"""Starts a command with nothing of the agent about it: own session, own stdout, default signals, its own limits."""
+"""Starts a command that inherits nothing else of the agent: own session, own stdout, default signals, own limits."""
 
 import errno
 import os
@@ -20,15 +20,15 @@ from .start_order import Program, StartOrder
 from .start_task import PROBE_FLAGS
 
 RESETTABLE_SIGNALS = tuple(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
-"""All of them: Python and nohup(1) leave some ignored. Naming those alone is slower, by a tenth of the spawn: what is
-not named, glibc's posix_spawn(3) first looks up and then resets, two system calls a signal instead of one."""
+"""All signals: Python and nohup(1) leave some ignored. Naming only those is slower, by a tenth of the spawn: glibc's
+posix_spawn(3) first reads and then resets a signal that is not named, two system calls instead of one."""
 
 
 @dataclass(slots=True)
 class Spawned:
-    """A process that leads a session and a group of its own, the reading end of its stdout, not blocking, its mark.
+    """A process that leads its own session and group; the read end of its stdout, non-blocking; its mark.
 
-    It is the program already, or is about to become it through `start`.
+    It executes the program already, or will do so through `start`.
     """
 
     pid: int
@@ -38,54 +38,54 @@ class Spawned:
 
 
 _SHORTAGES = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
-"""What another way to start would meet too."""
+"""Errors that a start through the starter would meet too."""
 
 
 TRIED_SECONDS = 0.005
-"""How long a file that could be opened is not tried again: at many starts a second, trying each time costs 1 to 2 %."""
+"""A file that could be opened is not opened again for this long: at many starts a second, each time costs 1 to 2 %."""
 
 
 def raise_descriptor_limit() -> tuple[int, int]:
-    """Raise the soft limit of open files to the hard one; return what it was, for tasks (getrlimit(2))."""
+    """Raise the soft limit of open files to the hard one; return the previous limits, for tasks (getrlimit(2))."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
     return before
 
 
 def insufficient_mark_limit() -> int | None:
-    """Return up to which number tasks can be marked where that is too low a one, which their hard RLIMIT_LOCKS says."""
+    """Return the hard RLIMIT_LOCKS, which bounds the marks of tasks, if it is too low for them; otherwise None."""
     _, hard = resource.getrlimit(RLIMIT_LOCKS)
     return None if hard == resource.RLIM_INFINITY or hard >= MARKS else hard
 
 
 def set_descriptors_cloexec() -> None:
-    """Let no task inherit what the agent was started with: fill 0, 1 and 2, close the others at exec.
+    """Keep tasks from inheriting the agent's initial descriptors: open 0, 1 and 2, set the others close-on-exec.
 
-    Python opens everything close-on-exec by itself (PEP 446); what a service manager or a shell left open is not.
+    Python opens everything close-on-exec (PEP 446), but a service manager or a shell may leave other descriptors open.
     """
     for standard in (0, 1, 2):
         try:
             os.fstat(standard)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is this one
     for entry in Path("/proc/self/fd").iterdir():
         descriptor = int(entry.name)
         if descriptor > 2:  # noqa: PLR2004 -- the standard ones are 0, 1 and 2
             try:
                 os.set_inheritable(descriptor, False)  # noqa: FBT003 -- its only form
             except OSError:
-                continue  # the descriptor of the listing itself, closed by now
+                continue  # the descriptor of the directory listing itself, closed by now
 
 
 class Spawner:
-    """Starts on the event loop what is known to be quick, with what is the same for all tasks; orders the rest."""
+    """Starts commands on the event loop that are known to start quickly; makes start orders for all others."""
 
     def __init__(
         self, descriptor_limit: Limits, environment: dict[bytes, bytes], slack: TimerSlack | None = None
     ) -> None:
-        """Tasks get `descriptor_limit` of RLIMIT_NOFILE and this environment, encoded once: that saves 40 us a task.
+        """Tasks get `descriptor_limit` as RLIMIT_NOFILE and this environment, encoded once: that saves 40 us a task.
 
-        They bear a second mark in `slack`, if there is one.
+        They have a second mark in `slack`, unless that is None.
         """
         self._environment = environment
         self._search_path = environment.get(b"PATH", os.defpath.encode())
@@ -94,9 +94,9 @@ class Spawner:
         self._known = KnownPrograms()
 
     def spawn(self, command: tuple[str, ...], mark: int) -> Spawned | NotStarted | None:
-        """Start `command`; its stdin is at end-of-file, its stderr discarded. None: it has to go through the starter.
+        """Start `command`; its stdin is at end-of-file, its stderr discarded. None: it must be started by the starter.
 
-        It and all that it starts carry `mark` in their soft limit RLIMIT_LOCKS.
+        It and all its descendants have `mark` as their soft limit RLIMIT_LOCKS.
         """
         program = self._known.get(command[0])
         if program is None:
@@ -112,7 +112,7 @@ class Spawner:
                     os.close(os.open(file, PROBE_FLAGS))
                 program.tried_at = now
         except OSError:
-            # Under a lease, gone, or something is short: off the event loop it is found out what.
+            # A lease, a missing file or a shortage: the starter finds out which, off the event loop.
             self._known.forget(command[0])
             return None
         try:
@@ -120,12 +120,12 @@ class Spawner:
         except OSError as error:
             if error.errno in _SHORTAGES:
                 return NotStarted(cannot_start(command[0].encode(), error.strerror or str(error)))
-            # It is not what it was.
+            # The program has changed.
             self._known.forget(command[0])
             return None
 
     def order(self, command: tuple[str, ...], mark: int) -> StartOrder:
-        """Return what the starter has to know to start `command` in the same way."""
+        """Return the order for the starter to start `command` in the same way."""
         return StartOrder(
             name=command[0].encode(),
             arguments="\0".join(command).encode(),
@@ -137,11 +137,11 @@ class Spawner:
         )
 
     def learner(self, name: str) -> Callable[[Program], None]:
-        """Return what is to be told the program that was executed quickly for `name`."""
+        """Return a callback that takes the program that was executed quickly for `name`."""
         return lambda program: self._known.learn(name, program)
 
     def close(self) -> None:
-        """Close what is shared by all tasks."""
+        """Close the resources that all tasks share."""
         self._known.close()
         self._limits.close()
         os.close(self._null)

@@ -1,4 +1,4 @@
-"""One start that goes through the starter, as the worker sees it: which process, what was found, why it failed."""
+"""One start through the starter, as the worker sees it: the process, the program that was found, why it failed."""
 
 import asyncio
 import marshal
@@ -11,25 +11,25 @@ from .start_failure import cannot_start
 from .start_order import FAILED, GO, MAX_REPORT_BYTES, PROCESS, PROGRAM, Program
 
 QUICK_SECONDS = 0.1
-"""What takes longer to execute is not started on the event loop the next time."""
+"""A program that takes longer to execute is not started on the event loop the next time."""
 
 END_SECONDS = 0.01
-"""How long a process that was killed before it was executed may take to end, until it is left to end alone."""
-END_LOOKS = 5
+"""How long a process that was killed before its exec is waited for; if it takes longer, it ends unobserved."""
+END_CHECKS = 5
 
 
 class Start:
     """Reads the reports of one start.
 
-    `process` becomes the pid of the process that will be the program, None where there is none: `failure` then says
-    why, or nothing, if the starter itself has ended. That process waits for `go`, so that whoever is to watch over it
-    does so before anything can come of it.
+    `process` is set to the pid of the process that will execute the program, or to None if there is none: `failure`
+    then says why, or is None if the starter itself has ended. The process waits for `go`, so that it is tracked and
+    watched before it can start anything.
     """
 
     __slots__ = ("_channel", "_found_at", "_learn", "_loop", "_name", "_poller", "_program", "failure", "process")
 
     def __init__(self, name: bytes, channel: socket.socket, poller: Poller, learn: Callable[[Program], None]) -> None:
-        """Own `channel`, not blocking; `learn` is told a program that was executed quickly. Raises OSError."""
+        """Own `channel`, non-blocking; call `learn` with a program that was executed quickly. Raises OSError."""
         self._loop = asyncio.get_running_loop()
         self.process: asyncio.Future[int | None] = self._loop.create_future()
         self.failure: NotStarted | None = None
@@ -42,35 +42,36 @@ class Start:
         poller.register(channel.fileno(), self._read)
 
     def go(self) -> None:
-        """Let the process become the program."""
+        """Allow the process to execute the program."""
         if self._channel is not None:
             try:
                 self._channel.send(GO)
             except OSError:
-                return  # it was killed: its end says so
+                return  # it was killed: its exit status says so
 
     def finish(self) -> NotStarted | None:
-        """Return why it failed, if so, once its process has ended: all that it has reported is there by now."""
+        """Return why the start failed, if it did. Call it when the process has ended: all its reports have arrived."""
         self._read_all()
         self.close()
         return self.failure
 
     async def was_killed_before(self, has_ended: Callable[[], bool]) -> bool:
-        """Return whether its process, which has got SIGKILL, never became the program: nothing else of it is left then.
+        """Return whether its process, which was sent SIGKILL, never executed the program and so has no descendants.
 
-        Waits a moment for its end and no longer: what hangs in a file system dies when that answers, and runs nothing.
+        Waits at most END_SECONDS for its end: a process that a file system blocks dies when that responds, and executes
+        nothing.
         """
         self._read_all()
         if self._channel is None and self.failure is None:
             return False
-        for _ in range(END_LOOKS):
+        for _ in range(END_CHECKS):
             if has_ended():
                 break
-            await asyncio.sleep(END_SECONDS / END_LOOKS)
+            await asyncio.sleep(END_SECONDS / END_CHECKS)
         return True
 
     def close(self) -> None:
-        """Want to know nothing more; a process that has not been told to go ends."""
+        """Read no more reports; a process that still waits for `go` ends."""
         if self._channel is not None:
             self._poller.unregister(self._channel.fileno())
             self._channel.close()
@@ -84,7 +85,7 @@ class Start:
             pass
 
     def _read_one(self) -> bool:
-        assert self._channel is not None  # noqa: S101 -- narrows the type; closed, it is not watched
+        assert self._channel is not None  # noqa: S101 -- narrows the type; a closed channel is not watched
         try:
             report = self._channel.recv(MAX_REPORT_BYTES)
         except BlockingIOError:

@@ -1,24 +1,24 @@
-"""Why a program could not be executed, in words that name the file. It may block: never on the event loop."""
+"""Describes why a program could not be executed, and names the file. It may block: never call it on the event loop."""
 
 import errno
 import os
-from _collections_abc import Iterator  # collections.abc brings more along than the starter has time for
+from _collections_abc import Iterator  # collections.abc would import more, which delays the starter
 
 _BUFFER_BYTES = 256
-"""So much of a script's first line the kernel reads (BINPRM_BUF_SIZE)."""
+"""How much of a script's first line the kernel reads (BINPRM_BUF_SIZE)."""
 MAX_INTERPRETERS = 5
-"""So many scripts in a row may be one another's interpreter (execve(2))."""
+"""How many scripts in a row may be one another's interpreter (execve(2))."""
 _LOADER = b"the loader that the program names"
 _OF_AN_INTERPRETER = {errno.ENOENT, errno.EACCES, errno.ENOEXEC, errno.ENOTDIR, errno.ETXTBSY}
 
 
 def cannot_start(name: bytes, reason: str) -> str:
-    """Return the whole message, for `name` as the request or the PATH has it."""
+    """Return the whole message; `name` is from the request or was found in the PATH."""
     return f"cannot start {_printable(name)}: {reason}"
 
 
 def describe_failure(error: OSError, executable: bytes) -> str:
-    """Return the system's reason, with what the bare reason does not say."""
+    """Return the system's reason, with details that it lacks."""
     reason = error.strerror or str(error)
     number = error.errno
     chain = list(interpreters(executable))
@@ -26,7 +26,7 @@ def describe_failure(error: OSError, executable: bytes) -> str:
         culprit = _culprit(number, executable, chain)
         if culprit:
             return f"bad interpreter: {_printable(culprit)}: {reason}{_line_end_hint(culprit)}"
-    # Not by pathlib: there, what may not be looked at is an error, not absent.
+    # Not pathlib, which raises an error if the path may not be accessed.
     if number == errno.EACCES and os.path.isdir(executable):  # noqa: PTH112
         return f"{reason} (it is a directory)"
     if number == errno.ENOEXEC:
@@ -39,11 +39,10 @@ def describe_failure(error: OSError, executable: bytes) -> str:
 
 
 def interpreters(executable: bytes) -> Iterator[bytes]:
-    """Yield the interpreter of a script, that of the interpreter if it is a script too, and so on.
+    """Yield the interpreter of a script, the interpreter of that if it is a script too, and so on.
 
-    One is not looked at before the next is asked for.
-    The last may be missing. Ends at what is no script, may not be executed or cannot be read, and after one more than
-    the kernel allows.
+    A file is not accessed before the next interpreter is requested. The last one may be missing. Ends at a file that is
+    not a script, may not be executed or cannot be read, and after one more than the kernel allows.
     """
     path = executable
     for _ in range(MAX_INTERPRETERS + 1):
@@ -54,19 +53,19 @@ def interpreters(executable: bytes) -> Iterator[bytes]:
 
 
 def _culprit(number: int, executable: bytes, chain: list[bytes]) -> bytes:
-    """Return which interpreter the system's reason is about, nothing where it is the program itself."""
+    """Return the interpreter to which the system's reason applies; empty if that is the program itself."""
     if number == errno.ENOENT:
         last = chain[-1] if chain else executable
         if not os.path.lexists(last):
             return last if chain else b""
-        # It is there: what is missing is what a binary names, or the target of a link.
+        # The file exists: the loader that a binary names is missing, or the target of a link.
         missing = _LOADER if os.path.exists(last) else last  # noqa: PTH110 -- bytes
         return missing if chain or missing is _LOADER else b""
     return chain[-1] if chain else b""
 
 
 def _interpreter(path: bytes) -> bytes:
-    """Return what the first line of a script names, as the kernel reads it: it ends at a blank, and at nothing else."""
+    """Return the interpreter in the first line of a script, as the kernel reads it: only a blank or a tab ends it."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:

@@ -1,24 +1,24 @@
-"""What the worker and its starter say to each other: an order to start a program, and what is reported of it.
+"""The messages between a worker and its starter: orders to start a program, and reports of each start.
 
-A start has a channel of its own, a socket pair that keeps messages apart. Reports begin with one of the letters below;
-a channel that ends without FAILED means that the program was executed, since the channel is closed by that.
-The starter imports as little as can be, here too: somebody waits for it to start.
+Each start has its own channel, a socket pair that keeps message boundaries. Reports begin with one of the letters
+below. End-of-file without FAILED means that the program was executed, since exec closes the channel.
+The starter imports as little as possible, and so does this module: tasks wait for the starter to start.
 """
 
 import marshal
 import os
 
 PROCESS, PROGRAM, FAILED = b"p", b"k", b"!"
-"""Reports: the pid of the process that will be the program; what was found to execute; why it could not be executed."""
+"""Reports: the pid of the process that will execute the program; the program that was found; why exec failed."""
 GO = b"g"
-"""The worker's answer to PROCESS: it watches over that process now."""
+"""The worker's response to PROCESS: it watches that process now."""
 MAX_REPORT_BYTES = 64 * 1024
 
 
 class StartOrder:
-    """What is to be executed: `environment` is all of it, `limits` are RLIMIT_NOFILE as tasks get it, soft and hard.
+    """What to execute: `environment` is the whole environment, `limits` the RLIMIT_NOFILE of tasks, soft and hard.
 
-    `arguments` are separated by NUL: a list of 100,000 would hold everybody else up for milliseconds.
+    `arguments` are separated by NUL: encoding a list of 100,000 would block the event loop for milliseconds.
     `slack` is the timer slack in nanoseconds, the second mark; 0: none.
     """
 
@@ -35,7 +35,7 @@ class StartOrder:
         limits: tuple[int, int],
         slack: int = 0,
     ) -> None:
-        """Look `name` up in `search_path`; whatever comes of it carries `mark`."""
+        """`name` is looked up in `search_path`; the program and its descendants get `mark`."""
         self.name = name
         self.arguments = arguments
         self.environment = environment
@@ -45,7 +45,7 @@ class StartOrder:
         self.slack = slack
 
     def to_file(self) -> int:
-        """Return the descriptor of an anonymous file in memory that holds the order; raises OSError."""
+        """Return the descriptor of an anonymous file in memory that contains the order; raises OSError."""
         fields = (self.name, self.arguments, self.environment, self.search_path, self.mark, self.limits, self.slack)
         descriptor = os.memfd_create("start-order")
         try:
@@ -59,7 +59,7 @@ class StartOrder:
 
     @classmethod
     def from_file(cls, descriptor: int) -> "StartOrder":
-        """Read what `to_file` has written, and close the descriptor."""
+        """Read an order that `to_file` has written, and close the descriptor."""
         os.lseek(descriptor, 0, os.SEEK_SET)
         with os.fdopen(descriptor, "rb") as file:
             *fields, mark, limits, slack = marshal.loads(file.read())  # noqa: S302 -- written by this agent's own worker
@@ -67,10 +67,10 @@ class StartOrder:
 
 
 class Program:
-    """A program that lies on local file systems: what to execute, and what must hold for that to be right once more.
+    """A program on local file systems: what to execute, and the conditions under which that is still correct.
 
-    `absent` are the places of the PATH before it, where there was nothing; `files` are what the kernel opens for it:
-    the program, and the interpreters of a script. `tried_at` is when these could last be opened, monotonic seconds.
+    `absent` are the paths before it in the PATH, which did not exist; `files` are those that the kernel opens for it:
+    the program, and the interpreters of a script. `tried_at` is when these could last be opened, in monotonic seconds.
     """
 
     __slots__ = ("absent", "files", "path", "tried_at")
@@ -82,10 +82,10 @@ class Program:
         self.tried_at = 0.0
 
     def encoded(self) -> bytes:
-        """Return it as the body of a PROGRAM report."""
+        """Return the body of a PROGRAM report."""
         return marshal.dumps((self.path, self.absent, self.files))
 
     @classmethod
     def decoded(cls, data: bytes) -> "Program":
-        """Return what `encoded` was made of."""
+        """Return the program in the body of a PROGRAM report."""
         return cls(*marshal.loads(data))  # noqa: S302 -- written by this agent's own starter

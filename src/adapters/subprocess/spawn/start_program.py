@@ -1,8 +1,8 @@
 """The starter: a program that starts others for one worker, each in a process that becomes the worker's own child.
 
-It is the agent's own Python with little in it (`python -I -S`), touches no file once it runs, and ends when the worker
-does. What it forks, forks once more and ends, so that the worker, a child subreaper (prctl(2)), has the second as its
-child: a leader whose start takes hours is killed, waited for and told by its mark as every other.
+It is the agent's own Python with few imports (`python -I -S`), accesses no file once it runs, and ends when the worker
+ends. Each child forks once more and ends, so that the grandchild becomes a child of the worker, which is a child
+subreaper (prctl(2)): even a leader whose start takes hours is killed, reaped and identified by its mark like any other.
 """
 
 import _socket
@@ -17,7 +17,7 @@ _INT_BYTES = 4
 
 
 def main(orders_descriptor: int, worker: int) -> None:
-    """Take orders until the worker closes its end; each comes with a channel, a stdout and the order's file."""
+    """Execute orders until the worker closes its end; each consists of a channel, a stdout and the order's file."""
     orders = _socket.socket(fileno=orders_descriptor)
     space = _socket.CMSG_SPACE(_DESCRIPTORS * _INT_BYTES)
     while True:
@@ -28,7 +28,7 @@ def main(orders_descriptor: int, worker: int) -> None:
         received = [descriptor for _, _, items in ancillary for descriptor in memoryview(items).cast("i")]
         if len(received) == _DESCRIPTORS:
             _start(orders, received, worker)
-        # Otherwise there was no room for them; the channel's end tells the worker that nothing has come of it.
+        # Otherwise not all descriptors were received; to the worker, end-of-file of the channel means a failed start.
         for descriptor in received:
             os.close(descriptor)
 
@@ -47,28 +47,28 @@ def _start(orders: _socket.socket, received: list[int], worker: int) -> None:
 
 
 def run_task(reporter: Reporter, stdout: int, order_file: int, worker: int) -> None:
-    """Become the program that is ordered, or say why not and end; never return."""
+    """Execute the ordered program, or report why that failed and end; never return."""
     try:
         if os.getppid() == worker:
             become_task(reporter, stdout, order_file, worker)
-    except Exception as error:  # noqa: BLE001 -- whatever it is: without a report the worker takes it for executed
+    except Exception as error:  # noqa: BLE001 -- without a report the worker would assume that it was executed
         _report(reporter, error)
     finally:
         os._exit(1)
 
 
 def fork_child_of_worker() -> bool:
-    """Return False here, and True in a process whose parent has ended; raises OSError here if there is none."""
+    """Return False here, and True in a new child of the worker; raises OSError here if that cannot be made."""
     reading, writing = os.pipe()
-    between = _fork_or_close(reading, writing)
-    if between == 0:
+    intermediate = _fork_or_close(reading, writing)
+    if intermediate == 0:
         _fork_and_end()
         os.close(writing)
-        os.read(reading, 1)  # end-of-file: the process in between has ended, and the worker is the parent by now
+        os.read(reading, 1)  # end-of-file: the intermediate process has ended, and the worker is the parent now
         os.close(reading)
         return True
     os.close(reading)
-    _, status = os.waitpid(between, 0)
+    _, status = os.waitpid(intermediate, 0)
     os.close(writing)
     number = os.waitstatus_to_exitcode(status)
     if number:
@@ -101,4 +101,4 @@ def _report(reporter: Reporter, error: Exception) -> None:
     try:
         reporter.fail(b"", reason)
     except OSError:
-        return  # the worker does not want to know any more
+        return  # the worker has closed the channel

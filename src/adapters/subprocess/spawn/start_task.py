@@ -1,4 +1,4 @@
-"""The process that becomes a task's program, from its fork on: it may block on any file system, and holds up nobody."""
+"""The process that executes a task's program, from its fork on: it may block on any file system, and delays no other."""
 
 import _socket
 import errno
@@ -16,44 +16,44 @@ from .start_order import FAILED, GO, MAX_REPORT_BYTES, PROCESS, PROGRAM, Program
 _LIMITS = 16
 """RLIM_NLIMITS of getrlimit(2)."""
 BUSY_RETRY_SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
-"""ETXTBSY: somebody still has the file open for writing, which is mostly over in a moment."""
+"""Pauses after ETXTBSY: a process has the file open for writing, most often only for a moment."""
 MAX_ABSENT = 16
-"""Places of the PATH before a program that are looked at for every start of it, on the event loop."""
+"""Paths before a program in the PATH that are checked at every start of it, on the event loop."""
 PROBE_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-"""A file under a lease is refused so instead of waited for (fcntl(2), F_SETLEASE)."""
+"""With these, opening a file under a lease fails instead of waiting (fcntl(2), F_SETLEASE)."""
 
 
 class Reporter:
-    """Says what comes of a start; to a worker that does not want to know any more it says nothing, and ends."""
+    """Reports the progress of a start to the worker; if the worker has closed the channel, reporting raises OSError."""
 
     def __init__(self, channel: _socket.socket) -> None:
-        """Report to `channel`, the starter's end."""
+        """`channel` is the starter's end."""
         self._channel = channel
 
     def report(self, kind: bytes, body: bytes) -> None:
-        """Send a report; raises OSError where nobody wants it."""
+        """Send a report; raises OSError if the worker has closed the channel."""
         self._channel.send(kind + body, _socket.MSG_NOSIGNAL)
 
     def fail(self, path: bytes, reason: str) -> None:
-        """Report why nothing was executed; a path that is too long for a report is left to the request's own name."""
+        """Report why exec failed; instead of a path that is too long for a report, the name in the request is used."""
         shown = path if len(path) < MAX_REPORT_BYTES // 2 else b""
         self.report(FAILED, marshal.dumps((shown, reason)))
 
     def announce(self) -> bool:
-        """Say which process this is; return whether it is to go on."""
+        """Report the pid of this process; return whether it may continue."""
         self.report(PROCESS, str(os.getpid()).encode())
         return self._channel.recv(1) == GO
 
 
 def become_task(reporter: Reporter, stdout: int, order_file: int, worker: int) -> None:
-    """Become the program that is ordered; returns only if that failed, which has been reported then."""
+    """Execute the ordered program; returns only if that failed, after the failure was reported."""
     order = StartOrder.from_file(order_file)
     os.setsid()
     _take_limits_of(worker)
     _, hard = resource.getrlimit(RLIMIT_LOCKS)
     resource.setrlimit(RLIMIT_LOCKS, (order.mark, hard))
     if order.slack:
-        with open("/proc/self/timerslack_ns", "wb") as file:  # noqa: PTH123 -- as little is imported as can be
+        with open("/proc/self/timerslack_ns", "wb") as file:  # noqa: PTH123 -- pathlib is not imported
             file.write(b"%d" % order.slack)
     if not reporter.announce():
         return
@@ -84,17 +84,17 @@ def _execute(path: bytes, order: StartOrder) -> None:
 
 
 def _take_limits_of(worker: int) -> None:
-    # A task has the limits that the worker has now, not those of the moment in which the starter was started. The two
-    # that the worker changes for a moment around its own spawns come with the order.
+    # A task gets the worker's present limits, not those at the start of the starter. The two limits that the worker
+    # changes for a moment around its own spawns are part of the order.
     for number in set(range(_LIMITS)) - {RLIMIT_LOCKS, resource.RLIMIT_NOFILE}:
         try:
             resource.setrlimit(number, resource.prlimit(worker, number))
         except (OSError, ValueError):
-            continue  # not to be looked at, or lower here already
+            continue  # may not be read, or is lower here already
 
 
 def _describe(path: bytes, order: StartOrder) -> Program | None:
-    """Return what the worker needs for starting it by itself the next time, nothing where it should not."""
+    """Return what the worker needs to start it on the event loop the next time; None if it should not."""
     try:
         mounts = MountTable.now()
         absent: list[bytes] = []

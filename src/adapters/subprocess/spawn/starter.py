@@ -1,6 +1,6 @@
-"""Starts programs off the event loop: what takes its time to be looked up or executed holds up nobody else.
+"""Starts programs off the event loop: a slow look-up or exec delays no other task.
 
-Orders go to a starter (start_program.py), a process that lives as long as this one, and is replaced when it has died.
+Orders are sent to a starter (start_program.py), a process that lives as long as this one and is replaced if it dies.
 """
 
 import asyncio
@@ -21,21 +21,21 @@ from .start import Start
 from .start_order import Program, StartOrder
 
 PROCESS_SECONDS = 2.0
-"""In which a starter that works forks for one of those who wait; otherwise it is stopped or worse, and replaced."""
+"""A working starter forks for a waiting order in this time; one that does not is stopped or stuck, and replaced."""
 BEGIN_SECONDS = 10.0
-"""In which a new one does so for the first time: on a busy machine Python itself takes long to start."""
+"""The same for the first fork of a new starter: on a busy machine Python itself takes long to start."""
 MAX_AT_ONCE = 16
-"""Orders for which there is no process yet."""
+"""The number of orders that wait for their process at the same time."""
 REAP_SECONDS = 0.05
 _ATTEMPTS = 2
 _ORDERS = 3
 """The starter's descriptor for orders."""
 _OWN_PROGRAM = "/proc/self/exe"
-"""Not its path, at which another version may lie by now, or at which this user may not look."""
+"""Not its path: there may be another version by now, or this user may not access it."""
 _PACKAGES = str(Path(__file__).absolute().parents[4])
 _PROGRAM = (
-    # What Python has changed for itself is put back: a signal that is ignored stays so in what is executed. Not by the
-    # module `signal`, whose enumerations would double the time that the starter takes to start.
+    # Resets the signals that Python has changed, since exec preserves ignored signals. Not by the module `signal`,
+    # whose enumerations would double the time that the starter takes to start.
     "import sys, _signal as s; [s.signal(n, s.SIG_DFL) for n in (s.SIGPIPE, s.SIGXFSZ, s.SIGINT)]; "
     "sys.path.append(sys.argv[1]); "
     f"from {__package__}.start_program import main; main(int(sys.argv[2]), int(sys.argv[3]))"
@@ -43,12 +43,12 @@ _PROGRAM = (
 
 
 class Starter:
-    """Has programs started by a process of its own, one worker's."""
+    """Starts programs through a separate process, one for each worker."""
 
     def __init__(self, containment: Containment, poller: Poller, environment: dict[bytes, bytes]) -> None:
-        """`containment` is told of the starter, so that it is not taken for a task's.
+        """`containment` tracks the starter, so that it is not killed as part of a task.
 
-        `environment` is the starter's own, which may need it to find its libraries.
+        `environment` is that of the starter itself, which may need it to find its libraries.
         """
         self._containment = containment
         self._poller = poller
@@ -56,15 +56,15 @@ class Starter:
         self._room = asyncio.Semaphore(MAX_AT_ONCE)
         self._pid: int | None = None
         self._orders: socket.socket | None = None
-        # How many orders wait for their process, and when it has to have forked for one of them.
+        # How many orders wait for their process, and when the starter must have forked for one of them.
         self._waiting = 0
         self._due_at = 0.0
         self._loop = asyncio.get_running_loop()
 
     async def start(self, order: StartOrder, stdout: int, learn: Callable[[Program], None]) -> Start:
-        """Return a start of which the process, or the failure, is known; it waits for `go`. Raises OSError.
+        """Return a start whose process, which waits for `go`, or whose failure is known. Raises OSError.
 
-        `stdout` is what the program gets as its stdout, and stays the caller's. Cancelling leaves nothing.
+        `stdout` becomes the stdout of the program, and stays the caller's. Cancelling aborts the start.
         """
         async with self._room:
             for _ in range(_ATTEMPTS):
@@ -80,19 +80,19 @@ class Starter:
         raise OSError(errno.EAGAIN, "the process that starts programs was killed")
 
     async def _process_of(self, start: Start) -> int | None:
-        """Return the pid of an order that has just been given; None where nothing has come of it."""
+        """Return the pid for an order that has just been sent; None if the start has failed."""
         starter = self._pid
         if not self._waiting:
             self._due_at = max(self._due_at, self._loop.time() + PROCESS_SECONDS)
         self._waiting += 1
         try:
-            # Others may be served before this order: what counts is the last sign of life.
-            while not start.process.done() and (left := self._due_at - self._loop.time()) > 0:
-                await asyncio.wait({start.process}, timeout=left)
+            # The starter may fork for other orders first: each fork extends the deadline.
+            while not start.process.done() and (remaining := self._due_at - self._loop.time()) > 0:
+                await asyncio.wait({start.process}, timeout=remaining)
         finally:
             self._waiting -= 1
         if not start.process.done():
-            # Whoever was the first to find that has replaced it already.
+            # Another waiting order may have found that first and replaced the starter already.
             if self._pid == starter:
                 self.close()
             return None
@@ -102,12 +102,12 @@ class Starter:
         return pid
 
     def open(self) -> None:
-        """Have a starter from now on; where there is none to be had, an order tries again."""
+        """Start the starter; if that fails, the next order tries again."""
         with contextlib.suppress(OSError):
             self._begin()
 
     def close(self) -> None:
-        """End the starter; a start whose process is known goes on."""
+        """Kill the starter; a start whose process is known continues."""
         pid = self._pid
         if self._orders is None or pid is None:
             return
@@ -145,7 +145,7 @@ class Starter:
             try:
                 socket.send_fds(orders, [b"!"], descriptors)
             except (BlockingIOError, BrokenPipeError, ConnectionError):
-                # It takes no orders any more, stopped or dead.
+                # The starter is stopped or dead and accepts no more orders.
                 self.close()
             else:
                 return
@@ -163,7 +163,7 @@ class Starter:
         self._pid, self._orders = pid, ours
         self._due_at = self._loop.time() + BEGIN_SECONDS
         self._containment.track(pid, NO_MARK)
-        # It is readable when the starter has died.
+        # The socket is readable when the starter has died.
         self._poller.register(ours.fileno(), self.close)
         return ours
 
