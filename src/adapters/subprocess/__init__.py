@@ -1,1 +1,1 @@
-"""The outbound adapter: processes of this machine, spawned, captured and brought to an end."""
+"""The outbound adapter: starts processes of this machine, captures their output and ends them."""

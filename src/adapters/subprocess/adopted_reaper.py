@@ -1,4 +1,4 @@
-"""Reaping of what was adopted, as soon as it has ended by itself."""
+"""Reaps adopted processes soon after they have ended by themselves."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -12,38 +12,38 @@ from .slices import Slices
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 REAP_SECONDS = 1.0
-"""Between looks at what is adopted, where no hint comes that something of it has ended."""
+"""Between scans of the adopted processes while no SIGCHLD arrives."""
 SIGNAL_INTERVAL_SECONDS = 0.05
-"""Between hints, while nothing is being killed: most of them are of leaders, whose owners reap them."""
+"""Between two handled SIGCHLD, while nothing is being killed: most are for leaders, which are reaped elsewhere."""
 
 
 class AdoptedReaper:
-    """Looks at the adopted children while there are any children: once a second, and at a hint that one has ended."""
+    """Scans the adopted children while there are any children: once a second, and when SIGCHLD arrives."""
 
     def __init__(self, tree: ProcessTree, slices: Slices, on_child_end: Callable[[], object]) -> None:
-        """`on_child_end` is told of the hints."""
+        """`on_child_end` is called at each SIGCHLD that is handled."""
         self._tree = tree
         self._slices = slices
         self._on_child_end = on_child_end
         self._loop = asyncio.get_running_loop()
         self._signal = ChildSignal(self._on_signal)
-        # When to look; None while there is nothing to look for.
+        # For the next scan; None while there are no children.
         self.timer: asyncio.TimerHandle | None = None
         self._rearm_timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
-        """Look from now on, until no child is left."""
+        """Scan from now on until there are no more children."""
         if self.timer is None:
             self.timer = self._loop.call_later(REAP_SECONDS, self._reap, None)
             if self._rearm_timer is None:
                 self.expect_exit()
 
     def expect_exit(self) -> None:
-        """Want a hint at the next end of a child, however short a time ago the last one was."""
+        """Handle the next SIGCHLD, even if the last one was handled a short time ago."""
         self._signal.arm()
 
     def close(self) -> None:
-        """Look no more."""
+        """Stop scanning."""
         for timer in (self.timer, self._rearm_timer):
             if timer is not None:
                 timer.cancel()
@@ -59,7 +59,7 @@ class AdoptedReaper:
         self._rearm_timer = None
         if self.timer is not None:
             self.expect_exit()
-            # What has ended since the last hint has given none.
+            # For children that have ended since the last signal, none was handled.
             self._reap_if_dead()
 
     def _reap_if_dead(self) -> None:
@@ -67,13 +67,13 @@ class AdoptedReaper:
             self.timer.cancel()
             self._reap(None)
 
-    def _reap(self, walk: Iterator[None] | None) -> None:
-        walk = walk or self._tree.scan(frozenset(), {})
+    def _reap(self, scan: Iterator[None] | None) -> None:
+        scan = scan or self._tree.scan(frozenset(), {})
         try:
-            if self._slices.run_slice(walk):
-                self.timer = self._loop.call_later(0, self._reap, walk)
+            if self._slices.run_slice(scan):
+                self.timer = self._loop.call_later(0, self._reap, scan)
                 return
-        except Exception as error:  # noqa: BLE001 -- whatever it is, there is another look in a second
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the next scan follows in a second
             _log.warning("cannot look for processes that ended tasks have left", reason=repr(error))
         self.timer = None
         if self._tree.has_children:

@@ -1,8 +1,8 @@
-"""Nothing of a task survives its end: sweeps over the agent's descendants until they have been seen dead.
+"""Kills all processes of a task: scans the agent's descendants until all of them have been seen dead.
 
-A task is told by its marks (`marks.py`), which every process inherits, through setsid, double forks, closed descriptors
-and an emptied environment. One sweep serves all tasks that are ending, in slices of time. Tasks are taken for careless,
-not hostile: one that changes its marks is not found.
+The marks of a process (`marks.py`) identify its task. Every process inherits them, through setsid, double forks, closed
+descriptors and an emptied environment. One series of scans serves all tasks that are being killed, in slices of time.
+Tasks are assumed to be careless, not hostile: a process that changes its marks is not found.
 """
 
 import asyncio
@@ -23,24 +23,24 @@ from .wakeup import wake
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 RESULT_AFTER_SECONDS = 2.0
-"""After which a task whose processes cannot be killed is answered all the same."""
+"""After which the result of a task is sent even if its processes cannot be killed."""
 UPDATES_PER_ITERATION = 16
-"""Of tasks that end at the same moment: clearing up after a thousand in one event-loop iteration would block it."""
+"""Tasks whose state is updated after a scan: a thousand in one event-loop iteration would block it."""
 FIRST_PAUSE_SECONDS = 0.0005
 LAST_PAUSE_SECONDS = 0.05
 PAUSE_FACTOR = 3
-"""Times as long as a walk took nothing is walked after it."""
+"""The pause after a scan is this many times as long as the scan, LAST_PAUSE_SECONDS at most."""
 STUBBORN_PAUSE_SECONDS = 0.5
-"""Between walks while nobody waits any more for what they look for."""
+"""Between scans when the results of all tasks that they look for have been sent."""
 KILLS_PER_ITERATION = 8
-"""Tasks; with all of a thousand in one iteration, the loop stood still for a tenth of a second."""
+"""Tasks; killing a thousand in one iteration blocked the event loop for a tenth of a second."""
 
 
 class Containment:
-    """Ends tasks by their marks, and tidies up what is adopted."""
+    """Kills tasks by their marks, and reaps adopted processes."""
 
     def __init__(self, slack: TimerSlack | None = None) -> None:
-        """Tasks have a second mark in `slack`, if there is one."""
+        """`slack` is where tasks have a second mark; None if they have only one."""
         self._throttle = Throttle(KILLS_PER_ITERATION)
         self._slices = Slices()
         self._loop = asyncio.get_running_loop()
@@ -50,40 +50,40 @@ class Containment:
         self._kills: dict[int, Kill] = {}
         self._killing: asyncio.Task[None] | None = None
         self._reaper = AdoptedReaper(self._tree, self._slices, lambda: self._wake(False))  # noqa: FBT003 -- as below
-        # Set while a sweep pauses; its result says whether something new has to end.
+        # Set during a pause between scans; its result says whether another task has to be killed.
         self._wakeup: asyncio.Future[bool] | None = None
 
     def track(self, pid: int, mark: int) -> None:
-        """Take note of a child of that mark that its owner will reap, and say so by `released`."""
+        """Register a child with that mark. Its owner reaps it and then calls `untrack`."""
         self._tree.add(pid, mark)
         if self._reaper.timer is None:
             self._reaper.start()
 
     def untrack(self, pid: int) -> None:
-        """Forget a child that was reaped; whatever it left behind is tidied up within about a second of its end."""
+        """Unregister a child that was reaped; its orphans are reaped within about a second of their exit."""
         self._tree.remove(pid)
         if self._reaper.timer is None:
             self._reaper.start()
 
     def expect_orphans(self) -> None:
-        """Tidy up within about a second what nobody has enrolled, and what comes of that."""
+        """Reap untracked children and their orphans within about a second of their exit."""
         self._reaper.start()
 
     def disown(self, pid: int) -> None:
-        """Take over the reaping of an enrolled child."""
+        """Take over the reaping of a tracked child."""
         self._tree.disown(pid)
 
     def group(self, group: int, mark: int, *, kill: bool) -> Survivors:
-        """Return who is alive of a group whose leader has ended; kill them where that is wanted."""
+        """Return the living members of a group whose leader has ended; kill them if `kill` is set."""
         with self._slices.spare_descriptors:
             return self._tree.group(group, mark, kill=kill)
 
     async def kill_slot(self) -> None:
-        """Wait for the turn to kill: thousands that die in one moment take the processors away from whoever kills."""
+        """Wait until another kill may begin: thousands of dying processes take the processors away from the agent."""
         await self._throttle.wait()
 
     def scan_before_kill(self, pid: int, mark: int) -> None:
-        """Look what stands below a leader that is about to be killed, where it may bear no mark any more afterwards."""
+        """Record the descendants of a leader that is about to be killed, if they may have lost their marks."""
         if not self._marks.resettable:
             return
         with self._slices.spare_descriptors, contextlib.suppress(OSError, MemoryError):
@@ -92,24 +92,24 @@ class Containment:
     async def kill(self, mark: int) -> bool:
         """Kill every process of a task; return True when all have been seen dead, False if that takes over 2 s.
 
-        In that case it is logged, with pid and reason, and swept on.
+        In the second case the pids and the reason are logged, and the scans continue.
         """
-        ending = self._kills.get(mark)
-        if ending is None:
-            ending = self._kills[mark] = Kill(self._loop.time() + RESULT_AFTER_SECONDS)
+        kill = self._kills.get(mark)
+        if kill is None:
+            kill = self._kills[mark] = Kill(self._loop.time() + RESULT_AFTER_SECONDS)
             self._wake(True)  # noqa: FBT003 -- as below
         if self._killing is None or self._killing.done():
-            # Also where another attempt to begin one has failed.
+            # Also if an earlier attempt to start it has failed.
             self._killing = start_task(retry_until_done(self._kill_all, self._on_failure, LAST_PAUSE_SECONDS))
-        return await ending.wait()
+        return await kill.wait()
 
     async def kill_orphans(self) -> None:
-        """End everything that has been adopted, also what bears no mark of a task."""
+        """Kill all adopted processes, including those without the mark of a task."""
         await self._scan(frozenset(), {})
         await asyncio.gather(*(self.kill(mark) for mark in self._tree.adopted_marks))
 
     async def close(self) -> None:
-        """Sweep no more."""
+        """Stop scanning."""
         self._reaper.close()
         if self._killing is not None:
             self._killing.cancel()
@@ -131,30 +131,30 @@ class Containment:
                 if number % UPDATES_PER_ITERATION == 0:
                     await asyncio.sleep(0)
             if not self._kills.keys() <= marks:
-                # What came during the walk is not looked for yet.
+                # The scan has not looked for tasks that were added meanwhile.
                 pause = FIRST_PAUSE_SECONDS
                 continue
-            awaited = [mark for mark, ending in self._kills.items() if ending.gone is None]
+            awaited = [mark for mark, kill in self._kills.items() if kill.gone is None]
             if awaited and not any(mark in survivors_by_mark and survivors_by_mark[mark].alive for mark in awaited):
-                # Nothing has to be given time to die: the next walk is only to make sure.
+                # No process needs time to die: the next scan only confirms this one.
                 await asyncio.sleep(0)
                 continue
             if await self._pause(pause if awaited else STUBBORN_PAUSE_SECONDS):
                 pause = FIRST_PAUSE_SECONDS
             else:
                 pause = min(pause * 2, LAST_PAUSE_SECONDS)
-                # Something has died; of many that die one after the other, each is no reason for a walk of its own.
-                rest = ended + min((ended - began) * PAUSE_FACTOR, LAST_PAUSE_SECONDS) - self._loop.time()
-                if rest > 0:
-                    await asyncio.sleep(rest)
+                # A child has ended. When many end one after another, one scan has to serve several of them.
+                remaining = ended + min((ended - began) * PAUSE_FACTOR, LAST_PAUSE_SECONDS) - self._loop.time()
+                if remaining > 0:
+                    await asyncio.sleep(remaining)
 
     def _on_failure(self, error: Exception) -> None:
         for mark in tuple(self._kills):
-            # What was not looked at is not gone.
+            # Processes that were not looked at may be alive.
             self._update(mark, Survivors(reaped_any=True, reason=f"cannot look for it: {error!r}"))
 
     async def _pause(self, seconds: float) -> bool:
-        """Pause until a child ends, `seconds` at most, and return whether something new has to end before that."""
+        """Pause until a child ends, `seconds` at most; return True if another task has to be killed before that."""
         if not self._kills:
             return False
         self._wakeup = self._loop.create_future()
@@ -168,20 +168,20 @@ class Containment:
             try:
                 wake(self._wakeup, new)
             except MemoryError:
-                wake(self._wakeup, new)  # there may be no other timer
+                wake(self._wakeup, new)  # no other timer may be set
 
     def _update(self, mark: int, survivors: Survivors | None) -> None:
-        ending = self._kills[mark]
+        kill = self._kills[mark]
         if survivors is not None and not survivors.clean:
-            ending.clean = 0
-            if self._loop.time() >= ending.deadline and ending.gone is None:
+            kill.clean = 0
+            if self._loop.time() >= kill.deadline and kill.gone is None:
                 _log.warning("a task could not be killed; trying again", pids=survivors.alive, reason=survivors.reason)
-                ending.finish(gone=False)
+                kill.finish(gone=False)
             return
-        ending.clean += 1
-        if ending.clean >= CLEAN_SCANS:
-            if ending.gone is None:
-                ending.finish(gone=True)
+        kill.clean += 1
+        if kill.clean >= CLEAN_SCANS:
+            if kill.gone is None:
+                kill.finish(gone=True)
             del self._kills[mark]
             self._tree.forget_mark(mark)
 

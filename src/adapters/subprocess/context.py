@@ -1,4 +1,4 @@
-"""What all processes have in common: the parts of the adapter that they use, and what an operator decided of them."""
+"""What all processes share: the parts of the adapter that they use, and the settings that apply to them."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -12,19 +12,19 @@ from .poller import Poller
 
 
 class Leftovers(Enum):
-    """What becomes of processes that a command leaves behind when it has ended by itself."""
+    """What happens to the remaining processes of a command that has ended by itself."""
 
     KEEP = "keep"
     """Nothing is killed."""
     KILL = "kill"
-    """Its process group is killed; what has left that on purpose, a daemon, stays."""
+    """The command's process group is killed; a process that has left it on purpose, a daemon, stays."""
     KILL_ALL = "kill-all"
-    """Daemons are killed too, then and at the agent's stop."""
+    """Daemons are killed too, and once more when the agent stops."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessContext:
-    """What all processes share; `linger` is seconds, `max_output` bytes of one task (None: no limit)."""
+    """What all processes share; `linger` is in seconds, `max_output` in bytes for each task (None: no limit)."""
 
     clock: Clock
     containment: Containment

@@ -33,10 +33,10 @@ from .wakeup import wake
 
 @dataclass(frozen=True, slots=True)
 class SubprocessSettings:
-    """What an operator decides of processes: bytes, and seconds for `linger`; a `max_output` of None is no limit.
+    """The settings of processes, in bytes, and seconds for `linger`; a `max_output` of None is no limit.
 
-    `descriptor_limit` is RLIMIT_NOFILE, soft and hard, as tasks get it, and `environment` all of theirs. A
-    `task_oom_score_adj` above 0 is theirs too (proc(5)).
+    `descriptor_limit` is the RLIMIT_NOFILE of tasks, soft and hard; `environment` is their whole environment. Tasks get
+    `task_oom_score_adj` too if it is above 0 (proc(5)).
     """
 
     descriptor_limit: tuple[int, int]
@@ -50,19 +50,19 @@ class SubprocessSettings:
 
 
 class SubprocessExecutor:
-    """Runs commands by posix_spawn(3); works between entering and leaving `async with`, on one event loop."""
+    """Runs commands by posix_spawn(3); usable inside `async with`, on one event loop."""
 
     def __init__(self, settings: SubprocessSettings, clock: Clock, memory: Budget) -> None:
-        """Output stays in memory as far as there is `memory` for it."""
+        """Output stays in memory as far as the budget `memory` allows."""
         self._settings = settings
         self._memory = memory
         self._clock = clock
         self._running: set[TaskControl] = set()
-        # Set while the end of all that run is waited for.
+        # Set while `__aexit__` waits for running tasks.
         self._none_left: asyncio.Future[None] | None = None
 
     async def __aenter__(self) -> Self:
-        """Open what tasks share."""
+        """Open the resources that tasks share."""
         settings = self._settings
         poller, slack = Poller(), timer_slack()
         self._context = ProcessContext(
@@ -85,7 +85,7 @@ class SubprocessExecutor:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        """Kill what still runs and close what tasks shared."""
+        """Kill running tasks and close the shared resources."""
         for control in tuple(self._running):
             control.stop(Cancelled())
         while self._running:
@@ -112,7 +112,7 @@ class SubprocessExecutor:
         try:
             return await self._execute(request, control)
         finally:
-            # Also where memory has run out in the middle: a stop must not wait for it for ever.
+            # Also if memory has run out meanwhile: `__aexit__` must not wait for this task for ever.
             self._running.discard(control)
             if self._none_left is not None and not self._running:
                 wake(self._none_left, None)
@@ -127,7 +127,7 @@ class SubprocessExecutor:
                 execution = await process.wait()
                 break
             except asyncio.CancelledError:
-                # Once asked, nobody is asked whether to go on: what was started has to be cleared up.
+                # Cancellation stops the task but does not end the wait: what was started has to be cleaned up.
                 cancelled = True
                 control.stop(Cancelled())
             except Exception:
@@ -142,15 +142,15 @@ class SubprocessExecutor:
     async def _start(self, request: TaskRequest, control: TaskControl) -> Process | Outcome:
         if control.verdict is not None:
             return control.verdict
-        many = request.command[MANY_ARGUMENTS:]
-        if many and (too_long := refuse_too_long(request.command)):
+        excess_arguments = request.command[MANY_ARGUMENTS:]
+        if excess_arguments and (too_long := refuse_too_long(request.command)):
             return too_long
         timeout = None if request.timeout_ms is None else request.timeout_ms / 1000
         mark = self._context.containment.new_mark()
         spawned: Spawned | Outcome | None = None
         try:
-            # Copying so many arguments takes as long as starting several programs: not on the event loop.
-            spawned = None if many else self._spawner.spawn(request.command, mark)
+            # Copying that many arguments takes as long as starting several programs: not on the event loop.
+            spawned = None if excess_arguments else self._spawner.spawn(request.command, mark)
             if spawned is None:
                 started_from = asyncio.get_running_loop().time()
                 launched: Spawned | Outcome | None = None
@@ -158,7 +158,7 @@ class SubprocessExecutor:
                     spawned = launched = await self._launcher.launch(request.command, mark, timeout, control)
                 finally:
                     if not isinstance(launched, Spawned):
-                        # There may be a process that has not been told to go on: it ends by itself.
+                        # There may be a process that still waits for `go`: it ends by itself.
                         self._context.containment.expect_orphans()
                 if timeout is not None:
                     timeout = max(0.0, timeout - (asyncio.get_running_loop().time() - started_from))
@@ -166,17 +166,17 @@ class SubprocessExecutor:
                 return spawned
             control.pid = spawned.pid
             if self._oom_score:
-                # Before what goes through the starter is told to go on; of others, children may be there already.
+                # Before the `go` for a process of the starter; a process that was spawned here may have children.
                 raise_oom_score(spawned.pid, self._oom_score)
             process = Process(spawned, timeout, control, self._context)
-        except Exception as error:  # noqa: BLE001 -- whatever it is, there may be a process that nobody knows
+        except Exception as error:  # noqa: BLE001 -- whatever it is, there may be an untracked process
             return await self._kill_unwatched(spawned if isinstance(spawned, Spawned) else None, mark, error)
         if spawned.start is not None:
             process.run_step(spawned.start.go)
         return process
 
     async def _kill_unwatched(self, spawned: Spawned | None, mark: int, error: Exception) -> Outcome:
-        """Leave nothing of what cannot be watched: who bears its mark is killed, and reaped like what was adopted."""
+        """Kill a task that cannot be watched, by its mark; its processes are reaped like adopted ones."""
         if spawned is not None:
             os.close(spawned.stdout)
             if spawned.start is not None:
@@ -187,7 +187,7 @@ class SubprocessExecutor:
 
 
 async def _finish_uncancelled(work: Coroutine[None, None, object]) -> None:
-    """Await `work` to its end; raise CancelledError only then, if it was cancelled meanwhile."""
+    """Await `work` to its end; if this was cancelled meanwhile, raise CancelledError only after that."""
     task = asyncio.ensure_future(work)
     cancelled = False
     while not task.done():

@@ -1,4 +1,4 @@
-"""Tells when the first processes of tasks have ended, with a pidfd only for those that live long enough to need one."""
+"""Reports the exit of leaders, the first processes of tasks; opens a pidfd only for those that live longer."""
 
 import asyncio
 import os
@@ -14,15 +14,15 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 PIDFD_AFTER_SECONDS = 0.01
 YIELD_SECONDS = 1e-6
-"""Given to leaders that have closed their stdout: exit(2) closes files before it makes a zombie, and whoever is woken
-by that keeps the exiting process from the processor for as long as it runs. Neither further looks nor sched_yield(2)
-help (1 of 100 is seen); a sleep as short as there is one, 60 us with the kernel's timer slack, does (99 of 100)."""
+"""Sleep before a leader that has closed its stdout is checked: exit(2) closes files before it makes a zombie, and the
+process that this wakes keeps the exiting process from the processor for as long as it runs. Neither repeated checks nor
+sched_yield(2) help (1 of 100 is seen); the shortest sleep, 60 us with the kernel's timer slack, does (99 of 100)."""
 TRACED_PAUSE_SECONDS = 0.05
-"""Between looks at a leader that is dead but held by its tracer, ptrace(2): its pidfd is readable all the time."""
+"""Between checks of a leader that is dead but held by its tracer, ptrace(2): its pidfd is readable all the time."""
 
 
 class ExitWatcher:
-    """Tells when leaders have ended, with a pidfd (pidfd_open(2)) for each that gets old enough to need one.
+    """Reports when leaders have ended; opens a pidfd (pidfd_open(2)) for each that lives long enough to need one.
 
     Most tasks end within milliseconds, and the end-of-file of their stdout shows it: opening, watching and closing a
     pidfd for those too costs a tenth of the agent's time for a task.
@@ -36,27 +36,27 @@ class ExitWatcher:
         self._pidfds: dict[Leader, int] = {}
         self._young: list[Leader] = []
         self._older: list[Leader] = []
-        # Looked at once more in the next iteration of the loop, before there is a pidfd.
+        # Checked in the next event-loop iteration, before a pidfd is opened.
         self._to_check_now: list[Leader] = []
         self._timer: asyncio.TimerHandle | None = None
 
     def watch(self, leader: Leader, callback: Callable[[], None]) -> None:
-        """Call back once when the leader has ended, PIDFD_AFTER_SECONDS late at most, unless it is forgotten before."""
+        """Call back once when the leader has ended, at most PIDFD_AFTER_SECONDS late, unless it is unwatched before."""
         self._callbacks[leader] = callback
         self._young.append(leader)
         if self._timer is None:
             self._set_timer()
 
     def unwatch(self, leader: Leader) -> None:
-        """Call back no more."""
+        """Cancel the callback."""
         self._callbacks.pop(leader, None)
         if leader in self._pidfds:
             self._close_pidfd(leader)
 
     def watch_now(self, leader: Leader) -> None:
-        """Call back the moment the leader ends: it has closed its stdout, so most often that is now.
+        """Call back as soon as the leader ends: it has closed its stdout, so most often it is ending now.
 
-        Where it takes longer, and no descriptor is to be had, it is the next tick.
+        If it takes longer and no descriptor is available, the next tick checks it.
         """
         if not self._to_check_now:
             self._loop.call_soon(self._check_now)
@@ -64,8 +64,8 @@ class ExitWatcher:
 
     def _check_now(self) -> None:
         time.sleep(YIELD_SECONDS)
-        hastened, self._to_check_now = self._to_check_now, []
-        for leader in hastened:
+        leaders, self._to_check_now = self._to_check_now, []
+        for leader in leaders:
             self._check_and_watch(leader)
 
     def _open_pidfd(self, leader: Leader) -> None:
@@ -89,15 +89,15 @@ class ExitWatcher:
             self._timer.cancel()
 
     def _tick(self) -> None:
-        # First of all, so that whatever fails here, the next one who is followed has the timer set again.
+        # First, so that the next `watch` sets the timer again even if something fails here.
         self._timer = None
-        grown, self._older, self._young = self._older, self._young, []
-        for leader in grown:
+        leaders, self._older, self._young = self._older, self._young, []
+        for leader in leaders:
             self._check_and_watch(leader)
         try:
             self._set_timer()
         except MemoryError:
-            # Without it, nobody who is followed now might ever be looked at again.
+            # Without the timer, the leaders that are watched now might never be checked again.
             self._set_timer()
 
     def _set_timer(self) -> None:
@@ -108,7 +108,7 @@ class ExitWatcher:
         try:
             self._check(leader)
             self._open_pidfd(leader)
-        except Exception as error:  # noqa: BLE001 -- it costs neither the others nor this one the word of its end
+        except Exception as error:  # noqa: BLE001 -- neither this leader nor the others may lose their callbacks
             self._older.append(leader)
             _log.warning(
                 "cannot find out whether a command has ended; trying again", pid=leader.pid, reason=repr(error)
@@ -121,7 +121,7 @@ class ExitWatcher:
                 self.unwatch(leader)
                 callback()
             except Exception:
-                # It has not been told yet, and is looked at again.
+                # The callback has not been completed: check and call again.
                 self._callbacks[leader] = callback
                 self._older.append(leader)
                 self._set_timer()

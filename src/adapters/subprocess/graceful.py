@@ -1,4 +1,4 @@
-"""The time that a task is given to end: SIGTERM to its group, then looks whether the group has ended, up to a limit."""
+"""Graceful stop of a task: SIGTERM to its group, then checks whether the group has ended, until the grace is over."""
 
 import asyncio
 import signal
@@ -8,18 +8,18 @@ from .containment import Containment
 from .leader import Leader
 
 GROUP_CHECK_SECONDS = 0.01
-"""Between looks at a group whose leader has ended."""
+"""Between checks of a group whose leader has ended."""
 
 
 class GracefulStop:
-    """Asks a group to end; calls `on_over` when nobody of it is alive any more or its grace is over, once or more."""
+    """Sends SIGTERM to a group; calls `on_over`, once or more, when no member is alive or the grace is over."""
 
     __slots__ = ("_check", "_containment", "_leader", "_loop", "_mark", "_on_over", "_over")
 
     def __init__(
         self, leader: Leader, mark: int, grace: float, containment: Containment, on_over: Callable[[], None]
     ) -> None:
-        """Send SIGTERM; `grace` is seconds."""
+        """Send SIGTERM; `grace` is in seconds."""
         self._leader = leader
         self._mark = mark
         self._containment = containment
@@ -30,14 +30,14 @@ class GracefulStop:
         leader.signal_group(signal.SIGTERM)
 
     def shorten(self, grace: float) -> None:
-        """Let the grace be over in so many seconds, unless it is over before that."""
+        """End the grace in `grace` seconds, unless it ends earlier."""
         over = self._loop.time() + grace
         if over < self._over.when():
             self._over.cancel()
             self._over = self._loop.call_at(over, self._on_over)
 
     def leader_has_ended(self) -> None:
-        """Look, now and from time to time, whether others of its group live; it must not be reaped before `cancel`."""
+        """Check repeatedly whether other group members live; the leader must not be reaped before `cancel`."""
         if self._check is not None:
             self._check.cancel()
         if self._containment.group(self._leader.pid, self._mark, kill=False).alive:
@@ -46,7 +46,7 @@ class GracefulStop:
             self._on_over()
 
     def cancel(self) -> None:
-        """Call back no more."""
+        """Cancel the callback and the checks."""
         self._over.cancel()
         if self._check is not None:
             self._check.cancel()

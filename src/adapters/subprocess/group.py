@@ -1,6 +1,6 @@
-"""What is left of a process group whose leader has ended: given its time, then killed, by pidfd and never by number.
+"""Waits for the remaining processes of a group whose leader was reaped, then kills them, through pidfds only.
 
-Once the leader is reaped, the group's number is nobody's: a signal to it may reach others.
+Once the leader is reaped, the number of the group may be reused: a signal to it may reach other processes.
 """
 
 import asyncio
@@ -13,11 +13,11 @@ from .poller import Poller
 from .wakeup import wake
 
 CHECK_SECONDS = 0.01
-"""Between looks at processes that cannot be watched for want of descriptors."""
+"""Between checks of processes that cannot be watched because no descriptor is available."""
 
 
 class GroupWait:
-    """Waits for the group of one task, of which a leader that was reaped had the pid `group`."""
+    """Waits for the group of one task; `group` is the pid of its leader, which was reaped."""
 
     __slots__ = ("_cancelled", "_containment", "_group", "_loop", "_mark", "_pidfds", "_poller", "_wakeup")
 
@@ -32,9 +32,9 @@ class GroupWait:
         self._wakeup: asyncio.Future[None] | None = None
 
     async def wait(self, seconds: float) -> None:
-        """Return when nobody is alive: give them so many seconds, kill them afterwards; or when `hurry` was called.
+        """Return when no member is alive or `cancel` was called; kill the members after `seconds`.
 
-        Who does not die of that is waited for no longer than at a timeout.
+        Processes that do not die are waited for no longer than after a timeout.
         """
         kill_at = self._loop.time() + seconds
         clean = 0
@@ -49,7 +49,7 @@ class GroupWait:
                 await self._until_ended(survivors.alive, end)
 
     def cancel(self) -> None:
-        """Wait no longer: somebody kills all of the task."""
+        """Stop waiting: the caller kills the whole task."""
         self._cancelled = True
         self._wake()
 
@@ -97,4 +97,4 @@ class GroupWait:
             try:
                 wake(self._wakeup, None)
             except MemoryError:
-                wake(self._wakeup, None)  # there may be no other timer
+                wake(self._wakeup, None)  # no other timer may be set

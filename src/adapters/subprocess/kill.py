@@ -1,4 +1,4 @@
-"""The end of one task as a sweep sees it: until when it is waited for, who waits, and what they are told."""
+"""The kill of one task as the scans see it: its deadline, the callers that wait for it, and their result."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -8,9 +8,9 @@ from .wakeup import wake
 
 @dataclass(slots=True)
 class Kill:
-    """`deadline` is a time of the loop, `clean` the walks in a row that have found nobody.
+    """`deadline` is a time of the event loop, `clean` the number of scans in a row that have found no process.
 
-    `gone` is what those who waited have been told: whether all of it has been seen dead.
+    `gone` is the result that the callers of `wait` get: whether all of the task has been seen dead. None until then.
     """
 
     deadline: float
@@ -19,7 +19,7 @@ class Kill:
     _waiting: list[asyncio.Future[bool]] = field(default_factory=list[asyncio.Future[bool]])
 
     async def wait(self) -> bool:
-        """Return what there is to be told, as soon as there is."""
+        """Return `gone` as soon as it is set."""
         if self.gone is not None:
             return self.gone
         waiting: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
@@ -27,7 +27,7 @@ class Kill:
         return await waiting
 
     def finish(self, *, gone: bool) -> None:
-        """Tell all who wait; where that fails, it may be called again."""
+        """Set `gone` and wake all waiting callers; if that fails, it may be called again."""
         while self._waiting:
             wake(self._waiting[-1], gone)
             self._waiting.pop()

@@ -1,6 +1,7 @@
-"""Whom the kernel kills first when memory has run out: tasks rather than the agent, if an operator wants that.
+"""Raises the OOM score of tasks, so that the kernel kills them before the agent when memory has run out.
 
-See oom_score_adj in proc(5): what is higher goes first; raising it needs no privilege, and children inherit it.
+See oom_score_adj in proc(5): the kernel kills the highest score first; raising it needs no privilege, and children
+inherit it.
 """
 
 import os
@@ -13,11 +14,11 @@ from ..linux import procfs
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 MAX_YOUNG = 64
-"""Processes of one task that are looked after; there are more only where one forks on in its first microseconds."""
+"""Processes of one task whose score is raised; a task has more only if it forks often in its first microseconds."""
 
 
 def score_for_tasks(wanted: int) -> int:
-    """Return what tasks are to be raised to, 0 for not at all: where the agent itself stands as high, they stay."""
+    """Return the score that tasks are raised to; 0 if they keep the agent's own because it is as high already."""
     own = int(Path("/proc/self/oom_score_adj").read_text(encoding="ascii")) if wanted else 0
     if wanted and own >= wanted:
         _log.warning("task_oom_score_adj is not above the agent's own: tasks keep that", wanted=wanted, own=own)
@@ -26,14 +27,14 @@ def score_for_tasks(wanted: int) -> int:
 
 
 def raise_oom_score(pid: int, score: int) -> None:
-    """Have the kernel take this process, and what it has started by now, before others.
+    """Raise the score of a process and of the children that it has by now.
 
-    What cannot be raised stays as it is: what has ended, or runs as somebody else by now, such as sudo(8).
+    The score stays as it is where a process has ended, or runs as another user by now, such as sudo(8).
     """
     young = [pid]
     for each in young:
         if _write(each, str(score).encode()) and len(young) < MAX_YOUNG:
-            # A child from before it inherited the score.
+            # Children that were forked before the write have the old score.
             young += procfs.children(each)
 
 

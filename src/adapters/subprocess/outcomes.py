@@ -1,4 +1,4 @@
-"""Which outcome of the domain it is: by an exit code, by what became of the output, by a failure of the agent."""
+"""Maps exit codes, the state of captured output and failures of the agent to outcomes of the domain."""
 
 import errno
 import os
@@ -28,12 +28,12 @@ _EXITED = tuple(Exited(status) for status in range(MAX_EXIT_STATUS + 1))
 
 
 def outcome_of(exit_code: int) -> Outcome:
-    """Return the outcome of a command that ended by itself; -n is signal n, as subprocess has it."""
+    """Return the outcome of a command that ended by itself; -n is signal n, as in subprocess."""
     return _EXITED[exit_code] if exit_code >= 0 else Signalled(-exit_code, signal_name(-exit_code))
 
 
 def outcome_of_output(capture: Capture, directory: str) -> Outcome | None:
-    """Return the outcome that the output decides, if it was too much or could not be kept in `directory`."""
+    """Return the outcome if the output exceeded the limit or could not be kept in `directory`, otherwise None."""
     if capture.is_whole:
         return None
     failure = capture.failure
@@ -43,7 +43,7 @@ def outcome_of_output(capture: Capture, directory: str) -> Outcome | None:
 
 
 def outcome_of_failure(error: Exception) -> Outcome:
-    """Return the outcome where the agent could not see a command through; a defect, which is no shortage, is logged."""
+    """Return the outcome of a task that failed inside the agent; errors that are defects, not shortages, are logged."""
     match error:
         case MemoryError():
             reason = os.strerror(errno.ENOMEM)
@@ -58,9 +58,9 @@ def outcome_of_failure(error: Exception) -> Outcome:
 def execution_of(
     leader: Leader, capture: Capture, verdict: Outcome | None, failure: Exception | None, context: ProcessContext
 ) -> Execution:
-    """Return what has become of a task, when nothing of it is left. `verdict` is what it was stopped for.
+    """Return the Execution of a task whose processes have ended; `verdict` is the outcome that a stop has given to it.
 
-    Where it fails, for want of memory, it may be called again.
+    If it fails for lack of memory, it may be called again.
     """
     outcome = verdict
     if outcome is None and leader.is_lost:

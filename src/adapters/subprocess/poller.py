@@ -1,7 +1,7 @@
-"""Readability of many short-lived descriptors through one epoll of our own, nested in the event loop.
+"""Reports readability of many short-lived descriptors through one additional epoll, nested in the event loop.
 
-A task brings one or two descriptors that live a millisecond. Through the loop's own `add_reader` and `remove_reader`
-each costs a handle, a context and several layers; here it is a dictionary entry and one epoll_ctl(2).
+A task has one or two descriptors that live a millisecond. With the loop's `add_reader` and `remove_reader` each costs a
+handle, a context and several layers; here each costs a dictionary entry and one epoll_ctl(2).
 """
 
 import asyncio
@@ -18,23 +18,23 @@ RETRY_SECONDS = 0.05
 
 
 class Poller:
-    """Calls back while a descriptor is readable, level-triggered, until it is removed.
+    """Calls back while a descriptor is readable, level-triggered, until it is unregistered.
 
-    A callback may come once too often for a descriptor number that was closed and taken anew within one batch:
-    callbacks read without blocking and make nothing of finding nothing.
+    A callback may be called once too often if a descriptor number was closed and reused within one batch of events:
+    callbacks must not block and must accept that there is nothing to read.
     """
 
     def __init__(self) -> None:
-        """Open the epoll and hang it into the running loop."""
+        """Open the epoll and add it to the running loop."""
         self._loop = asyncio.get_running_loop()
         self._epoll = select.epoll()
         self._callbacks: dict[int, Callable[[], None]] = {}
-        # Those whose callbacks have failed, until they are tried again.
+        # Descriptors whose callbacks have failed, until the next attempt.
         self._paused: set[int] = set()
         self._loop.add_reader(self._epoll.fileno(), self._dispatch)
 
     def register(self, descriptor: int, callback: Callable[[], None]) -> None:
-        """Watch a descriptor; raises OSError where the kernel can watch no more."""
+        """Watch a descriptor; raises OSError if the kernel cannot watch any more of them."""
         self._callbacks[descriptor] = callback
         try:
             self._epoll.register(descriptor, select.EPOLLIN)
@@ -43,9 +43,9 @@ class Poller:
             raise
 
     def unregister(self, descriptor: int) -> None:
-        """Watch it no longer; always before closing it.
+        """Stop watching a descriptor; must be called before it is closed.
 
-        A child that has not finished exec holds a copy of it, and through that the kernel would keep on reporting.
+        A child that has not finished exec holds a copy of it, for which the kernel would continue to report events.
         """
         del self._callbacks[descriptor]
         if descriptor in self._paused:
@@ -54,7 +54,7 @@ class Poller:
             self._epoll.unregister(descriptor)
 
     def close(self) -> None:
-        """Leave the loop."""
+        """Close the epoll and remove it from the loop."""
         self._loop.remove_reader(self._epoll.fileno())
         self._epoll.close()
 
@@ -69,11 +69,11 @@ class Poller:
             if callback is not None:
                 try:
                     callback()
-                except Exception as error:  # noqa: BLE001 -- it must not cost the others their events
+                except Exception as error:  # noqa: BLE001 -- the other descriptors must not lose their events
                     self._retry_later(descriptor, callback, error)
 
     def _retry_later(self, descriptor: int, callback: Callable[[], None], error: Exception) -> None:
-        """Call back once more after a pause: at once would be for ever, and never would leave a task waiting."""
+        """Call back again after a pause: immediate retries might never end, without one a task would wait for ever."""
         if self._callbacks.get(descriptor) is callback:
             self._loop.call_later(RETRY_SECONDS, self._retry, descriptor, callback)
             self._paused.add(descriptor)

@@ -1,4 +1,4 @@
-"""One running command: what ends it first, and the order in which everything of it is then cleared up."""
+"""One running command: what ends it first, and in which order its processes and its output are then cleaned up."""
 
 import asyncio
 import signal
@@ -21,47 +21,34 @@ MAX_TIMER_SECONDS = 30 * 365 * 24 * 3600.0
 
 
 class Process:
-    """Joins a leader, its output, its deadline and the orders of its `control` into one Execution.
+    """Combines a leader, its output, its deadline and the stops of its `control` into one Execution.
 
-    It ends by itself when the leader has ended and nobody holds its stdout, or `linger` after the leader. Everything
-    else goes through `control`: timeout, output that is too much or cannot be kept, orders from outside. One that finds
-    the leader ended does not change how the task ended.
+    It ends by itself when the leader has ended and no process holds its stdout, or `linger` after the leader. All other
+    ends go through `control`: timeouts, output that exceeds the limit or cannot be kept, stops by other parts of the
+    agent. A stop that comes after the leader has ended does not change the outcome.
     """
 
     __slots__ = (
-        "_capture",
-        "_cleanup",
-        "_cleanup_task",
-        "_context",
-        "_control",
-        "_deadline",
-        "_graceful",
-        "_linger",
-        "_loop",
-        "_mark",
-        "_result",
-        "_start",
-        "_stopped",
-        "leader",
-        "wait",
+        "_capture", "_cleanup", "_cleanup_task", "_context", "_control", "_deadline", "_graceful", "_linger",
+        "_loop", "_mark", "_result", "_start", "_stopped", "leader", "wait",
     )  # fmt: skip
 
     def __init__(self, spawned: Spawned, timeout: float | None, control: TaskControl, context: ProcessContext) -> None:
-        """Take charge of what was spawned; `timeout` in seconds. Raises OSError, having taken nothing."""
+        """Own `spawned`; `timeout` is in seconds. If this raises OSError, `spawned` is still the caller's."""
         loop = asyncio.get_running_loop()
         self.leader = Leader(spawned.pid, context.clock)
         self._control = control
         self._context = context
         self._loop = loop
         self._mark = spawned.mark
-        self._start = spawned.start  # knows whether it was executed
+        self._start = spawned.start  # its reports say whether the program was executed
         self._linger: asyncio.TimerHandle | None = None
         self._deadline: asyncio.TimerHandle | None = None
-        # The group has been asked to end.
+        # Set once the group has been sent SIGTERM.
         self._graceful: GracefulStop | None = None
-        # An order came while the leader lived: how it ends from here on is not its own doing.
+        # Whether a stop came while the leader lived: it decides the outcome then.
         self._stopped = False
-        # Where cleanup up takes more than a moment.
+        # Set if cleanup cannot finish within one callback.
         self._cleanup: Cleanup | None = None
         self._cleanup_task: asyncio.Task[None] | None = None
         self._result = Result(loop)
@@ -74,11 +61,11 @@ class Process:
             if timeout is not None:
                 self._deadline = self._call_later(timeout, self._on_deadline)
             control.on_stop = self._on_stop
-        except Exception as error:  # noqa: BLE001 -- it runs: from here on its cleanup up is our own
+        except Exception as error:  # noqa: BLE001 -- the command runs: from here on this object has to clean up
             self._fail(error)
 
     def disown(self) -> None:
-        """Kill it, and keep nothing of it: nobody takes what `ended` would return."""
+        """Kill the task and discard its output: no caller will take what `wait` returns."""
         self._result.disown()
         self.run_step(self._kill)
 
@@ -90,9 +77,9 @@ class Process:
             elif self.leader.has_ended():
                 self._on_exit()
             else:
-                # It ends any moment now, or it has closed its stdout and lives on.
+                # It is about to end, or it has closed its stdout and continues.
                 self._context.exit_watcher.watch_now(self.leader)
-        except Exception as error:  # noqa: BLE001 -- here and below: whoever waits for the end has to hear of it
+        except Exception as error:  # noqa: BLE001 -- here and below: the caller of `wait` must get a result
             self._fail(error)
 
     def _on_exit(self) -> None:
@@ -113,7 +100,7 @@ class Process:
             self._control.stop(TimedOut())
 
     def _on_stop(self, grace: float) -> None:
-        """Obey an order; one that finds all of it being killed already has nothing to add."""
+        """Stop the task; a cleanup that has begun already goes on without any further waiting."""
         try:
             if self._cleanup is not None:
                 self._cleanup.kill_now()
@@ -133,18 +120,18 @@ class Process:
         return self._loop.call_later(min(seconds, MAX_TIMER_SECONDS), self.run_step, step)
 
     def run_step(self, step: Callable[[], None]) -> None:
-        """Take a step; one that fails ends the task."""
+        """Run a callback; if it raises, fail the task."""
         try:
             step()
         except Exception as error:  # noqa: BLE001
             self._fail(error)
 
     def _fail(self, error: Exception) -> None:
-        """End the task by a failure of the agent's own: all of it goes, and whoever waits is told."""
+        """End the task because of an error in the agent: kill all of it and complete the result."""
         self._result.failure = self._result.failure or error
         try:
             self._kill()
-        except Exception:  # noqa: BLE001 -- not even that: what can be done in this moment is done
+        except Exception:  # noqa: BLE001 -- cleanup cannot even begin: do what is possible at once
             self.leader.signal_group(signal.SIGKILL)
             self._finish()
 
@@ -160,7 +147,7 @@ class Process:
 
     def _kill(self) -> None:
         if self._result.complete:
-            self._result.wake()  # that may be what has failed
+            self._result.wake()  # the earlier wake-up may be what has failed
         elif self._cleanup is None:
             self._start_cleanup(Cleanup.kill_task)
 
@@ -171,7 +158,7 @@ class Process:
         self._cleanup = cleanup
 
     async def _clean_up(self, cleanup: Cleanup, how: Callable[[Cleanup], Awaitable[None]]) -> None:
-        """Clear away what has to go, and take the output that is there."""
+        """Kill what must not stay, and read the remaining output."""
         try:
             await how(cleanup)
             await self._capture.drain()
@@ -182,10 +169,10 @@ class Process:
         self._finish()
 
     def _on_cleaned_up(self, _: asyncio.Task[None]) -> None:
-        self._finish()  # unless it could do that itself
+        self._finish()  # does nothing more if `_clean_up` has done it
 
     def _finish(self) -> None:
-        """Reap, and say how it ended and what it wrote."""
+        """Reap the leader and complete the result with outcome and output."""
         if self._result.complete:
             self._result.wake()
             return
@@ -208,5 +195,5 @@ class Process:
             self._result.failure = self._result.failure or error
         try:
             self._result.conclude(self.leader, self._capture, verdict, self._context)
-        except Exception:  # noqa: BLE001 -- not even begun
+        except Exception:  # noqa: BLE001 -- the call itself has failed, before its first statement
             self._result.conclude(self.leader, self._capture, verdict, self._context)

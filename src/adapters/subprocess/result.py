@@ -1,4 +1,4 @@
-"""What has become of one command, and whoever waits for that: it is told, whatever fails in between."""
+"""The result of one command, for the caller that waits for it: the caller is woken, whatever fails meanwhile."""
 
 import asyncio
 import contextlib
@@ -12,9 +12,9 @@ from .wakeup import wake
 
 
 class Result:
-    """An Execution that is concluded once and then told.
+    """An Execution that is concluded once and then returned to the caller of `wait`.
 
-    `failure` is what went wrong in the agent itself; `over` says that it is being concluded.
+    `failure` is the error in the agent itself, if any; `complete` says that the result is being, or was, concluded.
     """
 
     __slots__ = ("_disowned", "_ended", "_execution", "_loop", "complete", "failure")
@@ -28,7 +28,7 @@ class Result:
         self._ended: asyncio.Future[None] = loop.create_future()
 
     async def wait(self) -> Execution:
-        """Return how it ended, once nothing of it is left. Cancelling ends the waiting and nothing else."""
+        """Return the Execution when cleanup is done. Cancelling ends only the wait."""
         if not self.complete:
             try:
                 await self._ended
@@ -40,16 +40,16 @@ class Result:
         return self._execution
 
     def disown(self) -> None:
-        """Keep no output: nobody takes what `ended` would return."""
+        """Discard the output: no caller will take what `wait` returns."""
         self._disowned = True
         if self._execution is not None:
             self._execution.output.close()
 
     def conclude(self, leader: Leader, capture: Capture, verdict: Outcome | None, context: ProcessContext) -> None:
-        """Take the output, when nothing else is left, and tell how it ended; `verdict` is what it was stopped for."""
+        """Take the output and wake the caller of `wait`; `verdict` is the outcome that a stop has given to the task."""
         try:
             self._execution = execution_of(leader, capture, verdict, self.failure, context)
-        except Exception as error:  # noqa: BLE001 -- with less to say than there was, it needs less memory
+        except Exception as error:  # noqa: BLE001 -- an outcome without the output needs less memory
             self.failure = self.failure or error
             with contextlib.suppress(Exception):
                 self._execution = execution_of(leader, capture, verdict, self.failure, context)
@@ -58,7 +58,7 @@ class Result:
         self.wake()
 
     def wake(self) -> None:
-        """Wake who waits; once more where that failed."""
+        """Wake the caller of `wait`; try twice."""
         try:
             wake(self._ended, None)
         except MemoryError:

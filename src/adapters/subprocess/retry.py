@@ -1,4 +1,4 @@
-"""Work for others that goes on whatever goes wrong in it: its failure is told, and it is begun anew after a pause."""
+"""Runs background work that others wait for: a failure is reported, and the work is restarted after a pause."""
 
 import asyncio
 import contextlib
@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 
 
 def start_task(work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-    """Return a task that runs `work`; where there is no memory for it, nothing of that is left."""
+    """Return a task that runs `work`; if the task cannot be created, close `work`."""
     try:
         return asyncio.get_running_loop().create_task(work)
     except Exception:
@@ -17,11 +17,11 @@ def start_task(work: Coroutine[None, None, None]) -> asyncio.Task[None]:
 async def retry_until_done(
     work: Callable[[], Awaitable[None]], on_failure: Callable[[Exception], object], pause_seconds: float
 ) -> None:
-    """Run `work` until it returns; whenever it raises, tell `on_failure`, which may fail too, and begin it anew."""
+    """Run `work` until it returns; when it raises, call `on_failure`, which may raise too, and restart it."""
     while True:
         try:
             await work()
-        except Exception as error:  # noqa: BLE001 -- whatever it is, others wait for what this does
+        except Exception as error:  # noqa: BLE001 -- whatever it is, other tasks wait for this work
             with contextlib.suppress(Exception):
                 on_failure(error)
         else:

@@ -1,4 +1,4 @@
-"""Which mark the next task gets, and whose a process is by the marks that it bears."""
+"""Assigns marks to tasks, and identifies the task of a process by its marks."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ class TaskMarks:
     """The marks of one worker's tasks, the second ones included where `slack` is not None."""
 
     def __init__(self, slices: Slices, slack: TimerSlack | None) -> None:
-        """Begin in the range that this process bears itself."""
+        """Use the range of marks that this process itself is marked with."""
         self._range = own_range_start()
         self._slack = slack
         self._slices = slices
@@ -29,12 +29,12 @@ class TaskMarks:
         self.new: Callable[[], int] = self._marks.new
         """Return a mark that no task of this worker has had."""
         self.tree = ProcessTree(self.whose)
-        # What PAM gives to another user can be killed by root only.
+        # PAM resets marks when it changes the user, and only root can kill processes of other users.
         self.resettable = slack is None and os.geteuid() == 0
-        """Whether what bears no mark any more could be killed, if it were found."""
+        """Whether tasks may have processes that have lost their marks and that this process is allowed to kill."""
 
     def whose(self, pid: int) -> int | None:
-        """Return the mark of the task of which a process is; STRAY for none of this worker, None if that is unknown."""
+        """Return the mark of a process's task; STRAY if it belongs to no task of this worker, None if unknown."""
         mark = procfs.mark(pid)
         if mark and mark != self._range and range_start(mark) == self._range:
             return mark
@@ -43,7 +43,7 @@ class TaskMarks:
         return owner or (None if mark is None else procfs.STRAY)
 
     def close(self) -> None:
-        """Count no more."""
+        """Cancel the recount."""
         if self._counting is not None:
             self._counting.cancel()
 
@@ -63,7 +63,7 @@ class TaskMarks:
             for _ in range(CLEAN_SCANS):
                 await self._slices.run(self.tree.everyone(see))
         except (OSError, MemoryError) as error:
-            # Until it is known, tasks get no second mark; the next one has it tried again.
+            # Until a recount succeeds, tasks get no second mark; the next task starts another recount.
             _log.warning("cannot look for processes of earlier tasks", reason=repr(error))
         else:
             self._marks.counted(numbers - {0})

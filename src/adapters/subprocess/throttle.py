@@ -1,4 +1,4 @@
-"""Bursts spread over turns of the event loop, so that everything else gets its turn in between."""
+"""Spreads bursts over several event-loop iterations, so that other callbacks run in between."""
 
 import asyncio
 from collections import deque
@@ -7,40 +7,40 @@ from .wakeup import wake
 
 
 class Throttle:
-    """Lets so many callers go on before the loop looks after everything else; the rest follow in order of arrival.
+    """Limits how many callers continue in one event-loop iteration; the others follow in order of arrival.
 
-    Turns are counted only where it comes to that: one caller after the other does not pay for it.
+    An iteration is scheduled only when the limit is reached: callers below it cost nothing.
     """
 
     def __init__(self, per_iteration: int) -> None:
-        """Let `per_iteration` callers go on in one event-loop iteration."""
+        """Let `per_iteration` callers continue in one event-loop iteration."""
         self._per_iteration = per_iteration
-        # How many may still go on before the loop has to have an iteration.
-        self._left = per_iteration
+        # How many more may continue before the next iteration.
+        self._remaining = per_iteration
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def wait(self) -> None:
-        """Return in this turn, or in one of the next."""
-        if self._left:
-            self._take()
+        """Return in this iteration or in a later one."""
+        if self._remaining:
+            self._count()
             return
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
-        await turn
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        await waiter
 
-    def _take(self) -> None:
-        self._left -= 1
-        if not self._left:
+    def _count(self) -> None:
+        self._remaining -= 1
+        if not self._remaining:
             try:
-                asyncio.get_running_loop().call_soon(self._turn)
+                asyncio.get_running_loop().call_soon(self._on_iteration)
             except MemoryError:
-                # Rather without an iteration in between than never again.
-                self._left = self._per_iteration
+                # Without the callback the waiting callers would never continue: do without the iteration.
+                self._remaining = self._per_iteration
 
-    def _turn(self) -> None:
-        self._left = self._per_iteration
-        while self._waiting and self._left:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                wake(turn, None)
-                self._take()
+    def _on_iteration(self) -> None:
+        self._remaining = self._per_iteration
+        while self._waiting and self._remaining:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                wake(waiter, None)
+                self._count()

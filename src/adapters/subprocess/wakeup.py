@@ -1,7 +1,7 @@
-"""Tells who waits for a Future, also where memory runs out at that very moment.
+"""Sets the result of a Future and wakes its waiter, even if memory runs out at that moment.
 
-asyncio itself first notes the result, then asks the loop to wake who waits, and then knows nobody any more: where the
-loop has no memory for that, whoever waits does so for ever.
+asyncio first stores the result, then schedules the callbacks of the Future, and then forgets them: if the loop has no
+memory to schedule them, the waiter waits for ever.
 """
 
 import asyncio
@@ -13,23 +13,23 @@ T = TypeVar("T")
 
 ATTEMPTS = 100
 PAUSE_SECONDS = 0.01
-"""Between attempts, in which the loop stands still: without memory it could begin nothing either."""
+"""Between attempts; this blocks the event loop, which could do nothing without memory either."""
 
 
 def wake(waiting: asyncio.Future[T], value: T, attempts: int = ATTEMPTS) -> None:
-    """Set the result, unless there is one or the waiting was cancelled; one waits for it at most.
+    """Set the result, unless it is set or the Future is cancelled; the Future has one waiter at most.
 
-    Raises MemoryError after a second of it.
+    Raises MemoryError if all attempts fail for a second.
     """
     waiters = None
     try:
-        waiters = waiting._callbacks  # noqa: SLF001 -- nothing public says who waits
+        waiters = waiting._callbacks  # noqa: SLF001 -- there is no public access to the waiters
         waiters = waiters and list(waiters)
         waiting.set_result(value)
     except asyncio.InvalidStateError:
         return
     except MemoryError:
-        # Where it cannot be seen who waits, nothing has been set yet.
+        # If it is not done, nothing has been set yet: try again.
         if waiting.done():
             for callback, context in waiters or ():
                 _persist(lambda: waiting.get_loop().call_soon(callback, waiting, context=context))  # noqa: B023

@@ -12,9 +12,9 @@ class CountedTurns(Throttle):
 
     counted = 0
 
-    def _turn(self) -> None:
+    def _on_iteration(self) -> None:
         self.counted += 1
-        super()._turn()
+        super()._on_iteration()
 
 
 async def test_a_burst_goes_on_a_few_a_turn_in_order_of_arrival() -> None:
