@@ -1,4 +1,4 @@
-"""The process that executes a task's program, from its fork on: it may block on any file system, and delays no other."""
+"""The process that executes a task's program, from its fork on: if a file system blocks, only this waits."""
 
 import _socket
 import errno

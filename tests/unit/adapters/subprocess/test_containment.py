@@ -57,7 +57,7 @@ async def test_no_two_tasks_have_the_same_mark(contained: Containment) -> None:
     assert min(marks) > 0
 
 
-async def test_a_task_has_ended_when_it_was_seen_dead_in_walks_enough(
+async def test_task_counts_as_ended_after_enough_scans_that_find_it_dead(
     table: ProcessTable, contained: Containment
 ) -> None:
     mark, pid = start(table, contained)
@@ -68,7 +68,7 @@ async def test_a_task_has_ended_when_it_was_seen_dead_in_walks_enough(
     assert table.walks == 2 + CLEAN_SCANS
 
 
-async def test_a_task_of_which_nothing_is_left_takes_no_more_than_the_walks_that_show_it(
+async def test_task_without_processes_takes_only_the_confirming_scans(
     table: ProcessTable, contained: Containment
 ) -> None:
     assert await ended(contained, contained.new_mark())
@@ -77,7 +77,7 @@ async def test_a_task_of_which_nothing_is_left_takes_no_more_than_the_walks_that
 
 # Hazard 6.
 @pytest.mark.parametrize("generations", [1, 5, 20])
-async def test_a_chain_that_forks_while_it_is_killed_is_brought_down(
+async def test_chain_that_forks_while_it_is_killed_is_killed_completely(
     table: ProcessTable, contained: Containment, generations: int
 ) -> None:
     mark, pid = start(table, contained)
@@ -94,7 +94,7 @@ async def test_a_chain_that_forks_while_it_is_killed_is_brought_down(
 
 
 # Hazard 6.
-async def test_who_turns_up_after_a_clean_walk_starts_the_count_anew(
+async def test_process_that_appears_after_a_clean_scan_restarts_the_count(
     table: ProcessTable, contained: Containment
 ) -> None:
     mark = contained.new_mark()
@@ -117,7 +117,7 @@ async def test_who_turns_up_after_a_clean_walk_starts_the_count_anew(
 
 # Hazard 7.
 @pytest.mark.usefixtures("_impatient")
-async def test_who_may_not_be_signalled_is_answered_logged_and_swept_on(
+async def test_process_that_may_not_be_signalled_is_logged_and_still_scanned_for(
     table: ProcessTable, contained: Containment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(containment, "STUBBORN_PAUSE_SECONDS", 0.001)
@@ -135,7 +135,7 @@ async def test_who_may_not_be_signalled_is_answered_logged_and_swept_on(
 
 
 @pytest.mark.usefixtures("_impatient")
-async def test_who_asks_again_for_what_does_not_die_is_told_at_once(
+async def test_second_kill_of_a_task_that_does_not_die_returns_at_once(
     table: ProcessTable, contained: Containment
 ) -> None:
     mark, pid = start(table, contained)
@@ -145,7 +145,7 @@ async def test_who_asks_again_for_what_does_not_die_is_told_at_once(
 
 
 @pytest.mark.usefixtures("_impatient")
-async def test_a_new_task_does_not_wait_for_the_pauses_of_one_that_does_not_die(
+async def test_new_task_does_not_wait_for_the_pauses_of_a_task_that_does_not_die(
     table: ProcessTable, contained: Containment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(containment, "STUBBORN_PAUSE_SECONDS", 1000.0)
@@ -159,14 +159,14 @@ async def test_a_new_task_does_not_wait_for_the_pauses_of_one_that_does_not_die(
     assert other in table.killed
 
 
-async def test_tasks_that_end_together_share_their_walks(table: ProcessTable, contained: Containment) -> None:
+async def test_tasks_that_are_killed_together_share_their_scans(table: ProcessTable, contained: Containment) -> None:
     tasks = [start(table, contained) for _ in range(50)]
     assert await asyncio.gather(*(ended(contained, mark) for mark, _ in tasks)) == [True] * 50
     assert table.alive == []
     assert table.walks == 1 + CLEAN_SCANS
 
 
-async def test_whoever_asks_for_the_same_task_gets_the_same_answer(table: ProcessTable, contained: Containment) -> None:
+async def test_concurrent_kills_of_one_task_return_the_same_result(table: ProcessTable, contained: Containment) -> None:
     mark, _ = start(table, contained)
     first, second = await asyncio.gather(ended(contained, mark), ended(contained, mark))
     assert first
@@ -174,7 +174,7 @@ async def test_whoever_asks_for_the_same_task_gets_the_same_answer(table: Proces
     assert table.walks == 1 + CLEAN_SCANS
 
 
-async def test_a_cancelled_wait_does_not_end_the_sweep(table: ProcessTable, contained: Containment) -> None:
+async def test_cancelled_wait_does_not_end_the_scans(table: ProcessTable, contained: Containment) -> None:
     mark, _ = start(table, contained)
     waiting = asyncio.create_task(contained.kill(mark))
     await asyncio.sleep(0)
@@ -184,7 +184,7 @@ async def test_a_cancelled_wait_does_not_end_the_sweep(table: ProcessTable, cont
     await eventually(lambda: table.alive == [])
 
 
-async def test_a_large_family_is_walked_in_slices_so_that_others_get_their_turn(
+async def test_large_process_tree_is_scanned_in_slices_between_other_callbacks(
     table: ProcessTable, contained: Containment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(slices, "SLICE_SECONDS", 0.0)

@@ -29,9 +29,7 @@ async def contained(table: ProcessTable) -> AsyncIterator[Containment]:
 
 
 # Hazard 11.
-async def test_what_a_task_left_behind_is_reaped_soon_after_its_own_end(
-    table: ProcessTable, contained: Containment
-) -> None:
+async def test_orphan_of_a_task_is_reaped_soon_after_it_ends(table: ProcessTable, contained: Containment) -> None:
     daemon = table.start(mark=5)
     contained.untrack(1001)
     await eventually(lambda: table.asked["mark"] == 1)
@@ -40,7 +38,7 @@ async def test_what_a_task_left_behind_is_reaped_soon_after_its_own_end(
     assert table.killed == []
 
 
-async def test_nothing_is_looked_at_once_nothing_is_adopted(table: ProcessTable, contained: Containment) -> None:
+async def test_scans_stop_once_there_are_no_adopted_processes(table: ProcessTable, contained: Containment) -> None:
     contained.untrack(1001)
     contained.untrack(1002)
     await eventually(lambda: table.walks == 1)
@@ -50,7 +48,7 @@ async def test_nothing_is_looked_at_once_nothing_is_adopted(table: ProcessTable,
     await eventually(lambda: table.walks == 2)
 
 
-async def test_the_reaping_of_a_leader_forgets_it(table: ProcessTable, contained: Containment) -> None:
+async def test_reaped_leader_is_forgotten(table: ProcessTable, contained: Containment) -> None:
     pid = table.start(mark=5)
     contained.track(pid, 5)
     table.die(pid)
@@ -59,7 +57,7 @@ async def test_the_reaping_of_a_leader_forgets_it(table: ProcessTable, contained
     await eventually(lambda: table.reaped == [pid])
 
 
-async def test_everything_adopted_ends_at_the_agents_stop_whatever_it_bears(
+async def test_all_adopted_processes_are_killed_at_the_stop_whatever_their_marks(
     table: ProcessTable, contained: Containment
 ) -> None:
     daemons = [table.start(mark=mark) for mark in (5, 6)]
@@ -70,14 +68,12 @@ async def test_everything_adopted_ends_at_the_agents_stop_whatever_it_bears(
     assert table.alive == []
 
 
-async def test_without_anything_adopted_the_agents_stop_takes_one_walk(
-    table: ProcessTable, contained: Containment
-) -> None:
+async def test_stop_without_adopted_processes_takes_one_scan(table: ProcessTable, contained: Containment) -> None:
     await contained.kill_orphans()
     assert table.walks == 1
 
 
-async def test_closing_ends_the_sweep_of_what_does_not_die(table: ProcessTable) -> None:
+async def test_close_ends_the_scans_for_a_process_that_does_not_die(table: ProcessTable) -> None:
     contained = Containment()
     pid = table.start(mark=5)
     table.rows[pid].stuck = True

@@ -54,7 +54,7 @@ async def ended(contained: Containment) -> bool:
 @pytest.mark.parametrize(
     "failure", [OSError(errno.EMFILE, "Too many open files"), MemoryError(), ValueError("what nobody thought of")]
 )
-async def test_a_sweep_that_cannot_look_goes_on_until_it_has_seen_the_task_dead(
+async def test_failing_scans_are_repeated_until_the_task_has_been_seen_dead(
     table: BlindTable, contained: Containment, failure: Exception
 ) -> None:
     table.failure = failure
@@ -64,7 +64,7 @@ async def test_a_sweep_that_cannot_look_goes_on_until_it_has_seen_the_task_dead(
     assert table.alive == []
 
 
-async def test_clean_walks_with_a_failure_between_them_are_counted_anew(
+async def test_failed_scan_restarts_the_count_of_clean_scans(
     table: BlindTable, contained: Containment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(containment, "RESULT_AFTER_SECONDS", BOUND_SECONDS)
@@ -77,7 +77,7 @@ async def test_clean_walks_with_a_failure_between_them_are_counted_anew(
     assert table.walks == 1 + CLEAN_SCANS
 
 
-async def test_what_cannot_be_looked_for_in_time_is_answered_with_the_reason_and_swept_on(
+async def test_failing_scans_are_logged_with_the_reason_and_continue_after_the_result(
     table: BlindTable, contained: Containment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(containment, "RESULT_AFTER_SECONDS", 0.01)
@@ -91,7 +91,7 @@ async def test_what_cannot_be_looked_for_in_time_is_answered_with_the_reason_and
     await eventually(lambda: table.alive == [])
 
 
-async def test_tidying_up_that_cannot_look_says_so_and_is_tried_again(
+async def test_failed_scan_for_adopted_processes_is_logged_and_repeated(
     table: BlindTable, contained: Containment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(adopted_reaper, "REAP_SECONDS", 0.002)
@@ -107,7 +107,7 @@ async def test_tidying_up_that_cannot_look_says_so_and_is_tried_again(
     assert "Too many open files in system" in logs[0]["reason"]
 
 
-async def test_while_it_looks_there_are_descriptors_to_be_had(table: BlindTable, contained: Containment) -> None:
+async def test_reserved_descriptors_are_available_during_a_scan(table: BlindTable, contained: Containment) -> None:
     before = open_descriptors()
     inside: list[set[int]] = []
     table.before["children", table.me] = lambda: inside.append(open_descriptors())
@@ -117,7 +117,7 @@ async def test_while_it_looks_there_are_descriptors_to_be_had(table: BlindTable,
 
 
 @pytest.mark.parametrize("step", ["_update", "_pause"])
-async def test_a_sweep_that_fails_anywhere_is_begun_anew_and_whoever_waits_is_answered(
+async def test_kill_that_fails_at_any_step_is_restarted_and_returns(
     table: BlindTable, contained: Containment, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     table.start(mark=MARK)
@@ -132,7 +132,7 @@ async def test_a_sweep_that_fails_anywhere_is_begun_anew_and_whoever_waits_is_an
     assert table.alive == []
 
 
-async def test_a_sweep_that_always_fails_is_answered_in_time_and_the_next_task_too(
+async def test_kill_whose_scans_always_fail_returns_in_time_and_so_does_the_next(
     table: BlindTable, contained: Containment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(containment, "RESULT_AFTER_SECONDS", 0.02)
@@ -144,7 +144,7 @@ async def test_a_sweep_that_always_fails_is_answered_in_time_and_the_next_task_t
     assert await contained.kill(MARK + 2)
 
 
-async def test_a_look_for_what_ended_tasks_have_left_that_fails_is_repeated(
+async def test_scan_for_adopted_processes_is_repeated_after_any_exception(
     table: BlindTable, contained: Containment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(adopted_reaper, "REAP_SECONDS", 0.001)
@@ -156,7 +156,7 @@ async def test_a_look_for_what_ended_tasks_have_left_that_fails_is_repeated(
     await eventually(lambda: pid not in table.rows)
 
 
-async def test_a_sweep_that_could_not_be_begun_is_begun_by_the_next_who_asks(
+async def test_kill_that_could_not_be_started_is_started_by_the_next_call(
     table: BlindTable, contained: Containment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table.start(mark=MARK)

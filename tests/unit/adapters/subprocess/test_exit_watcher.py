@@ -22,7 +22,7 @@ async def following(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Following]
     following.close()
 
 
-async def test_the_end_of_one_that_lives_is_told_once(following: Following) -> None:
+async def test_exit_of_an_older_leader_is_reported_once(following: Following) -> None:
     child = following.follow()
     await eventually(lambda: bool(following.opened))
     assert child.told == 0
@@ -32,7 +32,7 @@ async def test_the_end_of_one_that_lives_is_told_once(following: Following) -> N
     assert child.told == 1
 
 
-async def test_for_one_that_ends_young_no_descriptor_is_opened(following: Following) -> None:
+async def test_no_pidfd_is_opened_for_a_leader_that_ends_early(following: Following) -> None:
     child = following.follow()
     following.exit_watcher.unwatch(child)
     await past(0.01)
@@ -40,14 +40,14 @@ async def test_for_one_that_ends_young_no_descriptor_is_opened(following: Follow
     assert child.told == 0
 
 
-async def test_one_that_ended_while_it_was_young_is_told_when_it_is_old_enough(following: Following) -> None:
+async def test_early_exit_is_reported_when_a_pidfd_would_be_opened(following: Following) -> None:
     child = following.follow()
     child.end()
     await eventually(lambda: child.told == 1)
     assert following.opened == []
 
 
-async def test_one_that_ends_right_after_its_stdout_is_told_without_a_descriptor(following: Following) -> None:
+async def test_exit_right_after_closing_stdout_is_reported_without_a_pidfd(following: Following) -> None:
     child = following.follow()
     following.exit_watcher.watch_now(child)
     child.end()
@@ -56,7 +56,7 @@ async def test_one_that_ends_right_after_its_stdout_is_told_without_a_descriptor
     assert following.opened == []
 
 
-async def test_one_that_lives_on_without_its_stdout_is_told_without_growing_old(
+async def test_leader_that_lives_on_without_stdout_gets_a_pidfd_at_once(
     following: Following, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exit_watcher, "PIDFD_AFTER_SECONDS", LONG)
@@ -69,7 +69,7 @@ async def test_one_that_lives_on_without_its_stdout_is_told_without_growing_old(
     await eventually(lambda: child.told == 1)
 
 
-async def test_a_leader_that_nobody_follows_is_not_hastened(following: Following) -> None:
+async def test_unwatched_leader_is_not_checked(following: Following) -> None:
     child = following.follow()
     following.exit_watcher.unwatch(child)
     following.exit_watcher.watch_now(child)
@@ -78,7 +78,7 @@ async def test_a_leader_that_nobody_follows_is_not_hastened(following: Following
 
 
 # Hazard 15.
-async def test_where_no_descriptor_is_to_be_had_it_is_looked_for_again_and_again(following: Following) -> None:
+async def test_leader_without_a_pidfd_is_checked_repeatedly(following: Following) -> None:
     following.refusal = OSError(errno.EMFILE, "Too many open files")
     child = following.follow()
     following.exit_watcher.watch_now(child)
@@ -89,7 +89,7 @@ async def test_where_no_descriptor_is_to_be_had_it_is_looked_for_again_and_again
 
 
 # Hazard 15.
-async def test_a_descriptor_that_cannot_be_watched_is_closed_and_the_end_told_all_the_same(
+async def test_pidfd_that_cannot_be_watched_is_closed_and_the_exit_still_reported(
     following: Following, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
@@ -102,7 +102,7 @@ async def test_a_descriptor_that_cannot_be_watched_is_closed_and_the_end_told_al
     await eventually(lambda: child.told == 1)
 
 
-async def test_what_is_readable_and_has_not_ended_is_not_told(following: Following) -> None:
+async def test_readable_pidfd_of_a_living_leader_is_not_reported(following: Following) -> None:
     child = following.follow()
     await eventually(lambda: bool(following.opened))
     os.write(child.writing, b"x")
@@ -110,7 +110,7 @@ async def test_what_is_readable_and_has_not_ended_is_not_told(following: Followi
     assert child.told == 0
 
 
-async def test_a_dead_one_that_its_tracer_holds_is_looked_at_now_and_then(following: Following) -> None:
+async def test_dead_leader_that_its_tracer_holds_is_checked_from_time_to_time(following: Following) -> None:
     child = following.follow()
     await eventually(lambda: bool(following.opened))
     # Its pidfd is readable, and stays so.
@@ -124,7 +124,7 @@ async def test_a_dead_one_that_its_tracer_holds_is_looked_at_now_and_then(follow
     await eventually(lambda: child.told == 1)
 
 
-async def test_each_is_told_of_its_own_end(following: Following) -> None:
+async def test_each_exit_is_reported_to_its_own_callback(following: Following) -> None:
     children = [following.follow() for _ in range(5)]
     await eventually(lambda: len(following.opened) == 5)
     children[3].end()
@@ -132,9 +132,7 @@ async def test_each_is_told_of_its_own_end(following: Following) -> None:
     assert [child.told for child in children] == [0, 0, 0, 1, 0]
 
 
-async def test_an_end_of_which_nobody_could_be_told_is_told_again(
-    following: Following, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_callback_that_failed_is_called_again(following: Following, monkeypatch: pytest.MonkeyPatch) -> None:
     child = FakeLeader()
     calls: list[str] = []
 

@@ -56,7 +56,7 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
-def test_the_end_is_stamped_when_it_is_first_seen(kernel: FakeKernel, clock: FakeClock) -> None:
+def test_end_is_timestamped_when_it_is_first_seen(kernel: FakeKernel, clock: FakeClock) -> None:
     child = Leader(PID, clock)
     assert not child.has_ended()
     kernel.ended = True
@@ -70,7 +70,7 @@ def test_the_end_is_stamped_when_it_is_first_seen(kernel: FakeKernel, clock: Fak
 
 
 # Hazard 8.
-def test_a_group_is_not_signalled_after_its_leader_was_reaped(kernel: FakeKernel, clock: FakeClock) -> None:
+def test_group_is_not_signalled_after_its_leader_was_reaped(kernel: FakeKernel, clock: FakeClock) -> None:
     child = Leader(PID, clock)
     child.signal_group(signal.SIGKILL)
     child.reap()
@@ -80,14 +80,16 @@ def test_a_group_is_not_signalled_after_its_leader_was_reaped(kernel: FakeKernel
 
 # Hazard 7.
 @pytest.mark.parametrize("refusal", [PermissionError(), ProcessLookupError()])
-def test_a_group_that_cannot_be_signalled_is_no_trouble(kernel: FakeKernel, clock: FakeClock, refusal: OSError) -> None:
+def test_group_that_cannot_be_signalled_raises_no_error(kernel: FakeKernel, clock: FakeClock, refusal: OSError) -> None:
     kernel.refusal = refusal
     Leader(PID, clock).signal_group(signal.SIGKILL)
     assert kernel.calls == ["kill"]
 
 
 @pytest.mark.parametrize(("status", "code"), [(0, 0), (7 << 8, 7), (255 << 8, 255), (signal.SIGSEGV, -11)])
-def test_the_status_is_what_became_of_it(kernel: FakeKernel, clock: FakeClock, status: int, code: int) -> None:
+def test_exit_code_is_derived_from_the_wait_status(
+    kernel: FakeKernel, clock: FakeClock, status: int, code: int
+) -> None:
     kernel.status = status
     child = Leader(PID, clock)
     child.reap()

@@ -24,7 +24,7 @@ def pipe() -> Iterator[tuple[int, int]]:
         os.close(end)
 
 
-async def test_what_is_readable_is_told_again_until_it_is_read(poller: Poller, pipe: tuple[int, int]) -> None:
+async def test_readable_descriptor_is_reported_until_it_is_read(poller: Poller, pipe: tuple[int, int]) -> None:
     calls: list[str] = []
     poller.register(pipe[0], lambda: calls.append("readable"))
     await asyncio.sleep(0)
@@ -39,7 +39,9 @@ async def test_what_is_readable_is_told_again_until_it_is_read(poller: Poller, p
     poller.unregister(pipe[0])
 
 
-async def test_what_was_removed_is_told_no_more_and_may_be_added_again(poller: Poller, pipe: tuple[int, int]) -> None:
+async def test_unregistered_descriptor_is_not_reported_and_may_be_registered_again(
+    poller: Poller, pipe: tuple[int, int]
+) -> None:
     calls: list[str] = []
     poller.register(pipe[0], lambda: calls.append("first"))
     poller.unregister(pipe[0])
@@ -50,7 +52,7 @@ async def test_what_was_removed_is_told_no_more_and_may_be_added_again(poller: P
     poller.unregister(pipe[0])
 
 
-async def test_a_callback_may_remove_what_would_be_told_next(poller: Poller, pipe: tuple[int, int]) -> None:
+async def test_callback_may_unregister_the_descriptor_of_the_next_event(poller: Poller, pipe: tuple[int, int]) -> None:
     other, writing = os.pipe2(os.O_NONBLOCK)
     ends = {"one": pipe[0], "other": other}
     calls: list[str] = []
@@ -71,7 +73,7 @@ async def test_a_callback_may_remove_what_would_be_told_next(poller: Poller, pip
     os.close(writing)
 
 
-async def test_what_cannot_be_watched_is_an_error_and_leaves_nothing_behind(poller: Poller) -> None:
+async def test_descriptor_that_cannot_be_watched_raises_and_leaves_nothing_behind(poller: Poller) -> None:
     always_readable = os.memfd_create("file")
     with pytest.raises(PermissionError):
         poller.register(always_readable, lambda: None)

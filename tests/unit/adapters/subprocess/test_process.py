@@ -34,7 +34,9 @@ async def ending(process: Process) -> tuple[Outcome, bytes]:
 @pytest.mark.parametrize(
     ("status", "outcome"), [(0, Exited(0)), (7 << 8, Exited(7)), (signal.SIGSEGV, Signalled(11, "SIGSEGV"))]
 )
-async def test_end_of_file_of_one_that_has_ended_is_the_end(running: Running, status: int, outcome: Outcome) -> None:
+async def test_task_is_complete_at_end_of_file_after_the_leader_has_ended(
+    running: Running, status: int, outcome: Outcome
+) -> None:
     process = running.start()
     running.say(b"text")
     running.exit(status, told=False)
@@ -45,7 +47,7 @@ async def test_end_of_file_of_one_that_has_ended_is_the_end(running: Running, st
     assert running.exit_watcher.callbacks == {}
 
 
-async def test_who_closes_its_stdout_and_lives_on_is_waited_for(running: Running) -> None:
+async def test_leader_that_closes_its_stdout_and_lives_on_is_waited_for(running: Running) -> None:
     process = running.start()
     ended = asyncio.create_task(ending(process))
     running.hang_up()
@@ -56,7 +58,7 @@ async def test_who_closes_its_stdout_and_lives_on_is_waited_for(running: Running
 
 
 # Hazard 2.
-async def test_who_holds_stdout_after_the_end_is_waited_for_no_longer_than_the_linger(running: Running) -> None:
+async def test_process_that_holds_stdout_after_the_leader_is_waited_for_at_most_linger(running: Running) -> None:
     process = running.start(linger=0.01)
     running.exit()
     running.say(b"late")
@@ -65,14 +67,14 @@ async def test_who_holds_stdout_after_the_end_is_waited_for_no_longer_than_the_l
     assert running.kernel.calls == ["kill group", "reap", "release", "ask group"]
 
 
-async def test_with_leftovers_kept_nothing_is_killed(running: Running) -> None:
+async def test_kept_leftovers_are_not_killed(running: Running) -> None:
     process = running.start(linger=0.001, leftovers=Leftovers.KEEP)
     running.exit()
     assert await ending(process) == (Exited(0), b"")
     assert running.kernel.calls == ["reap", "release"]
 
 
-async def test_with_all_leftovers_killed_daemons_go_before_the_answer(running: Running) -> None:
+async def test_daemons_are_killed_before_the_result_if_all_leftovers_are_killed(running: Running) -> None:
     process = running.start(leftovers=Leftovers.KILL_ALL)
     running.exit()
     running.hang_up()
@@ -81,14 +83,14 @@ async def test_with_all_leftovers_killed_daemons_go_before_the_answer(running: R
 
 
 # Hazard 18.
-async def test_past_the_timeout_all_of_it_goes_and_what_it_said_stays(running: Running) -> None:
+async def test_timeout_kills_the_whole_task_and_keeps_its_output(running: Running) -> None:
     process = running.start(timeout=0.01)
     running.say(b"until then")
     assert await ending(process) == (TimedOut(), b"until then")
     assert running.kernel.calls[:2] == ["kill group", "end all"]
 
 
-async def test_a_command_that_ended_just_in_time_has_not_timed_out(running: Running) -> None:
+async def test_command_that_ended_just_before_its_timeout_has_not_timed_out(running: Running) -> None:
     process = running.start(timeout=0.001)
     running.exit(3 << 8, told=False)
     ended = asyncio.create_task(ending(process))
@@ -99,7 +101,7 @@ async def test_a_command_that_ended_just_in_time_has_not_timed_out(running: Runn
 
 
 # Hazard 7.
-async def test_one_that_cannot_be_killed_is_answered_and_left_to_be_reaped_later(running: Running) -> None:
+async def test_leader_that_cannot_be_killed_is_disowned_and_the_result_returned(running: Running) -> None:
     running.kernel.unkillable = True
     process = running.start(timeout=0.001)
     assert await ending(process) == (TimedOut(), b"")
@@ -107,14 +109,14 @@ async def test_one_that_cannot_be_killed_is_answered_and_left_to_be_reaped_later
 
 
 # Hazard 17.
-async def test_over_the_output_limit_it_is_ended_with_the_first_bytes(running: Running) -> None:
+async def test_task_over_the_output_limit_is_killed_and_keeps_its_first_bytes(running: Running) -> None:
     process = running.start(limit=4)
     running.say(b"12345")
     assert await ending(process) == (OutputLimitExceeded(), b"1234")
     assert "end all" in running.kernel.calls
 
 
-async def test_one_that_ended_by_itself_over_the_limit_at_the_last_look_says_so_too(running: Running) -> None:
+async def test_output_over_the_limit_at_the_last_read_is_reported_after_a_normal_end(running: Running) -> None:
     process = running.start(limit=4, linger=0.0)
     running.exit()
     running.say(b"12345")
@@ -123,7 +125,7 @@ async def test_one_that_ended_by_itself_over_the_limit_at_the_last_look_says_so_
 
 
 # Hazard 15.
-async def test_a_task_whose_output_cannot_be_kept_says_that_it_ran_and_why(running: Running) -> None:
+async def test_task_whose_output_cannot_be_kept_reports_that_it_ran_and_why(running: Running) -> None:
     running.spool.directory = "/nonexistent"
     running.spool.memory.reserve(1 << 30)
     process = running.start()
@@ -133,7 +135,7 @@ async def test_a_task_whose_output_cannot_be_kept_says_that_it_ran_and_why(runni
     assert running.kernel.calls[:2] == ["kill group", "end all"]
 
 
-async def test_one_that_somebody_else_has_reaped_is_answered_and_nobody_is_signalled_by_its_number(
+async def test_leader_reaped_by_other_code_has_a_result_and_its_pid_is_not_signalled(
     running: Running,
 ) -> None:
     process = running.start()

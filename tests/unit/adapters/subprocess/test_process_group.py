@@ -32,7 +32,7 @@ def over(running: Running, process: Process) -> asyncio.Task[Execution]:
     return asyncio.create_task(process.wait())
 
 
-async def test_others_of_the_group_are_waited_for_and_not_killed(running: Running) -> None:
+async def test_other_group_members_are_waited_for_and_not_killed(running: Running) -> None:
     ended = over(running, running.start())
     running.kernel.family = True
     await past(0.02)
@@ -42,7 +42,7 @@ async def test_others_of_the_group_are_waited_for_and_not_killed(running: Runnin
     assert running.kernel.calls == REAPED
 
 
-async def test_past_the_linger_they_are_killed(running: Running) -> None:
+async def test_group_members_are_killed_after_the_linger(running: Running) -> None:
     running.kernel.family = True
     ended = over(running, running.start(linger=0.01))
     assert (await ended).outcome == Exited(0)
@@ -57,9 +57,7 @@ async def test_zombies_of_the_group_are_not_waited_for(running: Running) -> None
 
 
 @pytest.mark.parametrize("leftovers", [Leftovers.KEEP, Leftovers.KILL_ALL])
-async def test_those_that_may_stay_are_not_waited_for_and_those_that_all_go_are(
-    running: Running, leftovers: Leftovers
-) -> None:
+async def test_group_is_waited_for_with_kill_all_and_not_with_keep(running: Running, leftovers: Leftovers) -> None:
     running.kernel.family = True
     ended = over(running, running.start(leftovers=leftovers))
     await past(0.01)
@@ -69,7 +67,7 @@ async def test_those_that_may_stay_are_not_waited_for_and_those_that_all_go_are(
     assert running.kernel.calls == (REAPED[:2] if leftovers is Leftovers.KEEP else [*REAPED, "end all"])
 
 
-async def test_an_order_that_comes_in_the_moment_of_its_end_is_not_held_up_by_its_group(running: Running) -> None:
+async def test_stop_at_the_moment_of_the_exit_does_not_wait_for_the_group(running: Running) -> None:
     running.kernel.family = True
     process = running.start()
     running.hang_up()
@@ -81,7 +79,7 @@ async def test_an_order_that_comes_in_the_moment_of_its_end_is_not_held_up_by_it
     assert running.kernel.calls == [*REAPED, "end all"]
 
 
-async def test_an_order_that_comes_meanwhile_kills_all_and_changes_no_end(running: Running) -> None:
+async def test_stop_while_the_group_is_waited_for_kills_all_and_keeps_the_outcome(running: Running) -> None:
     running.kernel.family = True
     ended = over(running, running.start())
     await past(0.01)
@@ -91,7 +89,7 @@ async def test_an_order_that_comes_meanwhile_kills_all_and_changes_no_end(runnin
     assert running.kernel.calls == [*REAPED, "end all"]
 
 
-async def test_a_timeout_that_passes_meanwhile_changes_nothing(running: Running) -> None:
+async def test_timeout_while_the_group_is_waited_for_changes_nothing(running: Running) -> None:
     running.kernel.family = True
     ended = over(running, running.start(timeout=0.005))
     await past(0.02)

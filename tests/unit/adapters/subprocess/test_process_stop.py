@@ -35,7 +35,7 @@ async def ending(process: Process) -> tuple[Outcome, bytes]:
 
 
 # Hazard 12.
-async def test_an_order_kills_all_of_it_at_once_and_what_it_wrote_stays(running: Running) -> None:
+async def test_stop_kills_the_whole_task_at_once_and_keeps_its_output(running: Running) -> None:
     process = running.start(timeout=LONG)
     running.say(b"until then")
     running.control.stop(Cancelled())
@@ -43,14 +43,14 @@ async def test_an_order_kills_all_of_it_at_once_and_what_it_wrote_stays(running:
     assert running.kernel.calls == KILLED
 
 
-async def test_what_is_stopped_by_a_refusal_has_no_output(running: Running) -> None:
+async def test_task_that_is_stopped_with_a_refusal_has_no_output(running: Running) -> None:
     process = running.start()
     running.say(b"until then")
     running.control.stop(Refused("the agent is stopping"))
     assert await ending(process) == (Refused("the agent is stopping"), b"")
 
 
-async def test_the_first_verdict_stays(running: Running) -> None:
+async def test_first_verdict_stays(running: Running) -> None:
     process = running.start(timeout=SHORT, limit=1)
     running.control.stop(Cancelled(), LONG)
     running.say(b"too much")
@@ -60,7 +60,7 @@ async def test_the_first_verdict_stays(running: Running) -> None:
 
 
 @pytest.mark.parametrize("leftovers", list(Leftovers))
-async def test_one_that_had_ended_keeps_its_own_end_and_output_and_leaves_nothing(
+async def test_stop_after_the_exit_keeps_outcome_and_output_and_kills_the_rest(
     running: Running, leftovers: Leftovers
 ) -> None:
     process = running.start(leftovers=leftovers)
@@ -71,7 +71,7 @@ async def test_one_that_had_ended_keeps_its_own_end_and_output_and_leaves_nothin
     assert running.kernel.calls[:2] == ["kill group", "end all"]
 
 
-async def test_a_timeout_that_passes_during_the_linger_changes_nothing(running: Running) -> None:
+async def test_timeout_during_the_linger_changes_nothing(running: Running) -> None:
     process = running.start(timeout=0.001, linger=0.02)
     running.exit()
     ended = asyncio.create_task(ending(process))
@@ -81,14 +81,14 @@ async def test_a_timeout_that_passes_during_the_linger_changes_nothing(running: 
     assert "end all" not in running.kernel.calls
 
 
-async def test_a_timed_out_one_that_is_being_killed_stays_timed_out(running: Running) -> None:
+async def test_timed_out_task_that_is_stopped_while_being_killed_stays_timed_out(running: Running) -> None:
     process = running.start(timeout=0.001)
     await past(0.002)
     running.control.stop(Refused("the agent is stopping"))
     assert await ending(process) == (TimedOut(), b"")
 
 
-async def test_with_a_grace_it_is_asked_and_killed_when_that_is_over(running: Running) -> None:
+async def test_stop_with_grace_sends_sigterm_and_kills_after_the_grace(running: Running) -> None:
     process = running.start()
     running.control.stop(Cancelled(), SHORT)
     assert running.kernel.calls == [ASKED]
@@ -97,7 +97,7 @@ async def test_with_a_grace_it_is_asked_and_killed_when_that_is_over(running: Ru
     assert running.kernel.calls == [ASKED, *KILLED]
 
 
-async def test_with_a_grace_it_is_over_when_nobody_of_its_group_lives(running: Running) -> None:
+async def test_stop_with_grace_is_complete_when_no_group_member_is_alive(running: Running) -> None:
     process = running.start()
     running.control.stop(Cancelled(), LONG)
     running.kernel.family = True
@@ -112,7 +112,7 @@ async def test_with_a_grace_it_is_over_when_nobody_of_its_group_lives(running: R
 
 
 @pytest.mark.parametrize(("first", "second"), [(LONG, SHORT), (SHORT, LONG), (LONG, 0.0)])
-async def test_of_two_graces_the_one_that_is_over_first_counts(running: Running, first: float, second: float) -> None:
+async def test_grace_that_ends_first_counts(running: Running, first: float, second: float) -> None:
     process = running.start()
     running.control.stop(Cancelled(), first)
     running.control.stop(TimedOut(), second)
@@ -121,7 +121,7 @@ async def test_of_two_graces_the_one_that_is_over_first_counts(running: Running,
     assert running.kernel.calls.count(ASKED) == 1
 
 
-async def test_too_much_output_ends_a_grace(running: Running) -> None:
+async def test_output_over_the_limit_ends_the_grace(running: Running) -> None:
     process = running.start(limit=4)
     running.control.stop(Cancelled(), LONG)
     running.say(b"12345")
@@ -129,7 +129,7 @@ async def test_too_much_output_ends_a_grace(running: Running) -> None:
         assert await ending(process) == (Cancelled(), b"1234")
 
 
-async def test_an_order_after_its_end_reaches_nobody(running: Running) -> None:
+async def test_stop_after_the_result_has_no_effect(running: Running) -> None:
     process = running.start()
     running.exit(told=False)
     running.hang_up()

@@ -44,7 +44,7 @@ async def marks(table: ProcessTable, slack: Slack) -> TaskMarks:
     return TaskMarks(Slices(), slack)
 
 
-async def test_a_process_is_its_tasks_by_the_first_mark_or_the_second(
+async def test_process_is_identified_by_its_first_or_its_second_mark(
     table: ProcessTable, slack: Slack, marks: TaskMarks
 ) -> None:
     first, second = marks.new(), marks.new()
@@ -53,13 +53,15 @@ async def test_a_process_is_its_tasks_by_the_first_mark_or_the_second(
     assert [marks.whose(pid) for pid in (by_mark, by_number, stray)] == [first, second, STRAY]
 
 
-async def test_whose_marks_are_not_shown_is_unknown_and_not_a_stray(table: ProcessTable, marks: TaskMarks) -> None:
+async def test_process_whose_marks_cannot_be_read_is_unknown_and_not_stray(
+    table: ProcessTable, marks: TaskMarks
+) -> None:
     hidden = table.start()
     table.rows[hidden].hidden = table.rows[hidden].others = True
     assert marks.whose(hidden) is None
 
 
-async def test_marks_of_another_range_are_those_of_another_agent(
+async def test_marks_of_another_range_belong_to_another_agent(
     table: ProcessTable, slack: Slack, marks: TaskMarks
 ) -> None:
     mark = marks.new()
@@ -68,7 +70,7 @@ async def test_marks_of_another_range_are_those_of_another_agent(
     assert [marks.whose(pid) for pid in (nested, foreign)] == [mark, STRAY]
 
 
-async def test_what_living_processes_and_running_tasks_carry_is_not_given_again(
+async def test_marks_of_living_processes_and_running_tasks_are_not_reused(
     table: ProcessTable, slack: Slack, marks: TaskMarks
 ) -> None:
     running, ended, free = marks.new(), marks.new(), marks.new()
@@ -84,7 +86,7 @@ async def test_what_living_processes_and_running_tasks_carry_is_not_given_again(
     assert marks.whose(below) == ended
 
 
-async def test_that_it_cannot_be_counted_is_said_and_tried_again(table: ProcessTable, marks: TaskMarks) -> None:
+async def test_failed_recount_is_logged_and_repeated(table: ProcessTable, marks: TaskMarks) -> None:
     def refuse() -> None:
         raise OSError(errno.EMFILE, "Too many open files")
 
@@ -99,7 +101,7 @@ async def test_that_it_cannot_be_counted_is_said_and_tried_again(table: ProcessT
     await eventually(lambda: marks.new() % NUMBERS != 0)
 
 
-async def test_without_second_marks_nothing_is_counted(table: ProcessTable) -> None:
+async def test_nothing_is_counted_without_second_marks(table: ProcessTable) -> None:
     marks = TaskMarks(Slices(), None)
     given = [marks.new() for _ in range(2 * NUMBERS)]
     assert len(set(given)) == len(given)

@@ -17,7 +17,7 @@ class CountedTurns(Throttle):
         super()._on_iteration()
 
 
-async def test_a_burst_goes_on_a_few_a_turn_in_order_of_arrival() -> None:
+async def test_burst_continues_a_few_callers_per_iteration_in_order_of_arrival() -> None:
     turns, gone_on = Throttle(A_TURN), list[int]()
 
     async def caller(number: int) -> None:
@@ -35,7 +35,7 @@ async def test_a_burst_goes_on_a_few_a_turn_in_order_of_arrival() -> None:
     await asyncio.wait(callers)
 
 
-async def test_one_after_the_other_asks_for_a_turn_only_now_and_then() -> None:
+async def test_sequential_callers_schedule_an_iteration_only_at_the_limit() -> None:
     turns = CountedTurns(A_TURN)
     for _ in range(4 * A_TURN):
         await turns.wait()
@@ -43,7 +43,7 @@ async def test_one_after_the_other_asks_for_a_turn_only_now_and_then() -> None:
     assert turns.counted == 4
 
 
-async def test_once_nobody_comes_nothing_turns() -> None:
+async def test_no_iteration_is_scheduled_without_callers() -> None:
     turns = CountedTurns(A_TURN)
     await asyncio.gather(*(turns.wait() for _ in range(10)))
     await settle()
@@ -53,7 +53,7 @@ async def test_once_nobody_comes_nothing_turns() -> None:
     assert turns.counted == counted
 
 
-async def test_who_gives_up_while_waiting_takes_nobodys_turn() -> None:
+async def test_cancelled_caller_does_not_count_towards_the_limit() -> None:
     turns = Throttle(1)
     callers = [asyncio.create_task(turns.wait()) for _ in range(3)]
     await asyncio.sleep(0)

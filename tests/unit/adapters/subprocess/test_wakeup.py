@@ -24,7 +24,7 @@ class ShortOfMemory:
         return self._call_soon(callback, *arguments, context=context)
 
 
-async def test_who_waits_is_woken_where_the_loop_has_no_memory_for_that_at_first(
+async def test_waiter_is_woken_even_if_the_loop_has_no_memory_at_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     loop = asyncio.get_running_loop()
@@ -46,7 +46,7 @@ async def test_who_waits_is_woken_where_the_loop_has_no_memory_for_that_at_first
     assert await asyncio.wait_for(other, 10) == "too"
 
 
-async def test_who_was_woken_or_waits_no_longer_is_not_woken_again() -> None:
+async def test_future_that_is_set_or_cancelled_is_not_changed() -> None:
     waiting: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     wake(waiting, "first")
     wake(waiting, "second")
@@ -57,7 +57,9 @@ async def test_who_was_woken_or_waits_no_longer_is_not_woken_again() -> None:
     assert cancelled.cancelled()
 
 
-async def test_turns_go_on_where_there_is_no_memory_to_ask_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_throttled_callers_continue_without_memory_to_schedule_an_iteration(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     turns = Throttle(2)
     with monkeypatch.context() as patch:
         patch.setattr(asyncio.get_running_loop(), "call_soon", ShortOfMemory(1))

@@ -31,7 +31,7 @@ def full_disk() -> BinaryIO:
     return Path("/dev/full").open("r+b", buffering=0)
 
 
-async def test_nothing_written_is_no_output_and_no_file(tmp_path: Path) -> None:
+async def test_process_that_writes_nothing_has_no_output_and_no_file(tmp_path: Path) -> None:
     async with capturing(tmp_path) as captured:
         captured.hang_up()
         await captured.ended()
@@ -40,7 +40,7 @@ async def test_nothing_written_is_no_output_and_no_file(tmp_path: Path) -> None:
 
 
 # Hazard 19.
-async def test_every_byte_value_arrives_in_memory_and_in_a_file(tmp_path: Path) -> None:
+async def test_every_byte_value_is_captured_in_memory_and_in_a_file(tmp_path: Path) -> None:
     data = bytes(range(256))
     for times in (1, 5000):
         async with capturing(tmp_path) as captured:
@@ -52,7 +52,7 @@ async def test_every_byte_value_arrives_in_memory_and_in_a_file(tmp_path: Path) 
 
 # Hazard 20.
 @pytest.mark.parametrize("size", [1, 65_535, 65_536, 65_537, STEP_BYTES - 1, STEP_BYTES, STEP_BYTES + 1, 3_000_000])
-async def test_any_size_arrives_whole(tmp_path: Path, size: int) -> None:
+async def test_output_of_any_size_is_captured_completely(tmp_path: Path, size: int) -> None:
     async with capturing(tmp_path) as captured:
         await captured.write(pattern(size))
         captured.hang_up()
@@ -63,7 +63,7 @@ async def test_any_size_arrives_whole(tmp_path: Path, size: int) -> None:
 
 # Hazard 20.
 @pytest.mark.parametrize(("over", "in_memory"), [(-1, True), (0, True), (1, False)])
-async def test_what_is_over_the_size_for_memory_goes_to_a_file(tmp_path: Path, over: int, *, in_memory: bool) -> None:
+async def test_output_above_the_threshold_is_kept_in_a_file(tmp_path: Path, over: int, *, in_memory: bool) -> None:
     async with capturing(tmp_path) as captured:
         await captured.write(pattern(SPOOL_THRESHOLD_BYTES + over))
         captured.hang_up()
@@ -78,7 +78,7 @@ async def test_what_is_over_the_size_for_memory_goes_to_a_file(tmp_path: Path, o
 # Hazard 20.
 @pytest.mark.parametrize("limit", [0, 10, 100_000, SPOOL_THRESHOLD_BYTES, SPOOL_THRESHOLD_BYTES + 1, 2_000_000])
 @pytest.mark.parametrize("over", AROUND_LIMIT)
-async def test_exactly_the_limit_is_kept_and_one_byte_more_is_over(tmp_path: Path, limit: int, over: int) -> None:
+async def test_output_at_the_limit_is_kept_and_one_byte_more_overflows(tmp_path: Path, limit: int, over: int) -> None:
     data = pattern(max(limit + over, 0))
     async with capturing(tmp_path, limit) as captured:
         await captured.write(data)
@@ -93,7 +93,7 @@ async def test_exactly_the_limit_is_kept_and_one_byte_more_is_over(tmp_path: Pat
 
 # Hazard 17.
 @pytest.mark.parametrize("limit", [1000, 1_000_000])
-async def test_over_the_limit_ends_it_without_waiting_for_the_end_of_file(tmp_path: Path, limit: int) -> None:
+async def test_overflow_ends_the_capture_without_waiting_for_end_of_file(tmp_path: Path, limit: int) -> None:
     async with capturing(tmp_path, limit) as captured:
         await captured.write(b"y\n" * limit)
         await captured.ended()
@@ -104,7 +104,7 @@ async def test_over_the_limit_ends_it_without_waiting_for_the_end_of_file(tmp_pa
 # Hazard 20.
 @pytest.mark.parametrize("max_spool", [0, SPOOL_THRESHOLD_BYTES, SPOOL_THRESHOLD_BYTES + 1, 1_500_000])
 @pytest.mark.parametrize("over", AROUND_LIMIT)
-async def test_a_spool_that_is_full_is_a_limit_exceeded(tmp_path: Path, max_spool: int, over: int) -> None:
+async def test_full_spool_counts_as_overflow(tmp_path: Path, max_spool: int, over: int) -> None:
     size = max(max_spool + over, SPOOL_THRESHOLD_BYTES + 1)
     async with capturing(tmp_path, max_spool=max_spool) as captured:
         await captured.write(pattern(size))
@@ -116,7 +116,7 @@ async def test_a_spool_that_is_full_is_a_limit_exceeded(tmp_path: Path, max_spoo
 
 # Hazard 20.
 @pytest.mark.parametrize(("over", "in_memory"), [(-1, True), (0, True), (1, False)])
-async def test_past_the_memory_of_all_small_outputs_go_to_a_file_too(
+async def test_small_output_is_kept_in_a_file_when_the_memory_budget_is_used_up(
     tmp_path: Path, over: int, *, in_memory: bool
 ) -> None:
     async with capturing(tmp_path, max_held=1000) as captured:
@@ -134,7 +134,7 @@ async def test_past_the_memory_of_all_small_outputs_go_to_a_file_too(
 
 # Hazard 15.
 @pytest.mark.parametrize("full_from", [0, 1])
-async def test_a_full_disk_is_a_failure_with_the_systems_reason(
+async def test_full_disk_is_a_failure_with_the_systems_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full_from: int
 ) -> None:
     async with capturing(tmp_path) as captured:
@@ -152,7 +152,7 @@ async def test_a_full_disk_is_a_failure_with_the_systems_reason(
 
 
 # Hazard 15.
-async def test_a_spool_in_which_no_file_can_be_made_is_a_failure_too(tmp_path: Path) -> None:
+async def test_spool_that_cannot_create_a_file_is_a_failure(tmp_path: Path) -> None:
     async with capturing(tmp_path / "missing") as captured:
         await captured.write(pattern(SPOOL_THRESHOLD_BYTES * 4))
         await captured.ended()
@@ -160,7 +160,7 @@ async def test_a_spool_in_which_no_file_can_be_made_is_a_failure_too(tmp_path: P
         assert captured.capture.take_output() is NO_OUTPUT
 
 
-async def test_a_pipe_that_may_not_grow_works_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_pipe_that_may_not_be_enlarged_works_at_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     control = fcntl.fcntl
 
     def refuse(descriptor: int, command: int, argument: int = 0) -> int:
@@ -176,7 +176,7 @@ async def test_a_pipe_that_may_not_grow_works_as_it_is(tmp_path: Path, monkeypat
         assert await captured.collect() == pattern(2_000_000)
 
 
-async def test_a_pipe_that_cannot_be_watched_stays_the_callers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_pipe_that_cannot_be_watched_stays_the_callers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise OSError(28, os.strerror(28))
 

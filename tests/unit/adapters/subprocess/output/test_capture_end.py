@@ -23,7 +23,7 @@ async def spooling(captured: Captured) -> None:
     await eventually(lambda: captured.spool.disk.free == PLENTY - MUCH)
 
 
-async def test_finishing_takes_what_is_in_the_pipe_and_waits_for_nobody(tmp_path: Path) -> None:
+async def test_drain_reads_what_is_in_the_pipe_and_waits_for_no_writer(tmp_path: Path) -> None:
     async with capturing(tmp_path) as captured:
         os.write(captured.writing, b"last words")
         assert await captured.collect() == b"last words"
@@ -31,13 +31,13 @@ async def test_finishing_takes_what_is_in_the_pipe_and_waits_for_nobody(tmp_path
         assert captured.ends == 0
 
 
-async def test_finishing_with_nothing_in_the_pipe_is_over_at_once(tmp_path: Path) -> None:
+async def test_drain_of_an_empty_pipe_returns_at_once(tmp_path: Path) -> None:
     async with capturing(tmp_path) as captured:
         assert captured.capture.idle
         assert await captured.collect() == b""
 
 
-async def test_finishing_takes_what_is_in_the_pipe_of_one_that_spools(tmp_path: Path) -> None:
+async def test_drain_while_spooling_reads_what_is_in_the_pipe(tmp_path: Path) -> None:
     async with capturing(tmp_path) as captured:
         await spooling(captured)
         assert not captured.capture.idle
@@ -46,20 +46,20 @@ async def test_finishing_takes_what_is_in_the_pipe_of_one_that_spools(tmp_path: 
         assert captured.ends == 0
 
 
-async def test_finishing_one_that_spools_with_nothing_in_the_pipe_is_over_at_once(tmp_path: Path) -> None:
+async def test_drain_while_spooling_returns_at_once_if_the_pipe_is_empty(tmp_path: Path) -> None:
     async with capturing(tmp_path) as captured:
         await spooling(captured)
         assert await captured.collect() == bytes(MUCH)
 
 
-async def test_what_begins_to_spool_at_the_last_look_is_kept_whole(tmp_path: Path) -> None:
+async def test_output_that_starts_to_spool_during_drain_is_kept_completely(tmp_path: Path) -> None:
     async with capturing(tmp_path, max_held=100) as captured:
         os.write(captured.writing, bytes(50_000))
         assert await captured.collect() == bytes(50_000)
 
 
 # Hazard 4.
-async def test_the_last_look_takes_no_more_than_a_pipe_holds_however_much_is_written(tmp_path: Path) -> None:
+async def test_drain_reads_no_more_than_a_pipe_holds_from_a_continuous_writer(tmp_path: Path) -> None:
     async with capturing(tmp_path) as captured:
         await spooling(captured)
         finishing = asyncio.create_task(captured.capture.drain())
@@ -73,14 +73,14 @@ async def test_the_last_look_takes_no_more_than_a_pipe_holds_however_much_is_wri
         assert await read_and_close(output) == bytes(size)
 
 
-async def test_the_limit_holds_at_the_last_look_too(tmp_path: Path) -> None:
+async def test_drain_observes_the_limit(tmp_path: Path) -> None:
     async with capturing(tmp_path, 4) as captured:
         os.write(captured.writing, b"12345")
         assert await captured.collect() == b"1234"
         assert captured.capture.overflowed
 
 
-async def test_finishing_after_the_end_changes_nothing(tmp_path: Path) -> None:
+async def test_drain_after_the_end_changes_nothing(tmp_path: Path) -> None:
     async with capturing(tmp_path) as captured:
         await captured.write(b"text")
         captured.hang_up()
@@ -90,7 +90,7 @@ async def test_finishing_after_the_end_changes_nothing(tmp_path: Path) -> None:
         assert captured.ends == 1
 
 
-async def test_one_that_spools_goes_on_when_more_comes_and_ends_at_the_end_of_file(tmp_path: Path) -> None:
+async def test_spooling_continues_when_more_arrives_and_ends_at_end_of_file(tmp_path: Path) -> None:
     async with capturing(tmp_path) as captured:
         await spooling(captured)
         await captured.write(b"more")
@@ -101,7 +101,7 @@ async def test_one_that_spools_goes_on_when_more_comes_and_ends_at_the_end_of_fi
         assert await captured.collect() == bytes(MUCH) + b"more"
 
 
-async def test_at_the_limit_it_waits_whether_there_is_more(tmp_path: Path) -> None:
+async def test_capture_at_the_limit_waits_for_one_more_byte(tmp_path: Path) -> None:
     async with capturing(tmp_path, MUCH) as captured:
         await spooling(captured)
         await settle()
@@ -113,7 +113,7 @@ async def test_at_the_limit_it_waits_whether_there_is_more(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("size", [10, SPOOL_THRESHOLD_BYTES * 3])
-async def test_what_is_closed_unread_gives_everything_back(tmp_path: Path, size: int) -> None:
+async def test_output_that_is_closed_unread_releases_everything(tmp_path: Path, size: int) -> None:
     async with capturing(tmp_path) as captured:
         await captured.write(bytes(size))
         captured.hang_up()
@@ -121,7 +121,7 @@ async def test_what_is_closed_unread_gives_everything_back(tmp_path: Path, size:
         captured.capture.take_output().close()
 
 
-async def test_a_disk_that_hangs_when_a_file_is_opened_holds_up_nobody_else(
+async def test_disk_that_hangs_when_a_file_is_opened_does_not_block_the_event_loop(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers, opened = threading.Event(), tempfile.TemporaryFile

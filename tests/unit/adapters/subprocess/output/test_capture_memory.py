@@ -12,7 +12,7 @@ SIZE = 10_000
 
 
 @pytest.mark.parametrize("piece", [1, 2, 4, 100, 5000])
-async def test_output_that_comes_in_small_pieces_takes_no_more_than_is_counted(tmp_path: Path, piece: int) -> None:
+async def test_output_in_small_pieces_takes_no_more_memory_than_is_counted(tmp_path: Path, piece: int) -> None:
     async with capturing(tmp_path) as captured:
         os.write(captured.writing, bytes(piece))
         await settle()

@@ -20,7 +20,7 @@ class SlowSpool(Spool):
         return super().open()
 
 
-async def test_what_is_kept_is_read_back_and_its_space_given_back(tmp_path: Path) -> None:
+async def test_kept_bytes_can_be_read_back_and_their_space_is_released(tmp_path: Path) -> None:
     spool = Spool(str(tmp_path), 1000, Budget(0))
     try:
         kept = await keep(b"x" * 900, spool)
@@ -36,7 +36,7 @@ async def test_what_is_kept_is_read_back_and_its_space_given_back(tmp_path: Path
         spool.close()
 
 
-async def test_without_a_file_nothing_is_kept_nor_counted(tmp_path: Path) -> None:
+async def test_nothing_is_kept_or_counted_without_a_file(tmp_path: Path) -> None:
     spool = Spool(str(tmp_path / "missing"), 1000, Budget(0))
     try:
         with pytest.raises(FileNotFoundError):
@@ -46,7 +46,7 @@ async def test_without_a_file_nothing_is_kept_nor_counted(tmp_path: Path) -> Non
         spool.close()
 
 
-async def test_a_directory_that_hangs_holds_up_a_thread_and_not_the_event_loop(tmp_path: Path) -> None:
+async def test_directory_that_hangs_blocks_a_thread_and_not_the_event_loop(tmp_path: Path) -> None:
     spool = SlowSpool(str(tmp_path), 1000, Budget(0))
     try:
         keeping = asyncio.create_task(keep(b"text", spool))

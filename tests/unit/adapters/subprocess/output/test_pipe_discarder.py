@@ -68,7 +68,7 @@ def fill(writing: int) -> int:
 
 
 @pytest.mark.parametrize("flags", [0, os.O_DIRECT])
-async def test_a_full_pipe_is_emptied_again_and_again(discarding: Discarding, flags: int) -> None:
+async def test_full_pipe_is_emptied_repeatedly(discarding: Discarding, flags: int) -> None:
     writing = discarding.add()
     fcntl.fcntl(writing, fcntl.F_SETFL, os.O_NONBLOCK | flags)
     for _ in range(3):
@@ -76,7 +76,9 @@ async def test_a_full_pipe_is_emptied_again_and_again(discarding: Discarding, fl
         await eventually(lambda: bytes_in(writing) == 0)
 
 
-async def test_it_takes_no_more_at_a_time_than_it_may(discarding: Discarding, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_more_than_discard_bytes_are_read_at_a_time(
+    discarding: Discarding, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(pipe_discarder, "DISCARD_BYTES", 4096)
     monkeypatch.setattr(pipe_discarder, "INTERVAL_SECONDS", 0.05)
     writing = discarding.add()
@@ -87,7 +89,7 @@ async def test_it_takes_no_more_at_a_time_than_it_may(discarding: Discarding, mo
     assert loop.time() - began >= (written / 4096 - 1) * 0.05
 
 
-async def test_a_pipe_is_closed_when_nobody_can_write_to_it_any_more(discarding: Discarding) -> None:
+async def test_pipe_is_closed_at_end_of_file(discarding: Discarding) -> None:
     writing = discarding.add()
     reading = discarding.ends[0][0]
     fill(writing)
@@ -99,7 +101,9 @@ async def test_a_pipe_is_closed_when_nobody_can_write_to_it_any_more(discarding:
         await eventually(lambda: reading not in open_descriptors())
 
 
-async def test_while_nobody_writes_nobody_is_woken_up(discarding: Discarding, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_event_loop_is_not_woken_while_nothing_is_written(
+    discarding: Discarding, monkeypatch: pytest.MonkeyPatch
+) -> None:
     polls = 0
     thread_time = time.thread_time
 
@@ -125,7 +129,7 @@ async def test_while_nobody_writes_nobody_is_woken_up(discarding: Discarding, mo
     assert polls == after
 
 
-async def test_it_comes_again_where_memory_runs_out_in_the_middle(
+async def test_discarding_continues_after_memory_has_run_out(
     discarding: Discarding, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failures = [MemoryError(), OSError(), MemoryError()]
@@ -144,7 +148,9 @@ async def test_it_comes_again_where_memory_runs_out_in_the_middle(
         await eventually(lambda: not failures)
 
 
-async def test_the_more_it_takes_the_longer_it_pauses(discarding: Discarding, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_pause_grows_with_the_cpu_time_of_discarding(
+    discarding: Discarding, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(pipe_discarder, "MAX_SHARE", 1e-9)
     writing = discarding.add()
     fill(writing)
@@ -154,12 +160,12 @@ async def test_the_more_it_takes_the_longer_it_pauses(discarding: Discarding, mo
     assert bytes_in(writing) == DISCARD_BYTES
 
 
-async def test_a_pipe_that_was_made_large_is_made_small_again(discarding: Discarding) -> None:
+async def test_enlarged_pipe_is_made_small_again(discarding: Discarding) -> None:
     writing = discarding.add(1024 * 1024)
     assert fcntl.fcntl(writing, fcntl.F_GETPIPE_SZ) == DISCARD_BYTES
 
 
-async def test_past_the_bound_the_oldest_is_closed_and_warnings_are_few(
+async def test_oldest_pipe_above_the_maximum_is_closed_with_few_warnings(
     discarding: Discarding, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def few(_: int) -> tuple[int, int]:
@@ -176,7 +182,7 @@ async def test_past_the_bound_the_oldest_is_closed_and_warnings_are_few(
     assert [log["log_level"] for log in logs] == ["warning"]
 
 
-async def test_a_pipe_that_cannot_be_watched_is_closed(discarding: Discarding, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_pipe_that_cannot_be_watched_is_closed(discarding: Discarding, monkeypatch: pytest.MonkeyPatch) -> None:
     class Refusing:
         def register(self, *_: int) -> None:
             raise OSError(28, os.strerror(28))

@@ -47,13 +47,13 @@ def all_of(reader: PipeReader, pipe: list[int], count: int) -> bytes:
 
 
 @pytest.mark.parametrize("count", [1, 99, 100, 101, 4095, 4096, 4097, READ_BYTES, 10 * READ_BYTES])
-def test_packets_are_whole_however_little_is_read_at_a_time(reader: PipeReader, pipe: list[int], count: int) -> None:
+def test_packets_are_complete_however_little_is_read_at_a_time(reader: PipeReader, pipe: list[int], count: int) -> None:
     packets = [os.urandom(size) for size in (100, 1, 4096, 4095, 777, 9000)]
     write(pipe, *packets, direct=True)
     assert all_of(reader, pipe, count) == b"".join(packets)
 
 
-def test_packets_behind_a_stream_that_leaves_them_little_room_are_whole(reader: PipeReader, pipe: list[int]) -> None:
+def test_packets_after_a_stream_that_leaves_little_room_are_complete(reader: PipeReader, pipe: list[int]) -> None:
     for stream in range(READ_BYTES - 4100, READ_BYTES + 10, 41):
         data = [os.urandom(stream), os.urandom(4000), os.urandom(10)]
         write(pipe, data[0], direct=False)
@@ -61,13 +61,13 @@ def test_packets_behind_a_stream_that_leaves_them_little_room_are_whole(reader: 
         assert all_of(reader, pipe, READ_BYTES) == b"".join(data), stream
 
 
-def test_the_end_of_file_is_nothing_and_comes_again(reader: PipeReader, pipe: list[int]) -> None:
+def test_end_of_file_returns_no_bytes_repeatedly(reader: PipeReader, pipe: list[int]) -> None:
     write(pipe, b"text", direct=False)
     os.close(pipe.pop())
     assert [bytes(reader.read(pipe[0])) for _ in range(3)] == [b"text", b"", b""]
 
 
-def test_what_a_failed_read_has_left_is_not_taken_for_the_next_pipes(
+def test_remains_of_a_failed_read_are_not_returned_for_the_next_pipe(
     reader: PipeReader, pipe: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(pipe, *[b"x" * 1000] * 20, direct=True)

@@ -49,7 +49,7 @@ def kept(spool: Spool, data: bytes) -> tuple[SpooledOutput, BinaryIO]:
     return SpooledOutput(file, len(data), spool), file
 
 
-async def test_output_in_memory_is_there_in_pieces_until_it_is_closed() -> None:
+async def test_memory_output_yields_chunks_until_it_is_closed() -> None:
     budget = Budget(2 * CHUNK_BYTES)
     data = os.urandom(CHUNK_BYTES + 1)
     budget.reserve(len(data))
@@ -61,7 +61,7 @@ async def test_output_in_memory_is_there_in_pieces_until_it_is_closed() -> None:
     assert output.in_memory == b""
 
 
-async def test_output_in_a_file_reads_back_and_frees_the_disk(spool: Spool) -> None:
+async def test_spooled_output_can_be_read_back_and_frees_the_disk(spool: Spool) -> None:
     output, file = kept(spool, b"x" * 900)
     assert output.in_memory is None
     assert spool.disk.free == 100
@@ -77,7 +77,7 @@ async def test_spool_files_have_no_name(spool: Spool, tmp_path: Path) -> None:
         assert os.listdir(tmp_path) == []  # noqa: PTH208 -- shorter than a thread for it
 
 
-async def test_a_file_that_was_cut_short_is_an_error_not_an_end(spool: Spool) -> None:
+async def test_truncated_file_is_an_error_and_not_an_end(spool: Spool) -> None:
     output = SpooledOutput(spool.open(), 10, spool)
     with pytest.raises(OSError, match="ends at 0 of 10 bytes"):
         await anext(output.chunks())
@@ -85,7 +85,7 @@ async def test_a_file_that_was_cut_short_is_an_error_not_an_end(spool: Spool) ->
     await spool.wait_discarded()
 
 
-async def test_closing_while_a_thread_still_reads_waits_for_that_thread_off_the_loop(
+async def test_close_during_a_read_waits_for_the_thread_off_the_event_loop(
     spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     output, file = kept(spool, b"text")
@@ -108,7 +108,7 @@ async def test_closing_while_a_thread_still_reads_waits_for_that_thread_off_the_
     assert file.closed
 
 
-async def test_closing_before_a_thread_has_begun_to_read_cancels_that(spool: Spool) -> None:
+async def test_close_before_a_thread_has_begun_to_read_cancels_the_read(spool: Spool) -> None:
     go_on = threading.Event()
     for _ in range(THREADS):
         spool.submit(go_on.wait, 10)
@@ -123,7 +123,7 @@ async def test_closing_before_a_thread_has_begun_to_read_cancels_that(spool: Spo
     assert file.closed
 
 
-def test_moving_stops_where_the_pipe_is_empty_closed_or_enough_was_moved(
+def test_copying_stops_at_an_empty_pipe_at_end_of_file_and_at_the_limit(
     reader: PipeReader, pipe: list[int], tmp_path: Path
 ) -> None:
     reading, writing = pipe
@@ -141,13 +141,13 @@ def test_moving_stops_where_the_pipe_is_empty_closed_or_enough_was_moved(
 
 
 # Hazard 15.
-def test_a_disk_that_is_full_is_an_error(reader: PipeReader, pipe: list[int]) -> None:
+def test_full_disk_is_an_error(reader: PipeReader, pipe: list[int]) -> None:
     os.write(pipe[1], b"text")
     with Path("/dev/full").open("wb", buffering=0) as full, pytest.raises(OSError, match="No space left"):
         copy_pipe(reader, pipe[0], full.fileno(), 10)
 
 
-def test_a_file_that_takes_a_little_at_a_time_gets_everything(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_partial_writes_continue_until_everything_is_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     write = os.write
 
     def write_a_little(target: int, data: memoryview) -> int:
@@ -161,7 +161,7 @@ def test_a_file_that_takes_a_little_at_a_time_gets_everything(monkeypatch: pytes
 
 
 @pytest.mark.parametrize("times", [1, 3])
-def test_a_limit_of_open_files_that_is_lowered_for_a_moment_refuses_no_file(
+def test_temporarily_lowered_limit_of_open_files_refuses_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
     refusals, opened = iter(range(times)), tempfile.TemporaryFile
@@ -177,7 +177,7 @@ def test_a_limit_of_open_files_that_is_lowered_for_a_moment_refuses_no_file(
     spool.close()
 
 
-def test_what_refuses_a_file_for_good_is_raised(tmp_path: Path) -> None:
+def test_permanent_error_when_a_file_is_opened_is_raised(tmp_path: Path) -> None:
     spool = Spool(str(tmp_path / "missing"), 0, Budget(0))
     with pytest.raises(FileNotFoundError):
         spool.open()

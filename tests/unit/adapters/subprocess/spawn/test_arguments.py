@@ -36,7 +36,7 @@ def command(count: int, word: str = "ab") -> tuple[str, ...]:
     return ("/bin/true", *[word] * count)
 
 
-def test_what_can_start_is_never_refused_and_what_cannot_is_refused_close_to_the_border() -> None:
+def test_startable_commands_are_accepted_and_others_refused_close_to_the_limit() -> None:
     # Two MiB, in which each of them takes 2 bytes, a NUL and a pointer.
     border = STACK // 4 // 11
     assert refuse_too_long(command(border - 5)) is None
@@ -45,17 +45,17 @@ def test_what_can_start_is_never_refused_and_what_cannot_is_refused_close_to_the
     assert not started(command(border + 5))
 
 
-def test_characters_of_several_bytes_count_one_at_least() -> None:
+def test_multibyte_characters_count_as_at_least_one_byte() -> None:
     assert refuse_too_long(command(MANY_ARGUMENTS, "ä")) is None
 
 
-def test_the_reason_names_the_program_and_is_the_systems() -> None:
+def test_reason_names_the_program_and_is_the_systems() -> None:
     refusal = refuse_too_long(command(250_000))
     assert refusal is not None
     assert refusal.reason.startswith("cannot start /bin/true: Argument list too long")
 
 
-def test_a_stack_without_a_limit_leaves_six_mib() -> None:
+def test_unlimited_stack_allows_six_mib() -> None:
     before = resource.getrlimit(resource.RLIMIT_STACK)
     if before[1] != resource.RLIM_INFINITY:
         pytest.skip("the stack has a hard limit here")

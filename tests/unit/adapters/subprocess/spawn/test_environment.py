@@ -15,16 +15,16 @@ def test_variables_are_passed_byte_for_byte() -> None:
     assert parse(block) == {b"A": b"1", b"odd\xff\xfe": b"\x80=\n\x01", b"EMPTY": b""}
 
 
-def test_of_a_name_that_comes_twice_the_first_counts() -> None:
+def test_first_of_two_variables_with_one_name_counts() -> None:
     assert parse(b"A=first\0A=second\0") == {b"A": b"first"}
 
 
-def test_what_is_no_variable_is_left_out() -> None:
+def test_entries_that_are_not_variables_are_left_out() -> None:
     assert parse(b"no equals sign\0=no name\0\0A=1") == {b"A": b"1"}
     assert parse(b"") == {}
 
 
-def test_what_is_meant_for_the_agent_alone_is_left_out() -> None:
+def test_variables_for_the_agent_alone_are_left_out() -> None:
     own = (
         b"NOTIFY_SOCKET=/run/x", b"LISTEN_FDS=1", b"LISTEN_PID=5", b"LISTEN_FDNAMES=a", b"WATCHDOG_USEC=1",
         b"WATCHDOG_PID=5", b"MAKEFLAGS=-j", b"MFLAGS=-j", b"MAKELEVEL=1", b"EXECWIRE_PORT=1", b"EXECWIRE_TOKEN=x",
@@ -34,7 +34,7 @@ def test_what_is_meant_for_the_agent_alone_is_left_out() -> None:
     }  # fmt: skip
 
 
-def test_what_python_adds_for_itself_is_not_among_it() -> None:
+def test_variables_that_python_adds_are_left_out() -> None:
     program = (
         "import os; from execwire.adapters.subprocess.spawn.environment import task_environment as given; "
         "os.environ['ADDED'] = '1'; print(sorted(given()), 'LC_CTYPE' in os.environ)"
@@ -45,7 +45,7 @@ def test_what_python_adds_for_itself_is_not_among_it() -> None:
     assert result.stdout == b"[b'A', b'PATH', b'\\xff'] True\n"
 
 
-def test_where_it_may_not_be_read_it_is_what_python_has_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_environment_is_replaced_by_that_of_python(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: Path) -> bytes:
         raise PermissionError
 

@@ -22,7 +22,7 @@ async def known() -> AsyncIterator[KnownPrograms]:
     known.close()
 
 
-async def test_what_was_learnt_is_known_until_it_is_forgotten(known: KnownPrograms) -> None:
+async def test_learned_program_is_known_until_it_is_forgotten(known: KnownPrograms) -> None:
     assert known.get("true") is None
     known.learn("true", PROGRAM)
     assert known.get("true") is PROGRAM
@@ -31,7 +31,7 @@ async def test_what_was_learnt_is_known_until_it_is_forgotten(known: KnownProgra
     assert known.get("true") is None
 
 
-async def test_past_the_bound_the_one_known_longest_is_forgotten(
+async def test_oldest_program_above_the_maximum_is_forgotten(
     known: KnownPrograms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(known_module, "MAX_KNOWN", 3)
@@ -41,7 +41,7 @@ async def test_past_the_bound_the_one_known_longest_is_forgotten(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
-async def test_all_are_forgotten_when_something_is_mounted_where_this_process_sees_it() -> None:
+async def test_all_programs_are_forgotten_when_a_file_system_is_mounted() -> None:
     # In a mount namespace of its own, so that nobody else sees it.
     program = (
         "import asyncio, subprocess\n"
@@ -67,7 +67,7 @@ async def test_all_are_forgotten_when_something_is_mounted_where_this_process_se
     assert (process.returncode, errors) == (0, b"")
 
 
-async def test_where_mounts_cannot_be_watched_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_program_is_known_if_mounts_cannot_be_watched(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(known_module, "MOUNTINFO", "/nonexistent/mountinfo")
     known = KnownPrograms()
     known.learn("true", PROGRAM)

@@ -62,13 +62,13 @@ def during_spawn(limits: TaskLimits, kernel: FakeKernel) -> tuple[int, Limits]:
         limits.restore()
 
 
-def test_a_child_gets_what_is_its_own(kernel: FakeKernel) -> None:
+def test_child_gets_the_mark_and_the_limits_of_its_task(kernel: FakeKernel) -> None:
     before = dict(kernel.limits)
     assert during_spawn(TaskLimits((1024, 9000)), kernel) == (MARK, (1024, 9000))
     assert kernel.limits == before
 
 
-def test_once_the_agents_are_lowered_tasks_get_what_is_still_allowed_time_and_again(kernel: FakeKernel) -> None:
+def test_tasks_get_what_is_still_allowed_after_the_agents_limits_are_lowered(kernel: FakeKernel) -> None:
     limits = TaskLimits((5000, 9000))
     kernel.limits[NOFILE] = (1024, 4096)
     for _ in range(3):
@@ -77,7 +77,7 @@ def test_once_the_agents_are_lowered_tasks_get_what_is_still_allowed_time_and_ag
         assert limits.descriptors_now() == (4096, 4096)
 
 
-def test_raised_again_they_get_their_own_again(kernel: FakeKernel) -> None:
+def test_tasks_get_their_own_limits_again_after_the_agents_are_raised_again(kernel: FakeKernel) -> None:
     limits = TaskLimits((5000, 9000))
     kernel.limits[NOFILE] = (1024, 4096)
     during_spawn(limits, kernel)
@@ -86,7 +86,7 @@ def test_raised_again_they_get_their_own_again(kernel: FakeKernel) -> None:
     assert kernel.limits[NOFILE] == (9000, 9000)
 
 
-def test_a_hard_limit_of_locks_that_still_has_room_for_the_mark_is_kept(kernel: FakeKernel) -> None:
+def test_hard_limit_of_locks_that_still_allows_the_mark_is_kept(kernel: FakeKernel) -> None:
     limits = TaskLimits((9000, 9000))
     kernel.limits[RLIMIT_LOCKS] = (50, 100)
     for _ in range(2):
@@ -94,7 +94,7 @@ def test_a_hard_limit_of_locks_that_still_has_room_for_the_mark_is_kept(kernel: 
         assert kernel.limits[RLIMIT_LOCKS] == (50, 100)
 
 
-def test_what_cannot_be_marked_is_not_started(kernel: FakeKernel) -> None:
+def test_task_that_cannot_be_marked_is_not_started(kernel: FakeKernel) -> None:
     limits = TaskLimits((9000, 9000))
     kernel.limits[RLIMIT_LOCKS] = (3, 3)
     for _ in range(2):
@@ -103,7 +103,7 @@ def test_what_cannot_be_marked_is_not_started(kernel: FakeKernel) -> None:
         assert kernel.limits[RLIMIT_LOCKS] == (3, 3)
 
 
-def test_a_hard_limit_that_was_raised_leaves_the_agent_no_fewer_than_before(kernel: FakeKernel) -> None:
+def test_agent_keeps_at_least_its_limit_after_the_hard_limit_was_raised(kernel: FakeKernel) -> None:
     limits = TaskLimits((1024, 9000))
     kernel.limits[NOFILE] = (9000, 20_000)
     for _ in range(3):
@@ -122,11 +122,11 @@ def test_a_hard_limit_that_was_raised_leaves_the_agent_no_fewer_than_before(kern
         ((FREE, FREE), FREE, (FREE, FREE)),
     ],
 )
-def test_no_more_than_a_hard_limit_allows(wanted: Limits, hard: int, allowed: Limits) -> None:
+def test_limits_are_reduced_to_the_hard_limit(wanted: Limits, hard: int, allowed: Limits) -> None:
     assert at_most(wanted, hard) == allowed
 
 
-def test_a_task_gets_a_second_mark_and_this_thread_has_its_own_slack_back_at_the_end() -> None:
+def test_task_gets_a_second_mark_and_close_restores_the_threads_own_slack() -> None:
     own = int(Path("/proc/self/timerslack_ns").read_text())
     slack = TimerSlack(own)
     limits = TaskLimits(resource.getrlimit(NOFILE), slack)
@@ -137,7 +137,7 @@ def test_a_task_gets_a_second_mark_and_this_thread_has_its_own_slack_back_at_the
     assert int(Path("/proc/self/timerslack_ns").read_text()) == own
 
 
-def test_without_a_second_mark_the_slack_is_left_as_it_is() -> None:
+def test_slack_is_unchanged_without_a_second_mark() -> None:
     limits = TaskLimits(resource.getrlimit(NOFILE))
     before = Path("/proc/self/timerslack_ns").read_text()
     limits.set(3)

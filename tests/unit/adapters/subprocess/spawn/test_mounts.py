@@ -19,17 +19,17 @@ def mount(point: str | Path, kind: str, device: str = "0:50") -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["ext4", "xfs", "vfat", "squashfs"])
-def test_what_has_a_block_device_is_local(kind: str) -> None:
+def test_file_system_with_a_block_device_is_local(kind: str) -> None:
     assert table(mount("/opt", kind, "8:1")).is_local(b"/opt/tool")
 
 
 @pytest.mark.parametrize("kind", ["tmpfs", "overlay", "btrfs", "zfs"])
-def test_so_is_what_is_local_without_one(kind: str) -> None:
+def test_local_file_system_without_a_block_device_is_local(kind: str) -> None:
     assert table(mount("/opt", kind)).is_local(b"/opt/tool")
 
 
 @pytest.mark.parametrize("kind", ["nfs4", "cifs", "9p", "fuse.sshfs", "autofs", "a-kind-of-next-year", "proc"])
-def test_what_has_no_block_device_may_be_anywhere(kind: str) -> None:
+def test_other_file_system_without_a_block_device_is_not_local(kind: str) -> None:
     mounts = table(mount("/opt", kind))
     assert not mounts.is_local(b"/opt/tool")
     assert not mounts.is_local(b"/opt")
@@ -37,11 +37,11 @@ def test_what_has_no_block_device_may_be_anywhere(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["fuseblk", "gfs2", "ocfs2"])
-def test_what_a_process_or_other_machines_answer_for_is_not_local_though_it_has_a_block_device(kind: str) -> None:
+def test_fuse_and_cluster_file_systems_with_a_block_device_are_not_local(kind: str) -> None:
     assert not table(mount("/opt", kind, "8:1")).is_local(b"/opt/tool")
 
 
-def test_the_innermost_and_latest_mount_counts() -> None:
+def test_innermost_and_latest_mount_counts() -> None:
     mounts = table(
         mount("/net", "nfs4"), mount("/net/scratch", "ext4", "8:2"), mount("/opt", "nfs4"), mount("/opt", "tmpfs")
     )
@@ -50,11 +50,11 @@ def test_the_innermost_and_latest_mount_counts() -> None:
     assert mounts.is_local(b"/opt/tool")
 
 
-def test_a_mount_point_with_blanks_is_read_as_it_is_written() -> None:
+def test_escaped_space_in_a_mount_point_is_decoded() -> None:
     assert not table(mount(r"/my\040disk", "nfs4")).is_local(b"/my disk/tool")
 
 
-def test_a_link_to_another_file_system_is_where_it_leads(tmp_path: Path) -> None:
+def test_symbolic_link_is_followed_to_its_file_system(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("remote/tool")
     (tmp_path / "back").symlink_to("remote/../local")
     mounts = table(mount(tmp_path / "remote", "nfs4"))
@@ -63,7 +63,7 @@ def test_a_link_to_another_file_system_is_where_it_leads(tmp_path: Path) -> None
     assert not mounts.is_local(os.fsencode(tmp_path / "back"))
 
 
-def test_what_is_not_local_is_not_even_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_path_that_is_not_local_is_not_accessed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[bytes] = []
 
     def readlink(path: bytes) -> bytes:
@@ -75,7 +75,7 @@ def test_what_is_not_local_is_not_even_looked_at(tmp_path: Path, monkeypatch: py
     assert not any(path.startswith(os.fsencode(tmp_path)) for path in looked)
 
 
-def test_a_relative_path_counts_from_the_current_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_relative_path_starts_at_the_current_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     mounts = table(mount(tmp_path / "here", "nfs4"))
@@ -83,11 +83,11 @@ def test_a_relative_path_counts_from_the_current_directory(tmp_path: Path, monke
     assert mounts.is_local(b"/tool")
 
 
-def test_links_that_lead_to_one_another_lead_nowhere(tmp_path: Path) -> None:
+def test_cycle_of_symbolic_links_is_not_local(tmp_path: Path) -> None:
     (tmp_path / "one").symlink_to("two")
     (tmp_path / "two").symlink_to("one")
     assert not table().is_local(os.fsencode(tmp_path / "one"))
 
 
-def test_the_present_mounts_can_be_read() -> None:
+def test_current_mounts_can_be_read() -> None:
     assert not MountTable.now().is_local(b"/proc/self/exe")

@@ -48,13 +48,13 @@ async def spawner(own: Limits) -> AsyncIterator[Spawner]:
     assert open_descriptors() - before == set()
 
 
-async def test_what_is_not_known_is_not_started(spawner: Spawner, spawn: FakeSpawn) -> None:
+async def test_unknown_program_is_not_started(spawner: Spawner, spawn: FakeSpawn) -> None:
     assert spawner.spawn(("sh",), MARK) is None
     assert spawn.paths == []
 
 
 @pytest.mark.parametrize("lower", [0, 1])
-async def test_a_child_gets_its_mark_and_its_limits_and_the_agent_keeps_its_own(
+async def test_child_gets_its_mark_and_limits_and_the_agent_keeps_its_own(
     spawn: FakeSpawn, own: Limits, lower: int
 ) -> None:
     task_limit = (own[0] - lower, own[1])
@@ -75,7 +75,7 @@ async def test_a_child_gets_its_mark_and_its_limits_and_the_agent_keeps_its_own(
 
 # Hazard 15.
 @pytest.mark.parametrize("number", [errno.EAGAIN, errno.ENOMEM, errno.EMFILE])
-async def test_what_is_short_is_said_and_nothing_left_behind(spawner: Spawner, spawn: FakeSpawn, number: int) -> None:
+async def test_shortage_is_reported_and_leaves_nothing_behind(spawner: Spawner, spawn: FakeSpawn, number: int) -> None:
     spawn.failure = OSError(number, os.strerror(number))
     for _ in range(2):
         assert spawner.spawn(("tool",), MARK) == NotStarted(f"cannot start tool: {os.strerror(number)}")
@@ -83,7 +83,7 @@ async def test_what_is_short_is_said_and_nothing_left_behind(spawner: Spawner, s
 
 
 @pytest.mark.parametrize("number", [errno.E2BIG, errno.EACCES, errno.ETXTBSY, errno.ENOENT])
-async def test_what_fails_is_left_to_the_starter_and_leaves_nothing_behind(
+async def test_other_failure_is_left_to_the_starter_and_leaves_nothing_behind(
     spawner: Spawner, spawn: FakeSpawn, number: int
 ) -> None:
     spawn.failure = OSError(number, os.strerror(number))
@@ -93,16 +93,14 @@ async def test_what_fails_is_left_to_the_starter_and_leaves_nothing_behind(
 
 
 @pytest.mark.parametrize("failure", [MemoryError(), ValueError(), KeyboardInterrupt()])
-async def test_nothing_is_left_behind_whatever_is_raised(
-    spawner: Spawner, spawn: FakeSpawn, failure: BaseException
-) -> None:
+async def test_any_exception_leaves_nothing_behind(spawner: Spawner, spawn: FakeSpawn, failure: BaseException) -> None:
     spawn.failure = failure
     with pytest.raises(type(failure)):
         spawner.spawn(("tool",), MARK)
 
 
 # Hazard 15.
-async def test_without_a_descriptor_for_a_pipe_it_is_not_started_and_says_so(
+async def test_missing_descriptor_for_a_pipe_is_reported_and_starts_nothing(
     spawner: Spawner, spawn: FakeSpawn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_: int) -> None:
@@ -113,7 +111,7 @@ async def test_without_a_descriptor_for_a_pipe_it_is_not_started_and_says_so(
     assert spawn.paths == []
 
 
-async def test_what_is_to_be_opened_is_tried_again_after_a_moment(
+async def test_files_of_a_program_are_opened_again_after_tried_seconds(
     spawner: Spawner, spawn: FakeSpawn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     interpreter = tmp_path / "interpreter"
@@ -128,9 +126,7 @@ async def test_what_is_to_be_opened_is_tried_again_after_a_moment(
         interpreter.unlink(missing_ok=True)
 
 
-async def test_what_is_found_earlier_in_the_path_by_now_is_not_passed_over(
-    spawner: Spawner, spawn: FakeSpawn, tmp_path: Path
-) -> None:
+async def test_new_file_earlier_in_the_path_is_not_ignored(spawner: Spawner, spawn: FakeSpawn, tmp_path: Path) -> None:
     place = tmp_path / "tool"
     spawner.learner("tool")(Program(b"/bin/sh", (bytes(place),), (b"/bin/sh",)))
     spawned = spawner.spawn(("tool",), MARK)
@@ -141,7 +137,7 @@ async def test_what_is_found_earlier_in_the_path_by_now_is_not_passed_over(
     assert len(spawn.paths) == 1
 
 
-async def test_a_program_or_an_interpreter_that_is_gone_is_left_to_the_starter(
+async def test_missing_program_or_interpreter_is_left_to_the_starter(
     spawner: Spawner, spawn: FakeSpawn, tmp_path: Path
 ) -> None:
     interpreter = Path(made(tmp_path / "interpreter", ""))
@@ -151,7 +147,7 @@ async def test_a_program_or_an_interpreter_that_is_gone_is_left_to_the_starter(
     assert spawn.paths == []
 
 
-async def test_what_was_slow_is_not_started_on_the_event_loop_again(
+async def test_slow_program_is_not_started_on_the_event_loop_again(
     spawner: Spawner, spawn: FakeSpawn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moments = iter([100.0, 100.2])
@@ -163,14 +159,14 @@ async def test_what_was_slow_is_not_started_on_the_event_loop_again(
     assert len(spawn.paths) == 1
 
 
-async def test_an_order_says_all_that_is_to_be_the_same_elsewhere(spawner: Spawner, own: Limits) -> None:
+async def test_order_contains_everything_for_an_equal_start(spawner: Spawner, own: Limits) -> None:
     order = spawner.order(("tööl", "x"), MARK)
     assert (order.name, order.arguments) == ("tööl".encode(), "tööl\0x".encode())
     assert (order.environment, order.search_path, order.mark) == (ENVIRONMENT, b"/bin", MARK)
     assert order.limits == (own[0] - 1, own[1])
 
 
-def test_the_agent_takes_all_the_descriptors_that_it_may(own: Limits) -> None:
+def test_agent_raises_its_descriptor_limit_to_the_hard_limit(own: Limits) -> None:
     soft = min(own[0], 512)
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, own[1]))
     try:
@@ -183,6 +179,8 @@ def test_the_agent_takes_all_the_descriptors_that_it_may(own: Limits) -> None:
 @pytest.mark.parametrize(
     ("hard", "too_low"), [(resource.RLIM_INFINITY, None), (MARKS, None), (MARKS - 1, MARKS - 1), (0, 0)]
 )
-def test_a_hard_limit_below_the_marks_is_found(monkeypatch: pytest.MonkeyPatch, hard: int, too_low: int | None) -> None:
+def test_hard_limit_below_the_marks_is_reported(
+    monkeypatch: pytest.MonkeyPatch, hard: int, too_low: int | None
+) -> None:
     monkeypatch.setattr(resource, "getrlimit", {RLIMIT_LOCKS: (0, hard)}.__getitem__)
     assert insufficient_mark_limit() == too_low

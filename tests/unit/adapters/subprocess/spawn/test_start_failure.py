@@ -25,17 +25,17 @@ def real_reason(path: Path) -> str:
     raise AssertionError
 
 
-def test_the_file_is_named_as_the_request_has_it_with_control_characters_made_visible() -> None:
+def test_name_is_shown_as_requested_with_visible_control_characters() -> None:
     assert cannot_start(b"to\rol\xff", "Reason") == "cannot start to\\rol\N{REPLACEMENT CHARACTER}: Reason"
 
 
-def test_the_systems_reason_stays_as_it_is(tmp_path: Path) -> None:
+def test_systems_reason_is_unchanged(tmp_path: Path) -> None:
     path = made(tmp_path / "tool", "#!/bin/sh\n", 0o644)
     assert why(errno.EACCES, path) == "Permission denied"
     assert why(errno.ENOMEM, path) == "Cannot allocate memory"
 
 
-def test_a_directory_is_called_one(tmp_path: Path) -> None:
+def test_directory_is_reported_as_a_directory(tmp_path: Path) -> None:
     assert real_reason(tmp_path) == "Permission denied (it is a directory)"
 
 
@@ -48,18 +48,18 @@ def test_a_directory_is_called_one(tmp_path: Path) -> None:
         ("#!" + "x" * 300, "x" * 254),
     ],
 )
-def test_a_missing_interpreter_is_named(tmp_path: Path, text: str, interpreter: str) -> None:
+def test_missing_interpreter_is_named(tmp_path: Path, text: str, interpreter: str) -> None:
     path = made(tmp_path / "tool", text)
     assert why(errno.ENOENT, path) == f"bad interpreter: {interpreter}: {NOT_FOUND}"
 
 
 @pytest.mark.parametrize("text", ["#!\n", "\x7fELF"])
-def test_what_a_program_itself_needs_is_called_its_loader(tmp_path: Path, text: str) -> None:
+def test_missing_loader_of_a_program_is_called_its_loader(tmp_path: Path, text: str) -> None:
     path = made(tmp_path / "tool", text)
     assert why(errno.ENOENT, path) == f"bad interpreter: the loader that the program names: {NOT_FOUND}"
 
 
-def test_windows_line_ends_are_named_and_shown(tmp_path: Path) -> None:
+def test_windows_line_ends_are_explained_and_shown(tmp_path: Path) -> None:
     path = Path(made(tmp_path / "tool", "#!/bin/sh\r\necho hi\r\n"))
     assert real_reason(path) == (
         "bad interpreter: /bin/sh\\r: No such file or directory "
@@ -67,49 +67,49 @@ def test_windows_line_ends_are_named_and_shown(tmp_path: Path) -> None:
     )
 
 
-def test_of_interpreters_that_are_scripts_the_one_that_is_missing_is_named(tmp_path: Path) -> None:
+def test_missing_one_of_several_interpreters_is_named(tmp_path: Path) -> None:
     inner = made(tmp_path / "inner", "#!/nonexistent/inner\n")
     middle = made(tmp_path / "middle", f"#!{inner}\n")
     outer = Path(made(tmp_path / "outer", f"#!{middle}\n"))
     assert real_reason(outer) == "bad interpreter: /nonexistent/inner: No such file or directory"
 
 
-def test_an_interpreter_that_may_not_be_executed_is_named(tmp_path: Path) -> None:
+def test_interpreter_that_may_not_be_executed_is_named(tmp_path: Path) -> None:
     closed = made(tmp_path / "closed", "#!/bin/sh\n", 0o644)
     outer = Path(made(tmp_path / "outer", f"#!{closed}\n"))
     assert real_reason(outer) == f"bad interpreter: {closed}: Permission denied"
 
 
-def test_an_interpreter_that_is_no_program_is_named(tmp_path: Path) -> None:
+def test_interpreter_that_is_not_a_program_is_named(tmp_path: Path) -> None:
     text = made(tmp_path / "text", "no program\n")
     outer = Path(made(tmp_path / "outer", f"#!{text}\n"))
     assert real_reason(outer) == f"bad interpreter: {text}: Exec format error"
 
 
-def test_an_interpreter_behind_a_file_is_named(tmp_path: Path) -> None:
+def test_interpreter_below_a_file_is_named(tmp_path: Path) -> None:
     outer = Path(made(tmp_path / "outer", "#!/dev/null/sh\n"))
     assert real_reason(outer) == "bad interpreter: /dev/null/sh: Not a directory"
 
 
-def test_more_interpreters_than_the_kernel_follows_are_called_too_many(tmp_path: Path) -> None:
+def test_more_interpreters_than_the_kernel_follows_are_reported(tmp_path: Path) -> None:
     path = Path(made(tmp_path / "0", "#!/bin/sh\n"))
     for number in range(1, 8):
         path = Path(made(tmp_path / str(number), f"#!{path}\n"))
     assert real_reason(path).endswith("(more than 5 scripts are one another's interpreter)")
 
 
-def test_a_script_that_is_its_own_interpreter_ends_too(tmp_path: Path) -> None:
+def test_script_that_is_its_own_interpreter_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "loop"
     made(path, f"#!{path}\n")
     assert real_reason(path).startswith(os.strerror(errno.ELOOP))
 
 
-def test_a_link_that_leads_nowhere_is_missing(tmp_path: Path) -> None:
+def test_dangling_symbolic_link_is_reported_as_missing(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "missing")
     assert real_reason(tmp_path / "link") == NOT_FOUND
 
 
-def test_an_interpreter_that_cannot_be_read_is_not_guessed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interpreter_of_an_unreadable_script_is_not_guessed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = made(tmp_path / "tool", "#!/nonexistent/sh\n")
 
     def refuse(*_: object) -> int:
@@ -119,16 +119,16 @@ def test_an_interpreter_that_cannot_be_read_is_not_guessed(tmp_path: Path, monke
     assert why(errno.ENOENT, path) == f"bad interpreter: the loader that the program names: {NOT_FOUND}"
 
 
-def test_a_missing_file_is_missing() -> None:
+def test_missing_file_is_reported_as_missing() -> None:
     assert why(errno.ENOENT, "/nonexistent/tool") == NOT_FOUND
     assert why(errno.ENOENT, "tool") == NOT_FOUND
 
 
-def test_what_is_no_program_is_said_to_be_neither_this_nor_that(tmp_path: Path) -> None:
+def test_file_that_is_neither_a_program_nor_a_script_is_explained(tmp_path: Path) -> None:
     path = Path(made(tmp_path / "tool", "echo hi\n"))
     expected = "Exec format error (neither a program for this machine nor a script that begins with #!)"
     assert real_reason(path) == expected
 
 
-def test_too_long_arguments_point_to_the_manual() -> None:
+def test_reason_for_too_long_arguments_refers_to_execve() -> None:
     assert "Argument list too long (see execve(2)" in why(errno.E2BIG, "/bin/echo")

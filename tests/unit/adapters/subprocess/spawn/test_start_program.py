@@ -55,7 +55,7 @@ def failure(worker: socket.socket) -> str:
 
 # Hazard 15.
 @pytest.mark.parametrize("number", [errno.EAGAIN, errno.ENOMEM])
-def test_without_a_process_to_be_had_the_worker_is_told_and_the_next_order_taken(
+def test_failed_fork_is_reported_and_the_next_order_is_executed(
     order: list[int], monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     def refuse() -> int:
@@ -70,7 +70,7 @@ def test_without_a_process_to_be_had_the_worker_is_told_and_the_next_order_taken
         assert open_descriptors() <= before
 
 
-def test_an_order_without_all_of_its_descriptors_is_dropped(order: list[int]) -> None:
+def test_order_without_all_of_its_descriptors_is_dropped(order: list[int]) -> None:
     before = open_descriptors()
     serve(order)
     assert open_descriptors() <= before
@@ -78,7 +78,7 @@ def test_an_order_without_all_of_its_descriptors_is_dropped(order: list[int]) ->
 
 # Threads of other tests may not have ended yet, and this process does nothing that could meet their locks.
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-def test_what_is_forked_is_a_grandchild_whose_parent_has_been_reaped() -> None:
+def test_forked_process_is_a_grandchild_whose_parent_has_been_reaped() -> None:
     reading, writing = os.pipe()
     if start_program.fork_child_of_worker():
         os.write(writing, b"x")
@@ -98,7 +98,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("raised", "reason"), WRONG)
 @pytest.mark.parametrize("worker_lives", [True, False])
-def test_whatever_goes_wrong_before_the_exec_is_reported_to_a_worker_that_lives(
+def test_any_error_before_the_exec_is_reported_to_a_living_worker(
     monkeypatch: pytest.MonkeyPatch, raised: Exception, reason: str, *, worker_lives: bool
 ) -> None:
     def fail(*_: object) -> None:

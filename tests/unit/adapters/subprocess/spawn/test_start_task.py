@@ -88,7 +88,7 @@ def played(monkeypatch: pytest.MonkeyPatch) -> Played:
     return played
 
 
-def test_it_is_known_marked_and_let_go_before_it_looks_anything_up(played: Played) -> None:
+def test_process_is_marked_and_waits_for_go_before_the_lookup(played: Played) -> None:
     played.channel.answer = b""
     played.start("/bin/true")
     assert played.channel.reports == [PROCESS + str(os.getpid()).encode()]
@@ -96,7 +96,7 @@ def test_it_is_known_marked_and_let_go_before_it_looks_anything_up(played: Playe
     assert played.executed == []
 
 
-def test_it_executes_what_was_ordered_and_says_what_that_is(played: Played) -> None:
+def test_ordered_program_is_executed_and_reported(played: Played) -> None:
     played.start("sh", "/nonexistent:/bin")
     assert played.executed == [(b"/bin/sh", [b"argument"], ENVIRONMENT)]
     assert played.duplicated == [(STDOUT, 1)]
@@ -106,7 +106,7 @@ def test_it_executes_what_was_ordered_and_says_what_that_is(played: Played) -> N
     assert played.failure() == (b"/bin/sh", "Operation not permitted")
 
 
-def test_a_script_is_known_by_all_that_the_kernel_opens_for_it(played: Played, tmp_path: Path) -> None:
+def test_report_of_a_script_lists_all_files_that_the_kernel_opens(played: Played, tmp_path: Path) -> None:
     path = made(tmp_path / "script", "#!/bin/sh\n")
     played.start(path)
     program = next(Program.decoded(r[1:]) for r in played.channel.reports if r[:1] == PROGRAM)
@@ -114,7 +114,7 @@ def test_a_script_is_known_by_all_that_the_kernel_opens_for_it(played: Played, t
 
 
 @pytest.mark.parametrize("name", ["/proc/self/exe", "tool"])
-def test_what_is_not_on_a_local_disk_or_was_looked_for_in_many_places_is_never_known(
+def test_program_that_is_not_local_or_late_in_the_path_is_not_reported(
     played: Played, tmp_path: Path, name: str
 ) -> None:
     made(tmp_path / "tool", "#!/bin/sh\n")
@@ -123,7 +123,7 @@ def test_what_is_not_on_a_local_disk_or_was_looked_for_in_many_places_is_never_k
     assert [report for report in played.channel.reports if report[:1] == PROGRAM] == []
 
 
-def test_what_was_passed_over_in_the_path_makes_it_unknown(played: Played, tmp_path: Path) -> None:
+def test_program_after_a_skipped_file_in_the_path_is_not_reported(played: Played, tmp_path: Path) -> None:
     made(tmp_path / "early" / "tool", "#!/bin/sh\n", 0o644)
     late = made(tmp_path / "late" / "tool", "#!/bin/sh\n")
     played.start("tool", f"{tmp_path}/early:{tmp_path}/late")
@@ -132,27 +132,27 @@ def test_what_was_passed_over_in_the_path_makes_it_unknown(played: Played, tmp_p
 
 
 # Hazard 16.
-def test_a_file_that_somebody_still_writes_is_tried_again_for_a_while(played: Played) -> None:
+def test_file_that_is_open_for_writing_is_tried_again_for_a_while(played: Played) -> None:
     played.failures = [errno.ETXTBSY] * 3
     played.start("/bin/sh")
     assert len(played.executed) == 4
     assert played.paused == list(BUSY_RETRY_SECONDS[:3])
 
 
-def test_one_that_stays_busy_is_refused_with_the_reason(played: Played) -> None:
+def test_file_that_stays_busy_is_refused_with_the_reason(played: Played) -> None:
     played.failures = [errno.ETXTBSY] * 20
     played.start("/bin/sh")
     assert played.failure() == (b"/bin/sh", "Text file busy")
     assert played.paused == list(BUSY_RETRY_SECONDS)
 
 
-def test_what_is_nowhere_is_said_of_the_name(played: Played) -> None:
+def test_missing_program_is_reported_by_its_name(played: Played) -> None:
     played.start("no-such-program")
     assert played.failure() == (b"no-such-program", "No such file or directory in PATH")
     assert played.executed == []
 
 
-def test_a_path_that_is_too_long_for_a_report_is_left_to_the_request(played: Played) -> None:
+def test_path_that_is_too_long_for_a_report_is_omitted(played: Played) -> None:
     played.failures = [errno.ENAMETOOLONG]
     played.start("/" + "x" * 100_000)
     assert played.failure() == (b"", "File name too long")
