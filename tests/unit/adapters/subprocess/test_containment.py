@@ -1,4 +1,4 @@
-"""Sweeps until a task has been seen dead, over a table of processes."""
+"""Scans until a task has been seen dead, with a fake process table."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ def table(monkeypatch: pytest.MonkeyPatch) -> ProcessTable:
 
 
 @pytest.fixture
-def _impatient(table: ProcessTable, monkeypatch: pytest.MonkeyPatch) -> None:
+def _short_result_time(table: ProcessTable, monkeypatch: pytest.MonkeyPatch) -> None:
     assert table.walks == 0
     monkeypatch.setattr(containment, "RESULT_AFTER_SECONDS", 0.02)
 
@@ -46,7 +46,7 @@ def start(table: ProcessTable, contained: Containment) -> tuple[int, int]:
     return mark, pid
 
 
-async def ended(contained: Containment, mark: int) -> bool:
+async def killed(contained: Containment, mark: int) -> bool:
     async with asyncio.timeout(BOUND_SECONDS):
         return await contained.kill(mark)
 
@@ -62,16 +62,16 @@ async def test_task_counts_as_ended_after_enough_scans_that_find_it_dead(
 ) -> None:
     mark, pid = start(table, contained)
     table.start(pid)
-    assert await ended(contained, mark)
+    assert await killed(contained, mark)
     assert table.alive == []
-    # One that kills, one that reaps what was adopted.
+    # One scan that kills, one that reaps adopted processes.
     assert table.walks == 2 + CLEAN_SCANS
 
 
 async def test_task_without_processes_takes_only_the_confirming_scans(
     table: ProcessTable, contained: Containment
 ) -> None:
-    assert await ended(contained, contained.new_mark())
+    assert await killed(contained, contained.new_mark())
     assert table.walks == CLEAN_SCANS
 
 
@@ -82,13 +82,13 @@ async def test_chain_that_forks_while_it_is_killed_is_killed_completely(
 ) -> None:
     mark, pid = start(table, contained)
 
-    def fork(parent: int, left: int) -> None:
+    def fork(parent: int, remaining: int) -> None:
         child = table.start(parent)
-        if left:
-            table.before["kill", child] = lambda: fork(child, left - 1)
+        if remaining:
+            table.before["kill", child] = lambda: fork(child, remaining - 1)
 
     table.before["kill", pid] = lambda: fork(pid, generations)
-    assert await ended(contained, mark)
+    assert await killed(contained, mark)
     assert table.alive == []
     assert len(table.killed) == generations + 2
 
@@ -98,25 +98,25 @@ async def test_process_that_appears_after_a_clean_scan_restarts_the_count(
     table: ProcessTable, contained: Containment
 ) -> None:
     mark = contained.new_mark()
-    looks = 0
+    scans = 0
 
     def appear() -> None:
-        nonlocal looks
-        looks += 1
-        if looks == CLEAN_SCANS:
+        nonlocal scans
+        scans += 1
+        if scans == CLEAN_SCANS:
             table.start(mark=mark)
-        if looks < 10:
+        if scans < 10:
             table.before["children", table.me] = appear
 
     table.before["children", table.me] = appear
-    assert await ended(contained, mark)
+    assert await killed(contained, mark)
     assert table.alive == []
-    # One that was clean, one that met it alive, one that met it dead.
+    # One clean scan, one that finds it alive, one that finds it dead.
     assert table.walks == CLEAN_SCANS - 1 + 2 + CLEAN_SCANS
 
 
 # Hazard 7.
-@pytest.mark.usefixtures("_impatient")
+@pytest.mark.usefixtures("_short_result_time")
 async def test_process_that_may_not_be_signalled_is_logged_and_still_scanned_for(
     table: ProcessTable, contained: Containment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,7 +124,7 @@ async def test_process_that_may_not_be_signalled_is_logged_and_still_scanned_for
     mark, pid = start(table, contained)
     table.rows[pid].others = True
     with capture_logs() as logs:
-        assert not await ended(contained, mark)
+        assert not await killed(contained, mark)
         before = table.walks
         await eventually(lambda: table.walks > before + 2)
     assert [(log["log_level"], log["pids"], log["reason"]) for log in logs] == [
@@ -134,41 +134,41 @@ async def test_process_that_may_not_be_signalled_is_logged_and_still_scanned_for
     await eventually(lambda: table.alive == [])
 
 
-@pytest.mark.usefixtures("_impatient")
+@pytest.mark.usefixtures("_short_result_time")
 async def test_second_kill_of_a_task_that_does_not_die_returns_at_once(
     table: ProcessTable, contained: Containment
 ) -> None:
     mark, pid = start(table, contained)
     table.rows[pid].stuck = True
-    assert not await ended(contained, mark)
-    assert not await ended(contained, mark)
+    assert not await killed(contained, mark)
+    assert not await killed(contained, mark)
 
 
-@pytest.mark.usefixtures("_impatient")
+@pytest.mark.usefixtures("_short_result_time")
 async def test_new_task_does_not_wait_for_the_pauses_of_a_task_that_does_not_die(
     table: ProcessTable, contained: Containment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(containment, "STUBBORN_PAUSE_SECONDS", 1000.0)
     stubborn, pid = start(table, contained)
     table.rows[pid].stuck = True
-    assert not await ended(contained, stubborn)
+    assert not await killed(contained, stubborn)
     monkeypatch.setattr(containment, "RESULT_AFTER_SECONDS", BOUND_SECONDS)
     mark, other = start(table, contained)
-    assert await ended(contained, mark)
+    assert await killed(contained, mark)
     assert table.alive == [pid]
     assert other in table.killed
 
 
 async def test_tasks_that_are_killed_together_share_their_scans(table: ProcessTable, contained: Containment) -> None:
     tasks = [start(table, contained) for _ in range(50)]
-    assert await asyncio.gather(*(ended(contained, mark) for mark, _ in tasks)) == [True] * 50
+    assert await asyncio.gather(*(killed(contained, mark) for mark, _ in tasks)) == [True] * 50
     assert table.alive == []
     assert table.walks == 1 + CLEAN_SCANS
 
 
 async def test_concurrent_kills_of_one_task_return_the_same_result(table: ProcessTable, contained: Containment) -> None:
     mark, _ = start(table, contained)
-    first, second = await asyncio.gather(ended(contained, mark), ended(contained, mark))
+    first, second = await asyncio.gather(killed(contained, mark), killed(contained, mark))
     assert first
     assert second
     assert table.walks == 1 + CLEAN_SCANS
@@ -191,9 +191,9 @@ async def test_large_process_tree_is_scanned_in_slices_between_other_callbacks(
     mark, pid = start(table, contained)
     for _ in range(30):
         table.start(pid)
-    turns: list[int] = []
-    ending = asyncio.create_task(contained.kill(mark))
-    while not ending.done():
-        turns.append(len(table.killed))
+    kills: list[int] = []
+    killing = asyncio.create_task(contained.kill(mark))
+    while not killing.done():
+        kills.append(len(table.killed))
         await asyncio.sleep(0)
-    assert len(set(turns)) >= 30
+    assert len(set(kills)) >= 30

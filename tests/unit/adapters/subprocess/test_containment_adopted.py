@@ -1,4 +1,4 @@
-"""What is adopted, and nobody asked to end: tidied up after its own end, or ended at the agent's stop."""
+"""Adopted processes of no task that is being killed: reaped when they end, or killed at the agent's stop."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -53,7 +53,7 @@ async def test_reaped_leader_is_forgotten(table: ProcessTable, contained: Contai
     contained.track(pid, 5)
     table.die(pid)
     contained.untrack(pid)
-    # From here on, the number is taken for an adopted process.
+    # From now on, the pid is treated as that of an adopted process.
     await eventually(lambda: table.reaped == [pid])
 
 
@@ -62,9 +62,9 @@ async def test_all_adopted_processes_are_killed_at_the_stop_whatever_their_marks
 ) -> None:
     daemons = [table.start(mark=mark) for mark in (5, 6)]
     child = table.start(daemons[0])
-    stranger = table.start()
+    unmarked = table.start()
     await contained.kill_orphans()
-    assert sorted(table.killed) == [*daemons, child, stranger]
+    assert sorted(table.killed) == [*daemons, child, unmarked]
     assert table.alive == []
 
 
@@ -77,10 +77,10 @@ async def test_close_ends_the_scans_for_a_process_that_does_not_die(table: Proce
     contained = Containment()
     pid = table.start(mark=5)
     table.rows[pid].stuck = True
-    ending = asyncio.create_task(contained.kill(5))
+    killing = asyncio.create_task(contained.kill(5))
     await eventually(lambda: len(table.killed) > 2)
     await contained.close()
     walks = table.walks
     await past(0.01)
     assert table.walks == walks
-    ending.cancel()
+    killing.cancel()

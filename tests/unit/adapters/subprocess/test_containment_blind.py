@@ -1,4 +1,4 @@
-"""Hazard 15: sweeps that the system does not let look; what was not looked at is not gone."""
+"""Hazard 15: scans that fail; processes that a scan has not looked at do not count as dead."""
 
 import asyncio
 import errno
@@ -19,7 +19,7 @@ BOUND_SECONDS = 10.0
 
 
 class BlindTable(ProcessTable):
-    """A table at which nobody can look `blind` times."""
+    """A table of which `blind` scans fail."""
 
     blind = 0
     failure: Exception = OSError(errno.ENFILE, "Too many open files in system")
@@ -46,7 +46,7 @@ async def contained(table: BlindTable) -> AsyncIterator[Containment]:
     assert table.pidfds == {}
 
 
-async def ended(contained: Containment) -> bool:
+async def killed(contained: Containment) -> bool:
     async with asyncio.timeout(BOUND_SECONDS):
         return await contained.kill(MARK)
 
@@ -60,7 +60,7 @@ async def test_failing_scans_are_repeated_until_the_task_has_been_seen_dead(
     table.failure = failure
     table.start(mark=MARK)
     table.blind = 3
-    assert await ended(contained)
+    assert await killed(contained)
     assert table.alive == []
 
 
@@ -73,7 +73,7 @@ async def test_failed_scan_restarts_the_count_of_clean_scans(
         table.blind = 1
 
     table.before["children", table.me] = fail_next
-    assert await ended(contained)
+    assert await killed(contained)
     assert table.walks == 1 + CLEAN_SCANS
 
 
@@ -85,7 +85,7 @@ async def test_failing_scans_are_logged_with_the_reason_and_continue_after_the_r
     table.start(mark=MARK)
     table.blind = 10**9
     with capture_logs() as logs:
-        assert not await ended(contained)
+        assert not await killed(contained)
     assert ["Too many open files in system" in log["reason"] for log in logs] == [True]
     table.blind = 0
     await eventually(lambda: table.alive == [])
@@ -111,7 +111,7 @@ async def test_reserved_descriptors_are_available_during_a_scan(table: BlindTabl
     before = open_descriptors()
     inside: list[set[int]] = []
     table.before["children", table.me] = lambda: inside.append(open_descriptors())
-    assert await ended(contained)
+    assert await killed(contained)
     assert [len(before - descriptors) for descriptors in inside] == [COUNT]
     assert len(before - open_descriptors()) == 0
 
@@ -128,7 +128,7 @@ async def test_kill_that_fails_at_any_step_is_restarted_and_returns(
         raise ValueError(step)
 
     monkeypatch.setattr(contained, step, fail)
-    assert await ended(contained)
+    assert await killed(contained)
     assert table.alive == []
 
 
@@ -138,7 +138,7 @@ async def test_kill_whose_scans_always_fail_returns_in_time_and_so_does_the_next
     monkeypatch.setattr(containment, "RESULT_AFTER_SECONDS", 0.02)
     table.failure = ValueError("what nobody thought of")
     table.blind = 1_000_000
-    assert not await ended(contained)
+    assert not await killed(contained)
     assert not await contained.kill(MARK + 1)
     table.blind = 0
     assert await contained.kill(MARK + 2)
@@ -169,5 +169,5 @@ async def test_kill_that_could_not_be_started_is_started_by_the_next_call(
         patch.setattr(containment, "start_task", refuse)
         with pytest.raises(MemoryError):
             await contained.kill(MARK)
-    assert await ended(contained)
+    assert await killed(contained)
     assert table.alive == []

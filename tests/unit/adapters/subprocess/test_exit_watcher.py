@@ -1,4 +1,4 @@
-"""When the end of a leader is told, with pipes in the place of pidfds."""
+"""When the exit of a leader is reported, with pipes instead of pidfds."""
 
 import errno
 import os
@@ -113,13 +113,13 @@ async def test_readable_pidfd_of_a_living_leader_is_not_reported(following: Foll
 async def test_dead_leader_that_its_tracer_holds_is_checked_from_time_to_time(following: Following) -> None:
     child = following.follow()
     await eventually(lambda: bool(following.opened))
-    # Its pidfd is readable, and stays so.
+    # The pidfd becomes readable and stays readable.
     os.close(child.writing)
     child.writing = -1
     await eventually(lambda: child.looks > 3)
-    looks = child.looks
+    before = child.looks
     await settle(1000)
-    assert child.looks < looks + 500
+    assert child.looks < before + 500
     child.ended = True
     await eventually(lambda: child.told == 1)
 
@@ -137,14 +137,14 @@ async def test_callback_that_failed_is_called_again(following: Following, monkey
     calls: list[str] = []
 
     def fail_once() -> None:
-        calls.append("told")
+        calls.append("called")
         if len(calls) == 1:
             raise MemoryError
 
-    def not_needed(_: int) -> NoReturn:
+    def refuse(_: int) -> NoReturn:
         pytest.fail("it has ended")
 
     child.ended = True
-    monkeypatch.setattr(os, "pidfd_open", not_needed)
+    monkeypatch.setattr(os, "pidfd_open", refuse)
     following.exit_watcher.watch(child, fail_once)
-    await eventually(lambda: calls == ["told", "told"])
+    await eventually(lambda: calls == ["called", "called"])

@@ -1,4 +1,4 @@
-"""What is done with a leader, in the only safe order, without there being one."""
+"""Exit, signals and reaping of a leader, in the only safe order, with a fake kernel."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ PID = 4711
 
 @dataclass
 class FakeKernel:
-    """What `leader` uses of the module os, for one child."""
+    """The part of the module os that `leader` uses, for one child."""
 
     ended: bool = False
     status: int = 0
@@ -28,7 +28,7 @@ class FakeKernel:
 
     def waitid(self, kind: int, pid: int, options: int) -> object:
         assert (kind, pid, options) == (os.P_PID, PID, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        self.calls.append("look")
+        self.calls.append("check")
         return object() if self.ended else None
 
     def killpg(self, group: int, number: int) -> None:
@@ -66,7 +66,7 @@ def test_end_is_timestamped_when_it_is_first_seen(kernel: FakeKernel, clock: Fak
     clock.advance(5)
     assert child.has_ended()
     assert child.ended_at == seen
-    assert kernel.calls == ["look", "look"]
+    assert kernel.calls == ["check", "check"]
 
 
 # Hazard 8.

@@ -32,10 +32,10 @@ async def test_readable_descriptor_is_reported_until_it_is_read(poller: Poller, 
     os.write(pipe[1], b"x")
     await eventually(lambda: len(calls) >= 2)
     os.read(pipe[0], 1)
-    told = len(calls)
+    before = len(calls)
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    assert len(calls) == told
+    assert len(calls) == before
     poller.unregister(pipe[0])
 
 

@@ -1,4 +1,4 @@
-"""What becomes of the rest of a group when its leader has ended by itself and nobody holds its stdout any more."""
+"""Remaining group members when the leader has ended by itself and no process holds its stdout any more."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -26,14 +26,14 @@ async def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     running.close()
 
 
-def over(running: Running, process: Process) -> asyncio.Task[Execution]:
+def end_leader(running: Running, process: Process) -> asyncio.Task[Execution]:
     running.exit(told=False)
     running.hang_up()
     return asyncio.create_task(process.wait())
 
 
 async def test_other_group_members_are_waited_for_and_not_killed(running: Running) -> None:
-    ended = over(running, running.start())
+    ended = end_leader(running, running.start())
     running.kernel.family = True
     await past(0.02)
     assert not ended.done()
@@ -44,7 +44,7 @@ async def test_other_group_members_are_waited_for_and_not_killed(running: Runnin
 
 async def test_group_members_are_killed_after_the_linger(running: Running) -> None:
     running.kernel.family = True
-    ended = over(running, running.start(linger=0.01))
+    ended = end_leader(running, running.start(linger=0.01))
     assert (await ended).outcome == Exited(0)
     assert running.kernel.calls == [*REAPED, "kill family"]
 
@@ -52,14 +52,14 @@ async def test_group_members_are_killed_after_the_linger(running: Running) -> No
 async def test_zombies_of_the_group_are_not_waited_for(running: Running) -> None:
     running.kernel.zombies = True
     async with asyncio.timeout(LONG / 2):
-        assert (await over(running, running.start())).outcome == Exited(0)
+        assert (await end_leader(running, running.start())).outcome == Exited(0)
     assert running.kernel.calls == REAPED
 
 
 @pytest.mark.parametrize("leftovers", [Leftovers.KEEP, Leftovers.KILL_ALL])
 async def test_group_is_waited_for_with_kill_all_and_not_with_keep(running: Running, leftovers: Leftovers) -> None:
     running.kernel.family = True
-    ended = over(running, running.start(leftovers=leftovers))
+    ended = end_leader(running, running.start(leftovers=leftovers))
     await past(0.01)
     assert ended.done() == (leftovers is Leftovers.KEEP)
     running.kernel.family = False
@@ -81,7 +81,7 @@ async def test_stop_at_the_moment_of_the_exit_does_not_wait_for_the_group(runnin
 
 async def test_stop_while_the_group_is_waited_for_kills_all_and_keeps_the_outcome(running: Running) -> None:
     running.kernel.family = True
-    ended = over(running, running.start())
+    ended = end_leader(running, running.start())
     await past(0.01)
     running.control.stop(Cancelled())
     async with asyncio.timeout(LONG / 2):
@@ -91,7 +91,7 @@ async def test_stop_while_the_group_is_waited_for_kills_all_and_keeps_the_outcom
 
 async def test_timeout_while_the_group_is_waited_for_changes_nothing(running: Running) -> None:
     running.kernel.family = True
-    ended = over(running, running.start(timeout=0.005))
+    ended = end_leader(running, running.start(timeout=0.005))
     await past(0.02)
     assert not ended.done()
     running.kernel.family = False

@@ -1,4 +1,4 @@
-"""What an order to stop does to a command, at whatever moment it comes, with nobody behind its pipe."""
+"""What a stop does to a command, at any moment, with a pipe for its stdout and no real process."""
 
 import asyncio
 import signal
@@ -17,7 +17,7 @@ from execwire.domain.outcome import Cancelled, Exited, Outcome, Refused, TimedOu
 
 SHORT = 0.01
 KILLED = ["kill group", "end all", "reap", "release", "ask group"]
-ASKED = f"signal group {signal.SIGTERM}"
+TERMINATED = f"signal group {signal.SIGTERM}"
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ async def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     running.close()
 
 
-async def ending(process: Process) -> tuple[Outcome, bytes]:
+async def outcome_and_output(process: Process) -> tuple[Outcome, bytes]:
     execution = await process.wait()
     return execution.outcome, await read_and_close(execution.output)
 
@@ -39,7 +39,7 @@ async def test_stop_kills_the_whole_task_at_once_and_keeps_its_output(running: R
     process = running.start(timeout=LONG)
     running.say(b"until then")
     running.control.stop(Cancelled())
-    assert await ending(process) == (Cancelled(), b"until then")
+    assert await outcome_and_output(process) == (Cancelled(), b"until then")
     assert running.kernel.calls == KILLED
 
 
@@ -47,7 +47,7 @@ async def test_task_that_is_stopped_with_a_refusal_has_no_output(running: Runnin
     process = running.start()
     running.say(b"until then")
     running.control.stop(Refused("the agent is stopping"))
-    assert await ending(process) == (Refused("the agent is stopping"), b"")
+    assert await outcome_and_output(process) == (Refused("the agent is stopping"), b"")
 
 
 async def test_first_verdict_stays(running: Running) -> None:
@@ -56,7 +56,7 @@ async def test_first_verdict_stays(running: Running) -> None:
     running.say(b"too much")
     await settle()
     running.control.stop(Refused("the agent is stopping"))
-    assert await ending(process) == (Cancelled(), b"t")
+    assert await outcome_and_output(process) == (Cancelled(), b"t")
 
 
 @pytest.mark.parametrize("leftovers", list(Leftovers))
@@ -67,14 +67,14 @@ async def test_stop_after_the_exit_keeps_outcome_and_output_and_kills_the_rest(
     running.say(b"text")
     running.exit(7 << 8)
     running.control.stop(Cancelled())
-    assert await ending(process) == (Exited(7), b"text")
+    assert await outcome_and_output(process) == (Exited(7), b"text")
     assert running.kernel.calls[:2] == ["kill group", "end all"]
 
 
 async def test_timeout_during_the_linger_changes_nothing(running: Running) -> None:
     process = running.start(timeout=0.001, linger=0.02)
     running.exit()
-    ended = asyncio.create_task(ending(process))
+    ended = asyncio.create_task(outcome_and_output(process))
     await past(0.01)
     assert not ended.done()
     assert await ended == (Exited(0), b"")
@@ -85,16 +85,16 @@ async def test_timed_out_task_that_is_stopped_while_being_killed_stays_timed_out
     process = running.start(timeout=0.001)
     await past(0.002)
     running.control.stop(Refused("the agent is stopping"))
-    assert await ending(process) == (TimedOut(), b"")
+    assert await outcome_and_output(process) == (TimedOut(), b"")
 
 
 async def test_stop_with_grace_sends_sigterm_and_kills_after_the_grace(running: Running) -> None:
     process = running.start()
     running.control.stop(Cancelled(), SHORT)
-    assert running.kernel.calls == [ASKED]
+    assert running.kernel.calls == [TERMINATED]
     running.say(b"last words")
-    assert await ending(process) == (Cancelled(), b"last words")
-    assert running.kernel.calls == [ASKED, *KILLED]
+    assert await outcome_and_output(process) == (Cancelled(), b"last words")
+    assert running.kernel.calls == [TERMINATED, *KILLED]
 
 
 async def test_stop_with_grace_is_complete_when_no_group_member_is_alive(running: Running) -> None:
@@ -103,12 +103,12 @@ async def test_stop_with_grace_is_complete_when_no_group_member_is_alive(running
     running.kernel.family = True
     running.exit(signal.SIGTERM)
     running.hang_up()
-    ended = asyncio.create_task(ending(process))
+    ended = asyncio.create_task(outcome_and_output(process))
     await past(0.02)
     assert not ended.done()
     running.kernel.family = False
     assert await ended == (Cancelled(), b"")
-    assert running.kernel.calls == [ASKED, *KILLED]
+    assert running.kernel.calls == [TERMINATED, *KILLED]
 
 
 @pytest.mark.parametrize(("first", "second"), [(LONG, SHORT), (SHORT, LONG), (LONG, 0.0)])
@@ -117,8 +117,8 @@ async def test_grace_that_ends_first_counts(running: Running, first: float, seco
     running.control.stop(Cancelled(), first)
     running.control.stop(TimedOut(), second)
     async with asyncio.timeout(LONG / 2):
-        assert await ending(process) == (Cancelled(), b"")
-    assert running.kernel.calls.count(ASKED) == 1
+        assert await outcome_and_output(process) == (Cancelled(), b"")
+    assert running.kernel.calls.count(TERMINATED) == 1
 
 
 async def test_output_over_the_limit_ends_the_grace(running: Running) -> None:
@@ -126,14 +126,14 @@ async def test_output_over_the_limit_ends_the_grace(running: Running) -> None:
     running.control.stop(Cancelled(), LONG)
     running.say(b"12345")
     async with asyncio.timeout(LONG / 2):
-        assert await ending(process) == (Cancelled(), b"1234")
+        assert await outcome_and_output(process) == (Cancelled(), b"1234")
 
 
 async def test_stop_after_the_result_has_no_effect(running: Running) -> None:
     process = running.start()
     running.exit(told=False)
     running.hang_up()
-    assert await ending(process) == (Exited(0), b"")
+    assert await outcome_and_output(process) == (Exited(0), b"")
     calls = running.kernel.calls[:]
     running.control.stop(Cancelled(), SHORT)
     running.control.stop(Cancelled())

@@ -1,4 +1,4 @@
-"""Whose a process is by its marks, and which second marks are still carried, over a table of processes."""
+"""Which task a process belongs to by its marks, and which second marks are in use, with a fake process table."""
 
 import errno
 
@@ -16,7 +16,7 @@ from execwire.adapters.subprocess.task_marks import TaskMarks
 
 
 class Slack(TimerSlack):
-    """The second marks of a table's processes."""
+    """The second marks of the processes in a table."""
 
     def __init__(self) -> None:
         super().__init__(50_000)
@@ -80,9 +80,9 @@ async def test_marks_of_living_processes_and_running_tasks_are_not_reused(
     for _ in range(NUMBERS // 2):
         marks.new()
     await eventually(lambda: table.walks == CLEAN_SCANS)
-    again = {marks.new() % NUMBERS for _ in range(NUMBERS // 2 + 5)}
-    assert free in again
-    assert {running, ended}.isdisjoint(again)
+    reused = {marks.new() % NUMBERS for _ in range(NUMBERS // 2 + 5)}
+    assert free in reused
+    assert {running, ended}.isdisjoint(reused)
     assert marks.whose(below) == ended
 
 
@@ -103,7 +103,7 @@ async def test_failed_recount_is_logged_and_repeated(table: ProcessTable, marks:
 
 async def test_nothing_is_counted_without_second_marks(table: ProcessTable) -> None:
     marks = TaskMarks(Slices(), None)
-    given = [marks.new() for _ in range(2 * NUMBERS)]
-    assert len(set(given)) == len(given)
+    new_marks = [marks.new() for _ in range(2 * NUMBERS)]
+    assert len(set(new_marks)) == len(new_marks)
     assert table.walks == 0
     assert marks.whose(table.start()) == STRAY

@@ -1,4 +1,4 @@
-"""Whoever waits hears of it, also where there is no memory to wake him at first."""
+"""Waiters are woken even if there is no memory to wake them at first."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from execwire.adapters.subprocess.wakeup import wake
 
 
 class ShortOfMemory:
-    """A `call_soon` that fails so many times."""
+    """A `call_soon` that fails `times` times."""
 
     def __init__(self, times: int) -> None:
         self.times = times
@@ -60,10 +60,10 @@ async def test_future_that_is_set_or_cancelled_is_not_changed() -> None:
 async def test_throttled_callers_continue_without_memory_to_schedule_an_iteration(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    turns = Throttle(2)
+    throttle = Throttle(2)
     with monkeypatch.context() as patch:
         patch.setattr(asyncio.get_running_loop(), "call_soon", ShortOfMemory(1))
-        await turns.wait()
-        await turns.wait()
+        await throttle.wait()
+        await throttle.wait()
     for _ in range(5):
-        await asyncio.wait_for(turns.wait(), 10)
+        await asyncio.wait_for(throttle.wait(), 10)

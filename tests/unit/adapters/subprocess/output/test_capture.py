@@ -1,4 +1,4 @@
-"""What is written to a pipe is what is kept, up to the limits."""
+"""All data that is written to a pipe is kept, up to the limits."""
 
 import fcntl
 import os
@@ -18,7 +18,7 @@ AROUND_LIMIT = [-1, 0, 1]
 
 
 def pattern(size: int) -> bytes:
-    """Bytes of which every piece is at its own place or nowhere."""
+    """Return bytes in which every piece differs, so that a displaced piece is found."""
     return array("I", range(size // 4 + 1)).tobytes()[:size]
 
 
@@ -140,7 +140,7 @@ async def test_full_disk_is_a_failure_with_the_systems_reason(
     async with capturing(tmp_path) as captured:
         monkeypatch.setattr(captured.spool, "open", full_disk)
         if full_from:
-            # The file itself takes what was in memory; what follows does not fit.
+            # Writing the prefix succeeds; the copy that follows meets the full disk.
             monkeypatch.setattr("execwire.adapters.subprocess.output.spool_writer.write_all", take)
         await captured.write(pattern(SPOOL_THRESHOLD_BYTES * 8))
         await captured.ended()

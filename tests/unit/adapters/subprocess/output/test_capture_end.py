@@ -1,4 +1,4 @@
-"""The last look at a pipe that somebody may still hold."""
+"""The last read from a pipe that a process may still hold."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ MUCH = 1_000_000
 
 
 async def spooling(captured: Captured) -> None:
-    """Have it write to a file, and wait for more."""
+    """Make the capture spool, and wait until it waits for more."""
     await captured.write(bytes(MUCH))
     await eventually(lambda: captured.spool.disk.free == PLENTY - MUCH)
 
@@ -62,8 +62,8 @@ async def test_output_that_starts_to_spool_during_drain_is_kept_completely(tmp_p
 async def test_drain_reads_no_more_than_a_pipe_holds_from_a_continuous_writer(tmp_path: Path) -> None:
     async with capturing(tmp_path) as captured:
         await spooling(captured)
-        finishing = asyncio.create_task(captured.capture.drain())
-        while not finishing.done():
+        draining = asyncio.create_task(captured.capture.drain())
+        while not draining.done():
             with contextlib.suppress(BlockingIOError):
                 os.write(captured.writing, bytes(65_536))
             await asyncio.sleep(0)
@@ -124,19 +124,19 @@ async def test_output_that_is_closed_unread_releases_everything(tmp_path: Path, 
 async def test_disk_that_hangs_when_a_file_is_opened_does_not_block_the_event_loop(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers, opened = threading.Event(), tempfile.TemporaryFile
+    responds, open_file = threading.Event(), tempfile.TemporaryFile
 
-    def hang(*, dir: str, buffering: int) -> object:  # noqa: A002 -- tempfile's own word
-        assert answers.wait(20.0)
-        return opened(dir=dir, buffering=buffering)
+    def hang(*, dir: str, buffering: int) -> object:  # noqa: A002 -- tempfile's own name
+        assert responds.wait(20.0)
+        return open_file(dir=dir, buffering=buffering)
 
     monkeypatch.setattr(tempfile, "TemporaryFile", hang)
     async with capturing(tmp_path) as captured:
         os.write(captured.writing, b"x")
         writing = asyncio.create_task(captured.write(bytes(MUCH)))
         await asyncio.sleep(0.05)
-        # The event loop has come back here, so it is a thread that waits.
-        answers.set()
+        # The event loop has continued, so only a thread waits.
+        responds.set()
         await writing
         captured.hang_up()
         await captured.ended()

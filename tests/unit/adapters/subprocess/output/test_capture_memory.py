@@ -1,4 +1,4 @@
-"""What output in memory takes is what is counted, in whatever pieces it was written."""
+"""The memory that output takes is counted, whatever the size of the pieces in which it was written."""
 
 import os
 import tracemalloc
@@ -31,6 +31,6 @@ async def test_output_in_small_pieces_takes_no_more_memory_than_is_counted(tmp_p
         captured.hang_up()
         await captured.ended()
         output = captured.capture.take_output()
-        # What had been made room for in advance has been given back.
+        # The memory that was allocated in advance has been released.
         assert (output.size, captured.spool.memory.free) == (SIZE, PLENTY - SIZE)
         output.close()

@@ -11,12 +11,12 @@ from execwire.domain.budget import Budget
 
 
 class SlowSpool(Spool):
-    """A spool on a disk that does not answer until it is told to."""
+    """A spool on a disk that does not respond until `responds` is set."""
 
-    answers = threading.Event()
+    responds = threading.Event()
 
     def open(self) -> BinaryIO:
-        assert self.answers.wait(10)
+        assert self.responds.wait(10)
         return super().open()
 
 
@@ -56,5 +56,5 @@ async def test_directory_that_hangs_blocks_a_thread_and_not_the_event_loop(tmp_p
         await asyncio.wait({keeping})
         assert spool.disk.free == 1000
     finally:
-        spool.answers.set()
+        spool.responds.set()
         spool.close()

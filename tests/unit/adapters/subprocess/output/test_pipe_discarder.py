@@ -1,4 +1,4 @@
-"""What is written to a pipe that nobody is interested in any more."""
+"""Output that is written to a pipe after the result of its task has been sent."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ PAUSE = 0.005
 
 
 class Discarding:
-    """A PipeDiscarder, and the pipes that it was given."""
+    """A PipeDiscarder and its pipes."""
 
     def __init__(self) -> None:
         self.poller = Poller()
@@ -30,7 +30,7 @@ class Discarding:
         self.ends: list[tuple[int, int]] = []
 
     def add(self, capacity: int = DISCARD_BYTES) -> int:
-        """Give it a pipe; return the writing end."""
+        """Add a pipe; return the write end."""
         reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, capacity)
         self.ends.append((reading, writing))
@@ -59,7 +59,7 @@ async def discarding(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Discardin
 
 
 def fill(writing: int) -> int:
-    """Write until the pipe is full; return how much went in."""
+    """Write until the pipe is full; return the number of bytes."""
     written = 0
     with contextlib.suppress(BlockingIOError):
         while True:
@@ -95,7 +95,7 @@ async def test_pipe_is_closed_at_end_of_file(discarding: Discarding) -> None:
     fill(writing)
     discarding.hang_up(writing)
     await eventually(lambda: reading not in open_descriptors())
-    # Also without a byte in it, and one after the other.
+    # The same for empty pipes, one after another.
     for _ in range(3):
         discarding.hang_up(discarding.add())
         await eventually(lambda: reading not in open_descriptors())
@@ -107,38 +107,38 @@ async def test_event_loop_is_not_woken_while_nothing_is_written(
     polls = 0
     thread_time = time.thread_time
 
-    def looked_at() -> float:
+    def count_poll() -> float:
         nonlocal polls
         polls += 1
         return thread_time()
 
-    monkeypatch.setattr(time, "thread_time", looked_at)
+    monkeypatch.setattr(time, "thread_time", count_poll)
     monkeypatch.setattr(pipe_discarder, "INTERVAL_SECONDS", 0.02)
     writing = discarding.add()
     await past(0.1)
     assert polls == 0
-    # Nor by each of a thousand writes.
+    # Not every one of a thousand writes wakes it.
     for _ in range(1000):
         os.write(writing, b"x")
         await asyncio.sleep(0)
     await eventually(lambda: bytes_in(writing) == 0)
     await past(0.1)
     assert 1 <= polls < 100
-    after = polls
+    before = polls
     await past(0.1)
-    assert polls == after
+    assert polls == before
 
 
 async def test_discarding_continues_after_memory_has_run_out(
     discarding: Discarding, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failures = [MemoryError(), OSError(), MemoryError()]
-    add = Poller.register
+    register = Poller.register
 
     def fail_at_first(poller: Poller, descriptor: int, callback: Callable[[], None]) -> None:
         if failures:
             raise failures.pop()
-        add(poller, descriptor, callback)
+        register(poller, descriptor, callback)
 
     writing = discarding.add()
     monkeypatch.setattr(Poller, "register", fail_at_first)

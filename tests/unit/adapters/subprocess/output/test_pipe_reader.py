@@ -1,4 +1,4 @@
-"""No byte of a pipe is lost, however it was written and however little is asked for at a time."""
+"""No byte of a pipe is lost, however it was written and however few bytes are requested at a time."""
 
 import fcntl
 import os
@@ -13,7 +13,7 @@ CAPACITY = 1024 * 1024
 
 @pytest.fixture
 def pipe() -> Iterator[list[int]]:
-    """A large pipe; a test that closes the writing end pops it."""
+    """A large pipe; a test that closes the write end pops it."""
     ends = list(os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC))
     fcntl.fcntl(ends[1], fcntl.F_SETPIPE_SZ, CAPACITY)
     yield ends
@@ -35,7 +35,7 @@ def write(pipe: list[int], *packets: bytes, direct: bool) -> None:
 
 
 def all_of(reader: PipeReader, pipe: list[int], count: int) -> bytes:
-    """Read until there is nothing, so many bytes at a time."""
+    """Read until the pipe is empty, at most `count` bytes at a time."""
     data = bytearray()
     try:
         while piece := reader.read(pipe[0], count):

@@ -27,7 +27,7 @@ async def spool(tmp_path: Path) -> AsyncIterator[Spool]:
 
 @pytest.fixture
 def pipe() -> Iterator[list[int]]:
-    """A pipe that is full sooner than most; a test that closes the writing end pops it."""
+    """A pipe; a test that closes the write end pops it."""
     ends = list(os.pipe2(os.O_NONBLOCK))
     yield ends
     for end in ends:
@@ -42,7 +42,7 @@ def reader() -> Iterator[PipeReader]:
 
 
 def kept(spool: Spool, data: bytes) -> tuple[SpooledOutput, BinaryIO]:
-    """Return an output, and the file that it owns."""
+    """Return an output and the file that it owns."""
     file = spool.open()
     file.write(data)
     spool.disk.reserve(len(data))
@@ -74,7 +74,7 @@ async def test_spooled_output_can_be_read_back_and_frees_the_disk(spool: Spool) 
 
 async def test_spool_files_have_no_name(spool: Spool, tmp_path: Path) -> None:
     with spool.open():
-        assert os.listdir(tmp_path) == []  # noqa: PTH208 -- shorter than a thread for it
+        assert os.listdir(tmp_path) == []  # noqa: PTH208 -- blocks only for a moment
 
 
 async def test_truncated_file_is_an_error_and_not_an_end(spool: Spool) -> None:
@@ -89,12 +89,12 @@ async def test_close_during_a_read_waits_for_the_thread_off_the_event_loop(
     spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     output, file = kept(spool, b"text")
-    reading, go_on = threading.Event(), threading.Event()
+    reading, may_continue = threading.Event(), threading.Event()
     read = os.pread
 
     def slow(descriptor: int, count: int, offset: int) -> bytes:
         reading.set()
-        go_on.wait(10)
+        may_continue.wait(10)
         return read(descriptor, count, offset)
 
     monkeypatch.setattr(os, "pread", slow)
@@ -103,20 +103,20 @@ async def test_close_during_a_read_waits_for_the_thread_off_the_event_loop(
     chunk.cancel()
     output.close()
     assert not file.closed
-    go_on.set()
+    may_continue.set()
     await spool.wait_discarded()
     assert file.closed
 
 
 async def test_close_before_a_thread_has_begun_to_read_cancels_the_read(spool: Spool) -> None:
-    go_on = threading.Event()
+    may_continue = threading.Event()
     for _ in range(THREADS):
-        spool.submit(go_on.wait, 10)
+        spool.submit(may_continue.wait, 10)
     output, file = kept(spool, b"text")
     chunk = asyncio.ensure_future(anext(output.chunks()))
     await asyncio.sleep(0)
     output.close()
-    go_on.set()
+    may_continue.set()
     with pytest.raises(asyncio.CancelledError):
         await chunk
     await spool.wait_discarded()
@@ -164,12 +164,12 @@ def test_partial_writes_continue_until_everything_is_written(monkeypatch: pytest
 def test_temporarily_lowered_limit_of_open_files_refuses_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
-    refusals, opened = iter(range(times)), tempfile.TemporaryFile
+    refusals, open_file = iter(range(times)), tempfile.TemporaryFile
 
-    def refuse(*, dir: str, buffering: int) -> object:  # noqa: A002 -- tempfile's own word
+    def refuse(*, dir: str, buffering: int) -> object:  # noqa: A002 -- tempfile's own name
         if next(refusals, None) is not None:
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-        return opened(dir=dir, buffering=buffering)
+        return open_file(dir=dir, buffering=buffering)
 
     monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
     spool = Spool(str(tmp_path), 0, Budget(0))

@@ -1,4 +1,4 @@
-"""Commands that are too long for execve(2): what is refused is what the system refuses, and nothing else."""
+"""Commands that are too long for execve(2): exactly those that the system refuses are refused."""
 
 import os
 import resource
@@ -23,7 +23,7 @@ def stack_limit() -> Iterator[None]:
 
 
 def started(command: tuple[str, ...]) -> bool:
-    """Ask the system, with an empty environment."""
+    """Return whether the system starts the command, with an empty environment."""
     try:
         pid = os.posix_spawn(command[0], command, {})
     except OSError:
@@ -37,12 +37,12 @@ def command(count: int, word: str = "ab") -> tuple[str, ...]:
 
 
 def test_startable_commands_are_accepted_and_others_refused_close_to_the_limit() -> None:
-    # Two MiB, in which each of them takes 2 bytes, a NUL and a pointer.
-    border = STACK // 4 // 11
-    assert refuse_too_long(command(border - 5)) is None
-    assert started(command(border - 50))
-    assert refuse_too_long(command(border + 5)) is not None
-    assert not started(command(border + 5))
+    # Two MiB, of which each argument takes 2 bytes, a NUL and a pointer.
+    limit = STACK // 4 // 11
+    assert refuse_too_long(command(limit - 5)) is None
+    assert started(command(limit - 50))
+    assert refuse_too_long(command(limit + 5)) is not None
+    assert not started(command(limit + 5))
 
 
 def test_multibyte_characters_count_as_at_least_one_byte() -> None:

@@ -1,4 +1,4 @@
-"""What tasks get of the agent's environment."""
+"""Which variables of the agent's environment tasks get."""
 
 import os
 import subprocess

@@ -42,7 +42,7 @@ async def test_oldest_program_above_the_maximum_is_forgotten(
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
 async def test_all_programs_are_forgotten_when_a_file_system_is_mounted() -> None:
-    # In a mount namespace of its own, so that nobody else sees it.
+    # In a separate mount namespace, so that no other process sees the mount.
     program = (
         "import asyncio, subprocess\n"
         "from execwire.adapters.subprocess.spawn.known import KnownPrograms\n"
@@ -63,7 +63,7 @@ async def test_all_programs_are_forgotten_when_a_file_system_is_mounted() -> Non
     )
     _, errors = await process.communicate()
     if b"unshare failed" in errors:
-        pytest.skip("this system lets nobody have mounts of his own")
+        pytest.skip("this system does not allow separate mount namespaces")
     assert (process.returncode, errors) == (0, b"")
 
 

@@ -1,4 +1,4 @@
-"""The limits around a spawn, also where somebody has changed the agent's own meanwhile."""
+"""The limits around a spawn, also if the agent's own have been changed from outside meanwhile."""
 
 import resource
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ Limits = tuple[int, int]
 
 @dataclass
 class FakeKernel:
-    """The limits of a process that may raise its hard ones or may not."""
+    """The limits of a process that may or may not raise its hard limits."""
 
     privileged: bool
     limits: dict[int, Limits] = field(default_factory=lambda: {RLIMIT_LOCKS: (FREE, FREE), NOFILE: (9000, 9000)})
@@ -54,7 +54,7 @@ def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> F
 
 
 def during_spawn(limits: TaskLimits, kernel: FakeKernel) -> tuple[int, Limits]:
-    """What a child would inherit; whatever comes, the agent's own come back."""
+    """Return what a child would inherit; the agent's own limits are restored in any case."""
     try:
         limits.set(MARK)
         return kernel.limits[RLIMIT_LOCKS][0], kernel.limits[NOFILE]

@@ -1,4 +1,4 @@
-"""What lies on a file system of this machine, by the text of mountinfo alone."""
+"""Which paths are on local file systems, by the text of mountinfo alone."""
 
 import os
 from pathlib import Path
@@ -46,7 +46,7 @@ def test_innermost_and_latest_mount_counts() -> None:
         mount("/net", "nfs4"), mount("/net/scratch", "ext4", "8:2"), mount("/opt", "nfs4"), mount("/opt", "tmpfs")
     )
     assert not mounts.is_local(b"/net/tool")
-    assert not mounts.is_local(b"/net/scratch/tool")  # reached through what is not local
+    assert not mounts.is_local(b"/net/scratch/tool")  # reached through a file system that is not local
     assert mounts.is_local(b"/opt/tool")
 
 
@@ -64,15 +64,15 @@ def test_symbolic_link_is_followed_to_its_file_system(tmp_path: Path) -> None:
 
 
 def test_path_that_is_not_local_is_not_accessed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    looked: list[bytes] = []
+    accessed: list[bytes] = []
 
     def readlink(path: bytes) -> bytes:
-        looked.append(path)
+        accessed.append(path)
         raise OSError
 
     monkeypatch.setattr(os, "readlink", readlink)
     assert not table(mount(tmp_path, "nfs4")).is_local(os.fsencode(tmp_path / "tool"))
-    assert not any(path.startswith(os.fsencode(tmp_path)) for path in looked)
+    assert not any(path.startswith(os.fsencode(tmp_path)) for path in accessed)
 
 
 def test_relative_path_starts_at_the_current_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""What a spawn on the event loop hands over and puts back, without a process coming of it."""
+"""What a spawn on the event loop passes to the child and restores, without a real process."""
 
 import errno
 import os
@@ -30,7 +30,7 @@ def spawn(monkeypatch: pytest.MonkeyPatch) -> FakeSpawn:
 
 @pytest.fixture
 def own() -> Iterator[Limits]:
-    """The limits of open files of this process, which have to be the same afterwards."""
+    """The limits of open files of this process, which must be unchanged afterwards."""
     before = (resource.getrlimit(resource.RLIMIT_NOFILE), resource.getrlimit(RLIMIT_LOCKS))
     yield before[0]
     assert (resource.getrlimit(resource.RLIMIT_NOFILE), resource.getrlimit(RLIMIT_LOCKS)) == before
@@ -38,7 +38,7 @@ def own() -> Iterator[Limits]:
 
 @pytest.fixture
 async def spawner(own: Limits) -> AsyncIterator[Spawner]:
-    """Knows the program `tool`, and what is under /bin/sh; leaves no descriptor behind."""
+    """A spawner that knows the programs `tool` and /bin/sh and leaves no descriptor open."""
     before = open_descriptors()
     spawner = Spawner((own[0] - 1, own[1]), ENVIRONMENT)
     for name in ("tool", "/bin/sh"):
@@ -127,12 +127,12 @@ async def test_files_of_a_program_are_opened_again_after_tried_seconds(
 
 
 async def test_new_file_earlier_in_the_path_is_not_ignored(spawner: Spawner, spawn: FakeSpawn, tmp_path: Path) -> None:
-    place = tmp_path / "tool"
-    spawner.learner("tool")(Program(b"/bin/sh", (bytes(place),), (b"/bin/sh",)))
+    earlier = tmp_path / "tool"
+    spawner.learner("tool")(Program(b"/bin/sh", (bytes(earlier),), (b"/bin/sh",)))
     spawned = spawner.spawn(("tool",), MARK)
     assert isinstance(spawned, Spawned)
     os.close(spawned.stdout)
-    place.symlink_to("/nonexistent")
+    earlier.symlink_to("/nonexistent")
     assert spawner.spawn(("tool",), MARK) is None
     assert len(spawn.paths) == 1
 

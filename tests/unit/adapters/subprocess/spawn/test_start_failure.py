@@ -1,4 +1,4 @@
-"""Why a program could not be executed, in words that name what is to be mended."""
+"""Descriptions of why a program could not be executed; each names what has to be fixed."""
 
 import errno
 import os
@@ -17,7 +17,7 @@ def why(number: int, path: Path | str) -> str:
 
 
 def real_reason(path: Path) -> str:
-    """What the kernel and we say of a start that fails."""
+    """Return the description of a start that the kernel refuses."""
     try:
         os.posix_spawn(path, [str(path)], {})
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The starter's own part, played in this process: orders in, forks, and what is said where one fails."""
+"""The starter's main loop, run in this process: orders, forks, and the reports of failures."""
 
 import errno
 import marshal
@@ -29,7 +29,7 @@ def channel() -> Generator[tuple[socket.socket, socket.socket]]:
 
 
 def serve(*messages: list[int]) -> None:
-    """Have the starter take orders that come with these descriptors, until there are none any more."""
+    """Run the starter for one order with each list of descriptors, until its socket is at end-of-file."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours:
         for descriptors in messages:
@@ -39,7 +39,7 @@ def serve(*messages: list[int]) -> None:
 
 @pytest.fixture
 def order() -> Iterator[list[int]]:
-    """The descriptors of an order but for its channel."""
+    """The descriptors of an order, except its channel."""
     descriptors = [os.open(os.devnull, os.O_WRONLY), ORDER.to_file()]
     yield descriptors
     for descriptor in descriptors:
@@ -76,7 +76,7 @@ def test_order_without_all_of_its_descriptors_is_dropped(order: list[int]) -> No
     assert open_descriptors() <= before
 
 
-# Threads of other tests may not have ended yet, and this process does nothing that could meet their locks.
+# Threads of other tests may still run; the forked process does nothing that could wait for their locks.
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_forked_process_is_a_grandchild_whose_parent_has_been_reaped() -> None:
     reading, writing = os.pipe()
