@@ -83,7 +83,7 @@ class Containment:
         await self._throttle.wait()
 
     def scan_before_kill(self, pid: int, mark: int) -> None:
-        """Record the descendants of a leader that is about to be killed, if they may have lost their marks."""
+        """Record the descendants of a leader that is about to be killed, if tasks can lose their marks."""
         if not self._marks.resettable:
             return
         with self._slices.spare_descriptors, contextlib.suppress(OSError, MemoryError):

@@ -100,7 +100,7 @@ class Process:
             self._control.stop(TimedOut())
 
     def _on_stop(self, grace: float) -> None:
-        """Stop the task; a cleanup that has begun already goes on without any further waiting."""
+        """Stop the task; a cleanup that has begun continues without further waiting."""
         try:
             if self._cleanup is not None:
                 self._cleanup.kill_now()
@@ -169,7 +169,7 @@ class Process:
         self._finish()
 
     def _on_cleaned_up(self, _: asyncio.Task[None]) -> None:
-        self._finish()  # does nothing more if `_clean_up` has done it
+        self._finish()  # in case that `_clean_up` has failed before it could
 
     def _finish(self) -> None:
         """Reap the leader and complete the result with outcome and output."""

@@ -168,7 +168,7 @@ class Capture:
     def _keep(self, data: memoryview) -> None:
         self._buffer += data
         self._size = len(self._buffer)
-        # A bytearray allocates more than its size; that comes from the shared budget too.
+        # A bytearray allocates more than its size; all of that is reserved in the shared budget.
         capacity = self._buffer.__alloc__() - 1
         wanted = capacity - self._reserved
         granted = self._spool.memory.reserve(wanted)

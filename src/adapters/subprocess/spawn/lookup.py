@@ -16,9 +16,10 @@ def candidates(name: bytes, search_path: bytes) -> list[bytes]:
 def find_executable(name: bytes, search_path: bytes) -> bytes:
     """Return the path to execute for `name`.
 
-    A name with a slash is returned unchanged. Otherwise the first executable file of that name in the directories of
-    `search_path`; if there is none, the first that may not be executed or whose directory may not be searched, so that
-    exec fails with that reason, as execvp(3) does; if there is none of those either, raises FileNotFoundError.
+    A name with a slash is returned unchanged. Otherwise the result is the first executable file of that name in the
+    directories of `search_path`. If there is none, it is the first file that may not be executed or whose directory may
+    not be searched, so that exec fails with that reason, as execvp(3) does. Raises FileNotFoundError if there is none
+    of those either.
     """
     if b"/" in name:
         return name

@@ -15,7 +15,7 @@ QUICK_SECONDS = 0.1
 
 END_SECONDS = 0.01
 """How long a process that was killed before its exec is waited for; if it takes longer, it ends unobserved."""
-END_CHECKS = 5
+END_LOOKS = 5
 
 
 class Start:
@@ -64,10 +64,10 @@ class Start:
         self._read_all()
         if self._channel is None and self.failure is None:
             return False
-        for _ in range(END_CHECKS):
+        for _ in range(END_LOOKS):
             if has_ended():
                 break
-            await asyncio.sleep(END_SECONDS / END_CHECKS)
+            await asyncio.sleep(END_SECONDS / END_LOOKS)
         return True
 
     def close(self) -> None:

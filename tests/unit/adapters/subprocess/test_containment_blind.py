@@ -52,7 +52,7 @@ async def killed(contained: Containment) -> bool:
 
 
 @pytest.mark.parametrize(
-    "failure", [OSError(errno.EMFILE, "Too many open files"), MemoryError(), ValueError("what nobody thought of")]
+    "failure", [OSError(errno.EMFILE, "Too many open files"), MemoryError(), ValueError("unexpected")]
 )
 async def test_failing_scans_are_repeated_until_the_task_has_been_seen_dead(
     table: BlindTable, contained: Containment, failure: Exception
@@ -121,10 +121,10 @@ async def test_kill_that_fails_at_any_step_is_restarted_and_returns(
     table: BlindTable, contained: Containment, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     table.start(mark=MARK)
-    works: object = getattr(contained, step)
+    original: object = getattr(contained, step)
 
     def fail(*_: object) -> None:
-        monkeypatch.setattr(contained, step, works)
+        monkeypatch.setattr(contained, step, original)
         raise ValueError(step)
 
     monkeypatch.setattr(contained, step, fail)
@@ -136,7 +136,7 @@ async def test_kill_whose_scans_always_fail_returns_in_time_and_so_does_the_next
     table: BlindTable, contained: Containment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(containment, "RESULT_AFTER_SECONDS", 0.02)
-    table.failure = ValueError("what nobody thought of")
+    table.failure = ValueError("unexpected")
     table.blind = 1_000_000
     assert not await killed(contained)
     assert not await contained.kill(MARK + 1)
@@ -148,7 +148,7 @@ async def test_scan_for_adopted_processes_is_repeated_after_any_exception(
     table: BlindTable, contained: Containment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(adopted_reaper, "REAP_SECONDS", 0.001)
-    table.failure = ValueError("what nobody thought of")
+    table.failure = ValueError("unexpected")
     table.blind = 3
     pid = table.start(mark=MARK)
     contained.track(table.start(mark=MARK + 1), MARK + 1)

@@ -22,12 +22,12 @@ def pattern(size: int) -> bytes:
     return array("I", range(size // 4 + 1)).tobytes()[:size]
 
 
-def take(target: int, data: bytes) -> None:
+def accept_all(target: int, data: bytes) -> None:
     assert target >= 0
     assert data
 
 
-def full_disk() -> BinaryIO:
+def open_full_disk() -> BinaryIO:
     return Path("/dev/full").open("r+b", buffering=0)
 
 
@@ -138,10 +138,10 @@ async def test_full_disk_is_a_failure_with_the_systems_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full_from: int
 ) -> None:
     async with capturing(tmp_path) as captured:
-        monkeypatch.setattr(captured.spool, "open", full_disk)
+        monkeypatch.setattr(captured.spool, "open", open_full_disk)
         if full_from:
             # Writing the prefix succeeds; the copy that follows meets the full disk.
-            monkeypatch.setattr("execwire.adapters.subprocess.output.spool_writer.write_all", take)
+            monkeypatch.setattr("execwire.adapters.subprocess.output.spool_writer.write_all", accept_all)
         await captured.write(pattern(SPOOL_THRESHOLD_BYTES * 8))
         await captured.ended()
         assert captured.capture.failure is not None

@@ -34,7 +34,7 @@ def write(pipe: list[int], *packets: bytes, direct: bool) -> None:
         assert os.write(pipe[1], packet) == len(packet)
 
 
-def all_of(reader: PipeReader, pipe: list[int], count: int) -> bytes:
+def read_all(reader: PipeReader, pipe: list[int], count: int) -> bytes:
     """Read until the pipe is empty, at most `count` bytes at a time."""
     data = bytearray()
     try:
@@ -50,7 +50,7 @@ def all_of(reader: PipeReader, pipe: list[int], count: int) -> bytes:
 def test_packets_are_complete_however_little_is_read_at_a_time(reader: PipeReader, pipe: list[int], count: int) -> None:
     packets = [os.urandom(size) for size in (100, 1, 4096, 4095, 777, 9000)]
     write(pipe, *packets, direct=True)
-    assert all_of(reader, pipe, count) == b"".join(packets)
+    assert read_all(reader, pipe, count) == b"".join(packets)
 
 
 def test_packets_after_a_stream_that_leaves_little_room_are_complete(reader: PipeReader, pipe: list[int]) -> None:
@@ -58,7 +58,7 @@ def test_packets_after_a_stream_that_leaves_little_room_are_complete(reader: Pip
         data = [os.urandom(stream), os.urandom(4000), os.urandom(10)]
         write(pipe, data[0], direct=False)
         write(pipe, *data[1:], direct=True)
-        assert all_of(reader, pipe, READ_BYTES) == b"".join(data), stream
+        assert read_all(reader, pipe, READ_BYTES) == b"".join(data), stream
 
 
 def test_end_of_file_returns_no_bytes_repeatedly(reader: PipeReader, pipe: list[int]) -> None:
@@ -85,6 +85,6 @@ def test_remains_of_a_failed_read_are_not_returned_for_the_next_pipe(
         patch.setattr(os, "readv", fail)
         with pytest.raises(MemoryError):
             reader.read(pipe[0])
-    all_of(reader, pipe, READ_BYTES)
+    read_all(reader, pipe, READ_BYTES)
     write(pipe, b"next", direct=False)
     assert bytes(reader.read(pipe[0])) == b"next"

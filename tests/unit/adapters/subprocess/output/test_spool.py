@@ -41,7 +41,7 @@ def reader() -> Iterator[PipeReader]:
     reader.close()
 
 
-def kept(spool: Spool, data: bytes) -> tuple[SpooledOutput, BinaryIO]:
+def spooled(spool: Spool, data: bytes) -> tuple[SpooledOutput, BinaryIO]:
     """Return an output and the file that it owns."""
     file = spool.open()
     file.write(data)
@@ -62,7 +62,7 @@ async def test_memory_output_yields_chunks_until_it_is_closed() -> None:
 
 
 async def test_spooled_output_can_be_read_back_and_frees_the_disk(spool: Spool) -> None:
-    output, file = kept(spool, b"x" * 900)
+    output, file = spooled(spool, b"x" * 900)
     assert output.in_memory is None
     assert spool.disk.free == 100
     assert await read_and_close(output) == b"x" * 900
@@ -88,7 +88,7 @@ async def test_truncated_file_is_an_error_and_not_an_end(spool: Spool) -> None:
 async def test_close_during_a_read_waits_for_the_thread_off_the_event_loop(
     spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    output, file = kept(spool, b"text")
+    output, file = spooled(spool, b"text")
     reading, may_continue = threading.Event(), threading.Event()
     read = os.pread
 
@@ -112,7 +112,7 @@ async def test_close_before_a_thread_has_begun_to_read_cancels_the_read(spool: S
     may_continue = threading.Event()
     for _ in range(THREADS):
         spool.submit(may_continue.wait, 10)
-    output, file = kept(spool, b"text")
+    output, file = spooled(spool, b"text")
     chunk = asyncio.ensure_future(anext(output.chunks()))
     await asyncio.sleep(0)
     output.close()

@@ -13,48 +13,48 @@ def program(path: Path, mode: int = 0o755, text: str = "#!/bin/sh\n") -> Path:
     return path
 
 
-def found(name: str, *folders: Path | str) -> str:
-    return os.fsdecode(find_executable(os.fsencode(name), os.fsencode(":".join(map(str, folders)))))
+def find(name: str, *directories: Path | str) -> str:
+    return os.fsdecode(find_executable(os.fsencode(name), os.fsencode(":".join(map(str, directories)))))
 
 
 def test_name_with_a_slash_is_returned_unchanged() -> None:
-    assert found("./missing", "/bin") == "./missing"
-    assert found("/missing", "/bin") == "/missing"
+    assert find("./missing", "/bin") == "./missing"
+    assert find("/missing", "/bin") == "/missing"
 
 
 def test_first_directory_of_the_path_wins(tmp_path: Path) -> None:
     program(tmp_path / "b" / "tool")
     program(tmp_path / "c" / "tool")
-    assert found("tool", tmp_path / "a", tmp_path / "b", tmp_path / "c") == str(tmp_path / "b" / "tool")
+    assert find("tool", tmp_path / "a", tmp_path / "b", tmp_path / "c") == str(tmp_path / "b" / "tool")
 
 
 def test_empty_entry_of_the_path_is_the_current_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program(tmp_path / "tool")
     monkeypatch.chdir(tmp_path)
-    assert found("tool", "/nonexistent", "") == "./tool"
+    assert find("tool", "/nonexistent", "") == "./tool"
 
 
 def test_file_that_may_not_be_executed_is_skipped_for_one_that_may(tmp_path: Path) -> None:
     program(tmp_path / "a" / "tool", 0o644)
     program(tmp_path / "b" / "tool")
-    assert found("tool", tmp_path / "a", tmp_path / "b") == str(tmp_path / "b" / "tool")
+    assert find("tool", tmp_path / "a", tmp_path / "b") == str(tmp_path / "b" / "tool")
 
 
 def test_directory_with_the_name_of_the_program_is_skipped(tmp_path: Path) -> None:
     (tmp_path / "a" / "tool").mkdir(parents=True)
     program(tmp_path / "b" / "tool")
-    assert found("tool", tmp_path / "a", tmp_path / "b") == str(tmp_path / "b" / "tool")
+    assert find("tool", tmp_path / "a", tmp_path / "b") == str(tmp_path / "b" / "tool")
 
 
 def test_first_file_that_may_not_be_executed_is_returned_if_none_may(tmp_path: Path) -> None:
-    for folder in ("a", "b"):
-        program(tmp_path / folder / "tool", 0o644)
-    assert found("tool", tmp_path / "a", tmp_path / "b") == str(tmp_path / "a" / "tool")
+    for directory in ("a", "b"):
+        program(tmp_path / directory / "tool", 0o644)
+    assert find("tool", tmp_path / "a", tmp_path / "b") == str(tmp_path / "a" / "tool")
 
 
 def test_missing_program_is_reported_as_missing_in_the_path(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="No such file or directory in PATH"):
-        found("tool", tmp_path)
+        find("tool", tmp_path)
 
 
 def test_program_in_a_directory_that_may_not_be_searched_is_not_missing(
@@ -70,6 +70,6 @@ def test_program_in_a_directory_that_may_not_be_searched_is_not_missing(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "stat", refuse)
-        assert found("tool", tmp_path / "closed", tmp_path) == str(closed)
+        assert find("tool", tmp_path / "closed", tmp_path) == str(closed)
         program(tmp_path / "tool")
-        assert found("tool", tmp_path / "closed", tmp_path) == str(tmp_path / "tool")
+        assert find("tool", tmp_path / "closed", tmp_path) == str(tmp_path / "tool")

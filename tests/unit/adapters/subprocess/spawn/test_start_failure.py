@@ -12,7 +12,7 @@ from execwire.adapters.subprocess.spawn.start_failure import cannot_start, descr
 NOT_FOUND = os.strerror(errno.ENOENT)
 
 
-def why(number: int, path: Path | str) -> str:
+def describe(number: int, path: Path | str) -> str:
     return describe_failure(OSError(number, os.strerror(number)), os.fsencode(path))
 
 
@@ -31,8 +31,8 @@ def test_name_is_shown_as_requested_with_visible_control_characters() -> None:
 
 def test_systems_reason_is_unchanged(tmp_path: Path) -> None:
     path = made(tmp_path / "tool", "#!/bin/sh\n", 0o644)
-    assert why(errno.EACCES, path) == "Permission denied"
-    assert why(errno.ENOMEM, path) == "Cannot allocate memory"
+    assert describe(errno.EACCES, path) == "Permission denied"
+    assert describe(errno.ENOMEM, path) == "Cannot allocate memory"
 
 
 def test_directory_is_reported_as_a_directory(tmp_path: Path) -> None:
@@ -50,13 +50,13 @@ def test_directory_is_reported_as_a_directory(tmp_path: Path) -> None:
 )
 def test_missing_interpreter_is_named(tmp_path: Path, text: str, interpreter: str) -> None:
     path = made(tmp_path / "tool", text)
-    assert why(errno.ENOENT, path) == f"bad interpreter: {interpreter}: {NOT_FOUND}"
+    assert describe(errno.ENOENT, path) == f"bad interpreter: {interpreter}: {NOT_FOUND}"
 
 
 @pytest.mark.parametrize("text", ["#!\n", "\x7fELF"])
 def test_missing_loader_of_a_program_is_called_its_loader(tmp_path: Path, text: str) -> None:
     path = made(tmp_path / "tool", text)
-    assert why(errno.ENOENT, path) == f"bad interpreter: the loader that the program names: {NOT_FOUND}"
+    assert describe(errno.ENOENT, path) == f"bad interpreter: the loader that the program names: {NOT_FOUND}"
 
 
 def test_windows_line_ends_are_explained_and_shown(tmp_path: Path) -> None:
@@ -116,12 +116,12 @@ def test_interpreter_of_an_unreadable_script_is_not_guessed(tmp_path: Path, monk
         raise PermissionError
 
     monkeypatch.setattr(os, "open", refuse)
-    assert why(errno.ENOENT, path) == f"bad interpreter: the loader that the program names: {NOT_FOUND}"
+    assert describe(errno.ENOENT, path) == f"bad interpreter: the loader that the program names: {NOT_FOUND}"
 
 
 def test_missing_file_is_reported_as_missing() -> None:
-    assert why(errno.ENOENT, "/nonexistent/tool") == NOT_FOUND
-    assert why(errno.ENOENT, "tool") == NOT_FOUND
+    assert describe(errno.ENOENT, "/nonexistent/tool") == NOT_FOUND
+    assert describe(errno.ENOENT, "tool") == NOT_FOUND
 
 
 def test_file_that_is_neither_a_program_nor_a_script_is_explained(tmp_path: Path) -> None:
@@ -131,4 +131,4 @@ def test_file_that_is_neither_a_program_nor_a_script_is_explained(tmp_path: Path
 
 
 def test_reason_for_too_long_arguments_refers_to_execve() -> None:
-    assert "Argument list too long (see execve(2)" in why(errno.E2BIG, "/bin/echo")
+    assert "Argument list too long (see execve(2)" in describe(errno.E2BIG, "/bin/echo")
