@@ -16,19 +16,19 @@ class Kill:
     deadline: float
     clean: int = 0
     gone: bool | None = None
-    _waiting: list[asyncio.Future[bool]] = field(default_factory=list[asyncio.Future[bool]])
+    _waiters: list[asyncio.Future[bool]] = field(default_factory=list[asyncio.Future[bool]])
 
     async def wait(self) -> bool:
         """Return `gone` as soon as it is set."""
         if self.gone is not None:
             return self.gone
-        waiting: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.append(waiting)
-        return await waiting
+        waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        return await waiter
 
     def finish(self, *, gone: bool) -> None:
         """Set `gone` and wake all waiting callers; if that fails, it may be called again."""
-        while self._waiting:
-            wake(self._waiting[-1], gone)
-            self._waiting.pop()
+        while self._waiters:
+            wake(self._waiters[-1], gone)
+            self._waiters.pop()
         self.gone = gone

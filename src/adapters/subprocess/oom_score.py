@@ -18,7 +18,7 @@ MAX_YOUNG = 64
 
 
 def score_for_tasks(wanted: int) -> int:
-    """Return the score that tasks are raised to; 0 if they keep the agent's own, which is as high or higher already."""
+    """Return the score that tasks are raised to; 0 to leave theirs, also if the agent's own is as high already."""
     own = int(Path("/proc/self/oom_score_adj").read_text(encoding="ascii")) if wanted else 0
     if wanted and own >= wanted:
         _log.warning("task_oom_score_adj is not above the agent's own: tasks keep that", wanted=wanted, own=own)

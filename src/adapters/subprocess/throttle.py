@@ -17,7 +17,7 @@ class Throttle:
         self._per_iteration = per_iteration
         # How many more may continue before the next iteration.
         self._remaining = per_iteration
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiters: deque[asyncio.Future[None]] = deque()
 
     async def wait(self) -> None:
         """Return in this iteration or in a later one."""
@@ -25,7 +25,7 @@ class Throttle:
             self._count()
             return
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(waiter)
+        self._waiters.append(waiter)
         await waiter
 
     def _count(self) -> None:
@@ -39,8 +39,8 @@ class Throttle:
 
     def _on_iteration(self) -> None:
         self._remaining = self._per_iteration
-        while self._waiting and self._remaining:
-            waiter = self._waiting.popleft()
+        while self._waiters and self._remaining:
+            waiter = self._waiters.popleft()
             if not waiter.done():
                 wake(waiter, None)
                 self._count()

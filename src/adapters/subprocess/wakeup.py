@@ -16,26 +16,26 @@ PAUSE_SECONDS = 0.01
 """Between attempts; this blocks the event loop, which could do nothing without memory either."""
 
 
-def wake(waiting: asyncio.Future[T], value: T, attempts: int = ATTEMPTS) -> None:
+def wake(future: asyncio.Future[T], value: T, attempts: int = ATTEMPTS) -> None:
     """Set the result, unless it is set or the Future is cancelled; the Future has one waiter at most.
 
     Raises MemoryError if all attempts fail for a second.
     """
-    waiters = None
+    callbacks = None
     try:
-        waiters = waiting._callbacks  # noqa: SLF001 -- there is no public access to the waiters
-        waiters = waiters and list(waiters)
-        waiting.set_result(value)
+        callbacks = future._callbacks  # noqa: SLF001 -- there is no public access to the callbacks
+        callbacks = callbacks and list(callbacks)
+        future.set_result(value)
     except asyncio.InvalidStateError:
         return
     except MemoryError:
         # If it is not done, nothing has been set yet: try again.
-        if waiting.done():
-            for callback, context in waiters or ():
-                _persist(lambda: waiting.get_loop().call_soon(callback, waiting, context=context))  # noqa: B023
+        if future.done():
+            for callback, context in callbacks or ():
+                _persist(lambda: future.get_loop().call_soon(callback, future, context=context))  # noqa: B023
         elif attempts:
             time.sleep(PAUSE_SECONDS)
-            wake(waiting, value, attempts - 1)
+            wake(future, value, attempts - 1)
         else:
             raise
 

@@ -17,7 +17,7 @@ async def keep(data: bytes, spool: Spool) -> SpooledOutput:
     writing: Future[BinaryIO] | None = None
     try:
         # Not on the event loop: even opening a file can hang, with the disk.
-        writing = spool.submit(_file_with, data, spool)
+        writing = spool.submit(_write_file, data, spool)
         # The thread continues when the caller is cancelled.
         file = await asyncio.shield(asyncio.wrap_future(writing))
     except BaseException:
@@ -28,7 +28,7 @@ async def keep(data: bytes, spool: Spool) -> SpooledOutput:
     return SpooledOutput(file, len(data), spool)
 
 
-def _file_with(data: bytes, spool: Spool) -> BinaryIO:
+def _write_file(data: bytes, spool: Spool) -> BinaryIO:
     file = spool.open()
     try:
         write_all(file.fileno(), data)

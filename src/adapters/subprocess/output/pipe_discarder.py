@@ -81,7 +81,7 @@ class PipeDiscarder:
 
     def _discard(self) -> None:
         try:
-            pause = self._empty_some()
+            pause = self._discard_readable()
             if pause is None:
                 self._poller.register(self._epoll.fileno(), self._wake)
         except (OSError, MemoryError):
@@ -89,7 +89,7 @@ class PipeDiscarder:
             pause = INTERVAL_SECONDS
         self._timer = None if pause is None else self._loop.call_later(pause, self._discard)
 
-    def _empty_some(self) -> float | None:
+    def _discard_readable(self) -> float | None:
         """Empty readable pipes; return the pause before the next time, None to wait until a pipe is written to."""
         # CPU time, not wall-clock time: MAX_SHARE limits what this takes from other work.
         began = time.thread_time()

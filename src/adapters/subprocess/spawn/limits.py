@@ -53,7 +53,7 @@ class TaskLimits:
         except _REFUSED:
             before = None
         if before != self._own_locks:
-            self._mark_anew(mark, before or resource.getrlimit(RLIMIT_LOCKS))
+            self._update_and_mark(mark, before or resource.getrlimit(RLIMIT_LOCKS))
         slack = self._slack
         if slack is not None:
             # The same as `slack_of`, without a call. It may stay set afterwards.
@@ -77,9 +77,9 @@ class TaskLimits:
             if self._descriptors != self._own_descriptors:
                 resource.setrlimit(resource.RLIMIT_NOFILE, self._own_descriptors)
         except _REFUSED:
-            self._restore_what_is_allowed()
+            self._restore_allowed()
 
-    def _mark_anew(self, mark: int, before: Limits) -> None:
+    def _update_and_mark(self, mark: int, before: Limits) -> None:
         self._own_locks = before
         if mark > before[1] != resource.RLIM_INFINITY:
             raise OSError(errno.EPERM, _CANNOT_MARK)
@@ -100,7 +100,7 @@ class TaskLimits:
             self._descriptors = at_most(self._wanted, before[1])
             resource.setrlimit(resource.RLIMIT_NOFILE, self._descriptors)
 
-    def _restore_what_is_allowed(self) -> None:
+    def _restore_allowed(self) -> None:
         for number, own in ((RLIMIT_LOCKS, self._own_locks), (resource.RLIMIT_NOFILE, self._own_descriptors)):
             _, hard = resource.getrlimit(number)
             soft, _ = at_most(own, hard)

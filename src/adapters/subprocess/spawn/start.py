@@ -102,10 +102,10 @@ class Start:
             self.failure = NotStarted(cannot_start(path or self._name, reason))
             self._resolve(None)
         else:
-            self._at_end()
+            self._on_eof()
         return bool(report)
 
-    def _at_end(self) -> None:
+    def _on_eof(self) -> None:
         self.close()
         self._resolve(None)
         if self.failure is None and self._program is not None and self._loop.time() - self._found_at < QUICK_SECONDS:

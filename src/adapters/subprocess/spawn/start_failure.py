@@ -9,7 +9,7 @@ _BUFFER_BYTES = 256
 MAX_INTERPRETERS = 5
 """How many scripts in a row may be one another's interpreter (execve(2))."""
 _LOADER = b"the loader that the program names"
-_OF_AN_INTERPRETER = {errno.ENOENT, errno.EACCES, errno.ENOEXEC, errno.ENOTDIR, errno.ETXTBSY}
+_INTERPRETER_ERRORS = {errno.ENOENT, errno.EACCES, errno.ENOEXEC, errno.ENOTDIR, errno.ETXTBSY}
 
 
 def cannot_start(name: bytes, reason: str) -> str:
@@ -22,10 +22,10 @@ def describe_failure(error: OSError, executable: bytes) -> str:
     reason = error.strerror or str(error)
     number = error.errno
     chain = list(interpreters(executable))
-    if number in _OF_AN_INTERPRETER and b"/" in executable:
-        culprit = _culprit(number, executable, chain)
-        if culprit:
-            return f"bad interpreter: {_printable(culprit)}: {reason}{_line_end_hint(culprit)}"
+    if number in _INTERPRETER_ERRORS and b"/" in executable:
+        interpreter = _bad_interpreter(number, executable, chain)
+        if interpreter:
+            return f"bad interpreter: {_printable(interpreter)}: {reason}{_line_end_hint(interpreter)}"
     # Not pathlib, which raises an error if the path may not be accessed.
     if number == errno.EACCES and os.path.isdir(executable):  # noqa: PTH112
         return f"{reason} (it is a directory)"
@@ -52,7 +52,7 @@ def interpreters(executable: bytes) -> Iterator[bytes]:
         yield path
 
 
-def _culprit(number: int, executable: bytes, chain: list[bytes]) -> bytes:
+def _bad_interpreter(number: int, executable: bytes, chain: list[bytes]) -> bytes:
     """Return the interpreter to which the system's reason applies; empty if that is the program itself."""
     if number == errno.ENOENT:
         last = chain[-1] if chain else executable

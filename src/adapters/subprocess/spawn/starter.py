@@ -53,7 +53,7 @@ class Starter:
         self._containment = containment
         self._poller = poller
         self._environment = environment
-        self._room = asyncio.Semaphore(MAX_AT_ONCE)
+        self._order_slots = asyncio.Semaphore(MAX_AT_ONCE)
         self._pid: int | None = None
         self._orders: socket.socket | None = None
         # How many orders wait for their process, and when the starter must have forked for one of them.
@@ -66,9 +66,9 @@ class Starter:
 
         `stdout` becomes the stdout of the program, and stays the caller's. Cancelling aborts the start.
         """
-        async with self._room:
+        async with self._order_slots:
             for _ in range(_ATTEMPTS):
-                start = self._order(order, stdout, learn)
+                start = self._send_order(order, stdout, learn)
                 try:
                     pid = await self._process_of(start)
                 except BaseException:
@@ -104,7 +104,7 @@ class Starter:
     def open(self) -> None:
         """Start the starter; if that fails, the next order tries again."""
         with contextlib.suppress(OSError):
-            self._begin()
+            self._start_process()
 
     def close(self) -> None:
         """Kill the starter; a start whose process is known continues."""
@@ -117,7 +117,7 @@ class Starter:
         os.kill(pid, signal.SIGKILL)
         self._reap(pid)
 
-    def _order(self, order: StartOrder, stdout: int, learn: Callable[[Program], None]) -> Start:
+    def _send_order(self, order: StartOrder, stdout: int, learn: Callable[[Program], None]) -> Start:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             ours.setblocking(False)  # noqa: FBT003 -- its only form
@@ -141,7 +141,7 @@ class Starter:
 
     def _send(self, descriptors: list[int]) -> None:
         for _ in range(_ATTEMPTS):
-            orders = self._orders or self._begin()
+            orders = self._orders or self._start_process()
             try:
                 socket.send_fds(orders, [b"!"], descriptors)
             except (BlockingIOError, BrokenPipeError, ConnectionError):
@@ -151,7 +151,7 @@ class Starter:
                 return
         raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
-    def _begin(self) -> socket.socket:
+    def _start_process(self) -> socket.socket:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             with theirs:
