@@ -1,1 +1,1 @@
-"""The inbound adapter: the protocol's lines over TCP and Unix sockets."""
+"""The inbound adapter: serves the line protocol over TCP and Unix sockets."""

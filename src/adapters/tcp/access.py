@@ -1,4 +1,4 @@
-"""Who may send requests: the kernel knows which user is at the other end of a local connection."""
+"""Which users may send requests; the kernel knows the user at the other end of a local connection."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,10 @@ ROOT = 0
 
 @dataclass(frozen=True, slots=True)
 class AccessPolicy:
-    """The users that are allowed, by number; None allows everybody.
+    """The user IDs that are allowed; None allows all users.
 
-    `remote` allows clients of other hosts, of whom nothing can be known. `unmapped` is the number that tells nobody.
+    `remote` allows clients on other hosts, whose user is unknown. `unmapped` is the user ID by which the kernel shows
+    all users that are not mapped into the user namespace.
     """
 
     users: frozenset[int] | None
@@ -19,10 +20,10 @@ class AccessPolicy:
     unmapped: int | None = None
 
     def refusal(self, peer: Peer) -> str | None:
-        """Return why a client that has just been accepted may not send requests, None if it may.
+        """Return the reason why a client may not send requests, None if it may.
 
-        Root may where it has connected itself, that is by a Unix socket. Of a TCP socket only its creator is known, and
-        many a service creates sockets as root and hands them to processes of other users.
+        Root may if the kernel attests that it connected itself, that is over a Unix socket. Of a TCP socket only the
+        creator is known, and many services create sockets as root and pass them to processes of other users.
         """
         if self.users is None or (self.remote and not peer.is_local):
             return None

@@ -1,4 +1,4 @@
-"""One result that has to wait: encoded, so that it takes its bytes and no more, and in the spool if memory is short."""
+"""A result that has to wait: encoded, so that it needs little memory, and moved to the spool if memory is short."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
 
@@ -13,30 +13,30 @@ from ...protocol.results import ESCAPE_BYTES, encode_anyway, encode_ends, escape
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 WORTH_SPOOLING_BYTES = 4096
-"""What is smaller stays in memory: a file takes about as much."""
+"""Smaller answers stay in memory: a file needs about as much memory."""
 
 
 class Answer:
-    """The line of one result; owns its output, which `close` gives back."""
+    """The line of one result; owns its output, which `close` releases."""
 
     __slots__ = ("_head", "_output", "_sending", "_tail")
 
     def __init__(self, head: bytes, output: CapturedOutput | None = None, tail: bytes = b"") -> None:
-        """Take a line as it is sent: all of it in `head`, or with an output between the two, not yet escaped."""
+        """Take the line as it is sent: complete in `head`, or with an output, not escaped yet, between the two."""
         self._head: bytes | CapturedOutput = head
         self._output = output
         self._tail = tail
-        # It is on its way, or was closed: no longer to be moved.
+        # It is being sent, or was closed, and must not be spooled any more.
         self._sending = False
 
     @property
     def line(self) -> bytes | None:
-        """All of it, where it is in memory and so small that it can be written at once."""
+        """The complete line, if it is in memory and small enough to be written at once."""
         return self._head if isinstance(self._head, bytes) and self._output is None and self.is_small else None
 
     @property
     def is_small(self) -> bool:
-        """Whether what is in memory of it is about a piece."""
+        """Whether its part in memory is at most one piece."""
         return self.memory <= ESCAPE_BYTES
 
     @property
@@ -46,11 +46,11 @@ class Answer:
 
     @property
     def movable(self) -> bool:
-        """Whether `spool` would make it smaller."""
+        """Whether `spool` would free memory."""
         return not self._sending and isinstance(self._head, bytes) and len(self._head) >= WORTH_SPOOLING_BYTES
 
     async def spool(self, store: OverflowStore) -> None:
-        """Move what is in memory to the store, unless it is sent meanwhile; raises OSError where that takes no more."""
+        """Move the part in memory to the store, unless it is sent meanwhile; raises OSError if the store is full."""
         if not isinstance(self._head, bytes):
             return
         stored = await store.keep(self._head)
@@ -60,7 +60,7 @@ class Answer:
             self._head = stored
 
     async def pieces(self) -> AsyncGenerator[bytes, None]:
-        """Yield the line in small pieces; raises OSError where it cannot be read back."""
+        """Yield the line in small pieces; raises OSError if it cannot be read from the store."""
         self._sending = True
         async for chunk in _cut(self._head) if isinstance(self._head, bytes) else self._head.chunks():
             yield chunk
@@ -70,7 +70,7 @@ class Answer:
             yield self._tail
 
     def close(self) -> None:
-        """Give back what it takes; once more is harmless."""
+        """Release output and memory; idempotent."""
         self._sending = True
         for part in (self._head, self._output):
             if part is not None and not isinstance(part, bytes):
@@ -79,7 +79,7 @@ class Answer:
 
 
 def encode_answer(result: TaskResult, request_id: RequestId | None) -> Answer:
-    """Encode a result, whose output is the answer's from then on; whatever fails, the answer says so or is empty."""
+    """Encode a result and take over its output; after any error the answer reports it, or is empty."""
     in_memory = result.output.in_memory
     if in_memory is not None:
         answer = Answer(encode_anyway(result, in_memory, request_id))
@@ -87,7 +87,7 @@ def encode_answer(result: TaskResult, request_id: RequestId | None) -> Answer:
         try:
             head, tail = encode_ends(result, request_id)
             return Answer(head, result.output, tail)
-        except Exception:  # noqa: BLE001 -- the last line of defence: nothing may leave a client waiting
+        except Exception:  # noqa: BLE001 -- last resort: after any error the client must get an answer
             _log.exception("a result could not be encoded", command=result.command)
         answer = Answer(encode_anyway(failed(result), b"", request_id))
     result.output.close()

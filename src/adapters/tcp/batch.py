@@ -1,4 +1,4 @@
-"""How much of what one client has sent is taken in one go, before the others get their turn."""
+"""How many lines of one client are handled in one event-loop iteration."""
 
 from enum import Enum, auto
 
@@ -10,36 +10,36 @@ from .liveness import OneShotTimer
 from .pipeline import Pipeline, estimate
 
 LINES_ON_ARRIVAL = 16
-"""Taken from one client as they arrive."""
+"""Lines of one client that are handled when bytes arrive."""
 LINES_PER_ITERATION = 32
-"""Taken from one client when it is its turn again: what is not valid is answered at once and costs no slot."""
+"""Lines of one client per scheduled read; the limit matters for invalid ones, which need no slot."""
 BULK_BYTES = 16 * 1024
-"""What is more than that at hand is taken only in its turn, and a turn ends when so much has been taken."""
+"""A larger buffer is handled in scheduled reads only, and a batch ends after so many bytes."""
 
 
 class BatchEnd(Enum):
-    """What was at its end when no more lines were taken."""
+    """Why a batch has ended."""
 
     BUFFER_EMPTY = auto()
     NO_COMPLETE_LINE = auto()
-    """What is left is a part of one, if anything."""
+    """The buffer holds at most a part of a line."""
     NO_CAPACITY = auto()
-    """The client has, or the agent has, enough in hand."""
+    """The client's limit of requests in flight is reached, or the agent is full."""
     NO_MEMORY = auto()
-    """What the client may hold."""
+    """The client's share of the memory is used up."""
     YIELD = auto()
-    """What one iteration of the event loop is to be spent on."""
+    """The limit for one event-loop iteration is reached."""
 
 
 class Batch:
-    """Hands lines on from one framer, for as long as its client may ask for more."""
+    """Passes lines from the framer to the pipeline, as long as the client may send more requests."""
 
     __slots__ = ("_charged", "_framer", "_holder", "_intake", "_line_timer", "_max_line", "_pending", "_pipeline")
 
     def __init__(
         self, framer: LineFramer, pipeline: Pipeline, context: ConnectionContext, line_timer: OneShotTimer
     ) -> None:
-        """Stop `patience` whenever a line is taken."""
+        """`line_timer` is stopped whenever a line is complete."""
         self._framer = framer
         self._pending = framer.pending
         self._pipeline = pipeline
@@ -47,25 +47,25 @@ class Batch:
         self._intake = context.intake
         self._max_line = context.max_line
         self._line_timer = line_timer
-        # Of what is at hand, so much is charged.
+        # How many bytes are charged for the buffer.
         self._charged = 0
 
     @property
     def is_bulk(self) -> bool:
-        """Whether there is more than is taken at once."""
+        """Whether the buffer is too large to be handled at once."""
         return len(self._pending) > BULK_BYTES
 
-    def handle_lines(self, most: int, *, granted: bool) -> BatchEnd:
-        """Take up to `most` lines; with `granted` there is room for the first of them, whatever the intake says."""
-        end = self._handle_lines(most, granted=granted)
+    def handle_lines(self, max_lines: int, *, granted: bool) -> BatchEnd:
+        """Handle up to `max_lines` lines; `granted` allows the first one even if the intake has no capacity."""
+        end = self._handle_lines(max_lines, granted=granted)
         if end is not BatchEnd.BUFFER_EMPTY or self._charged:
             self._charge_buffer()
         return end
 
-    def _handle_lines(self, most: int, *, granted: bool) -> BatchEnd:
+    def _handle_lines(self, max_lines: int, *, granted: bool) -> BatchEnd:
         pipeline, pending, budget = self._pipeline, self._pending, self._holder.budget
-        at_hand = len(pending)
-        if at_hand > BULK_BYTES and most == LINES_ON_ARRIVAL:
+        buffered = len(pending)
+        if buffered > BULK_BYTES and max_lines == LINES_ON_ARRIVAL:
             return BatchEnd.YIELD
         while not pipeline.full and (granted or self._intake.has_capacity):
             if budget.free <= 0 and not self._fits():
@@ -75,17 +75,17 @@ class Batch:
                 granted = False
                 self._handle_line(line)
             if line is None or (line is BadLine.TOO_LONG and not pending):
-                # The rest of one that was too long may be still to come.
+                # The rest of the line that is too long may not have arrived yet.
                 return BatchEnd.NO_COMPLETE_LINE
             if not pending:
                 return BatchEnd.NO_CAPACITY if self._pipeline.full else BatchEnd.BUFFER_EMPTY
-            most -= 1
-            if most <= 0 or at_hand - len(pending) > BULK_BYTES:
+            max_lines -= 1
+            if max_lines <= 0 or buffered - len(pending) > BULK_BYTES:
                 return BatchEnd.YIELD
         return BatchEnd.NO_CAPACITY
 
     def handle_final_line(self, line: bytes) -> None:
-        """Take a line that was ended by the end of the stream: only a whole object counts."""
+        """Handle a line that end-of-file has ended; ignore it unless it is a complete JSON object."""
         if line.strip():
             incoming = decode_request(line)
             if isinstance(incoming, DecodedRequest) or incoming.is_object:
@@ -101,7 +101,7 @@ class Batch:
             self._pipeline.submit(decode_request(line), line)
 
     def _fits(self) -> bool:
-        """Whether the next line, as a request, would leave this client within its share."""
+        """Whether the client stays within its share of memory with the next line as a request."""
         self._charge_buffer()
         end = self._pending.find(b"\n")
         if end < 0:
@@ -115,9 +115,9 @@ class Batch:
         return self._pipeline.empty
 
     def _charge_buffer(self) -> None:
-        at_hand = len(self._pending)
-        # What a bytearray keeps in reserve.
-        at_hand += at_hand >> 3
-        if at_hand != self._charged:
-            self._holder.charge(at_hand - self._charged)
-            self._charged = at_hand
+        buffered = len(self._pending)
+        # A bytearray over-allocates by about an eighth.
+        buffered += buffered >> 3
+        if buffered != self._charged:
+            self._holder.charge(buffered - self._charged)
+            self._charged = buffered

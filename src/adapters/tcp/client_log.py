@@ -1,4 +1,4 @@
-"""How the log names clients: by address, and by user where the kernel knows it."""
+"""Log lines about clients, with their address, and their user if the kernel knows it."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 
 def address_text(name: object) -> str:
-    """Return `host:port` for what getpeername(2) returns of TCP, and `unix` for the name of a Unix socket's client."""
+    """Return `host:port` for a TCP name as getpeername(2) returns it, and `unix` for the name of a Unix socket."""
     match name:
         case (str(host), int(port)) | (str(host), int(port), int(), int()):
             return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -19,7 +19,7 @@ def address_text(name: object) -> str:
 
 
 def log_gone(transport: asyncio.Transport, peer: Peer, requests: int, error: Exception | None) -> None:
-    """Log that a client has closed its connection, or lost it by `error`, before so many requests were answered."""
+    """Log that a client has disconnected, or lost the connection by `error`, with so many `requests` unanswered."""
     if not requests:
         return
     _log.info(

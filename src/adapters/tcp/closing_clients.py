@@ -1,63 +1,63 @@
-"""Clients on their way out: not served any more, so they hold no place among those who are, and are bounded apart."""
+"""Clients that are being closed: they do not count as connected clients, and have a limit of their own."""
 
 from typing import Protocol
 
 CLOSE_SECONDS = 1.0
-"""How long a client that was told the end may take to close its side. Closing at once, with bytes of its unread, would
-make the kernel reset the connection and throw away what was sent last."""
+"""How long a client may take to close its side after the agent's end-of-file. Closing at once, with unread bytes, would
+make the kernel reset the connection and drop what was sent last."""
 DISCARD_BYTES = 64 * 1024
-"""What is read of such a client meanwhile and thrown away. Past it reading is paused; the reset is its own doing."""
+"""How much is read from such a client and discarded. Past it reading is paused, and the client risks a reset."""
 MAX_CLOSING = 256
-"""How many there are at most, so that they take few descriptors however fast they come. As many clients that connect
-again as soon as they are closed can do so once in CLOSE_SECONDS each, not faster."""
+"""Limit of closing clients, so that they use few descriptors at any rate of connections. As many clients that reconnect
+as soon as they are closed can do so once in CLOSE_SECONDS each, not faster."""
 MANY = MAX_CLOSING // 4
 
 
 class Abortable(Protocol):
-    """A client that was told the end and has not closed its side yet."""
+    """A client that has been sent everything and has not closed its side yet."""
 
     def abort(self) -> None:
-        """Close now; calls nobody back."""
+        """Close now; calls no callback."""
         ...
 
 
 class ClosingClients:
-    """At most `limit` of them: past it the oldest is closed at once, which has had the longest time to read its answer.
+    """A set of at most `limit` clients: past it the oldest, which has had the longest time to read, is closed at once.
 
-    Closing the newest instead would let a client that does not close keep all others from being told anything.
+    If the newest were closed instead, clients that do not close could keep all others from reading their answer.
     """
 
     __slots__ = ("_limit", "_order")
 
     def __init__(self, limit: int = MAX_CLOSING) -> None:
         self._limit = limit
-        # In the order of their coming; the values mean nothing.
+        # An ordered set, oldest first.
         self._order: dict[Abortable, None] = {}
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of closing clients."""
         return len(self._order)
 
     @property
     def are_many(self) -> bool:
-        """Whether so many come that those who are served should not wait for bursts of them."""
+        """Whether there are so many that the server should accept fewer per wake-up, for the sake of served clients."""
         return len(self._order) > MANY
 
-    def add(self, departing: Abortable) -> None:
-        """Take one in; who adds it has its `abort` called at most once, and removes it when it has closed by itself."""
-        self._order[departing] = None
+    def add(self, client: Abortable) -> None:
+        """Add a client; `abort` is called at most once, and the caller removes a client that has closed by itself."""
+        self._order[client] = None
         if len(self._order) > self._limit:
             self._abort(next(iter(self._order)))
 
-    def remove(self, departing: Abortable) -> None:
-        """Forget one that has disconnected, or that was never here."""
-        self._order.pop(departing, None)
+    def remove(self, client: Abortable) -> None:
+        """Remove a client, if it is in the set."""
+        self._order.pop(client, None)
 
     def abort_all(self) -> None:
-        """Close them all now."""
+        """Close all of them now."""
         while self._order:
             self._abort(next(iter(self._order)))
 
-    def _abort(self, departing: Abortable) -> None:
-        del self._order[departing]
-        departing.abort()
+    def _abort(self, client: Abortable) -> None:
+        del self._order[client]
+        client.abort()

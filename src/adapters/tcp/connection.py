@@ -1,4 +1,4 @@
-"""One client from its first byte to its last: what is read and when, what end-of-file means, how it is let go."""
+"""The protocol of one connection: when it is read, what end-of-file means, and how it is closed."""
 
 import asyncio
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from .result_writer import ResultWriter
 
 
 class Connection(asyncio.Protocol):
-    """Serves one client; asyncio calls it, as asyncio.Protocol says."""
+    """Serves one client; the event loop calls it as asyncio.Protocol describes."""
 
     def __init__(
         self,
@@ -30,24 +30,24 @@ class Connection(asyncio.Protocol):
         on_fully_sent: "Callable[[Connection], None]",
         on_close: "Callable[[Connection], None]",
     ) -> None:
-        """Prepare; `on_made` is called before it is read, `on_told` when it has only to close, `on_lost` at the end."""
+        """Call `on_open` before reading, `on_fully_sent` when only the client's close is missing, `on_close` last."""
         self._on_open = on_open
         self._on_fully_sent = on_fully_sent
         self._on_close = on_close
         self._context = context
         self._peer = peer
         self._framer = LineFramer(context.max_line)
-        self._pipeline = Pipeline(context, lambda: self._read_flow.recheck_memory())  # noqa: PLW0108 -- there is none yet
-        # Lines are being taken; what is sent meanwhile needs no second round of it.
+        self._pipeline = Pipeline(context, lambda: self._read_flow.recheck_memory())  # noqa: PLW0108 -- set later
+        # `_read_requests` is running: a result that is sent meanwhile must not call it again.
         self._reading = False
         self._state = State.OPEN
-        # Runs out if a line that has begun to arrive is not completed.
+        # Limits the time from the first byte of a line to its end.
         self._line_timer = OneShotTimer(context.line_seconds, self._on_line_timeout)
         self._batch = Batch(self._framer, self._pipeline, context, self._line_timer)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
-        # uvloop's transports do not inherit from asyncio's, they only behave like them.
+        """Start to serve."""
+        # uvloop's transports have the interface of asyncio's, but do not inherit from it.
         self._transport = cast("asyncio.Transport", transport)
         self._result_writer = self._pipeline.result_writer = ResultWriter(
             self._transport, self._pipeline.holder, self._on_sent
@@ -61,7 +61,7 @@ class Connection(asyncio.Protocol):
         self._on_open(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End: whatever still runs for this client is killed, whatever it was to be told is dropped."""
+        """Close the pipeline, which stops or finishes running tasks, and drop pending results."""
         self._state = State.EOF_SENT
         self._framer.clear()
         self._read_flow.close()
@@ -71,7 +71,7 @@ class Connection(asyncio.Protocol):
         self._pipeline.close()
         self._result_writer.close()
         self._on_close(self)
-        # The parts know this whole: a circle, which would keep all of them until the garbage collector comes by.
+        # The parts refer to this object: a reference cycle, which only the garbage collector would free.
         for part in (
             "_transport",
             "_result_writer",
@@ -85,7 +85,7 @@ class Connection(asyncio.Protocol):
             delattr(self, part)
 
     def data_received(self, data: bytes) -> None:
-        """Take in bytes and start what they ask for."""
+        """Buffer bytes and start the requests that they complete."""
         if self._state >= State.CLOSING:
             if self._closing.discard(data):
                 self._liveness.watch()
@@ -97,7 +97,7 @@ class Connection(asyncio.Protocol):
             self._read_requests()
 
     def eof_received(self) -> bool:
-        """Keep the connection open (true) while something that was asked for before is not taken or not answered."""
+        """Keep the connection open (True) while requests sent before are not read or not answered."""
         self._read_flow.at_eof = True
         self._read_requests()
         if self._pipeline.empty and not self._read_flow.paused:
@@ -106,32 +106,32 @@ class Connection(asyncio.Protocol):
         return True
 
     def pause_writing(self) -> None:
-        """Hold results back: the client does not read as fast as they come."""
+        """Stop writing results: the client does not read them fast enough."""
         self._result_writer.pause()
 
     def resume_writing(self) -> None:
-        """Send on."""
+        """Continue writing results."""
         self._result_writer.resume()
 
     def reject(self, reason: str) -> None:
-        """Say why this client is not served, take nothing from it, and close."""
+        """Send the reason, read no more requests, and close."""
         self._stop_reading()
         self._pipeline.reject(reason)
         self._close_when_done()
 
     def shut_down(self) -> None:
-        """Close as soon as nothing is owed; until then requests are still taken, so that each gets an answer."""
+        """Close as soon as no request is in flight; until then new requests are still read and answered."""
         self._state = max(self._state, State.DRAINING)
-        # Not before what has arrived by now is read: closing with bytes unread would reset the connection.
+        # Later, after reading what has arrived by now: closing with unread bytes would reset the connection.
         asyncio.get_running_loop().call_later(0, partial(self._close_when_done, is_idle=True))
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is owed to this client."""
+        """Whether no request is in flight."""
         return self._pipeline.empty
 
     def abort(self) -> None:
-        """Close now, answered or not, unless that has happened by itself."""
+        """Close now, even with requests in flight; does nothing once the connection is lost."""
         if hasattr(self, "_transport"):
             self._transport.abort()
 
@@ -144,7 +144,7 @@ class Connection(asyncio.Protocol):
         elif self._state is not State.OPEN:
             self._close_when_done()
 
-    def _read_requests(self, most: int = LINES_ON_ARRIVAL, *, granted: bool = False) -> None:
+    def _read_requests(self, max_lines: int = LINES_ON_ARRIVAL, *, granted: bool = False) -> None:
         read_flow = self._read_flow
         if self._state >= State.CLOSING:
             self._close_when_done()
@@ -152,7 +152,7 @@ class Connection(asyncio.Protocol):
         if read_flow.scheduled and not granted:
             return
         self._reading = True
-        end = self._batch.handle_lines(most, granted=granted)
+        end = self._batch.handle_lines(max_lines, granted=granted)
         if end is BatchEnd.YIELD:
             read_flow.yield_iteration(bulk=self._batch.is_bulk)
         elif end is BatchEnd.NO_COMPLETE_LINE or (read_flow.at_eof and end is BatchEnd.BUFFER_EMPTY):
@@ -162,10 +162,10 @@ class Connection(asyncio.Protocol):
         if end is BatchEnd.NO_MEMORY:
             read_flow.wait_for_memory()
         self._reading = False
-        shut = not (end is BatchEnd.BUFFER_EMPTY or end is BatchEnd.NO_COMPLETE_LINE or self._state >= State.CLOSING)
-        if shut or read_flow.paused:
-            read_flow.set_paused(paused=shut)
-            if shut:
+        paused = not (end is BatchEnd.BUFFER_EMPTY or end is BatchEnd.NO_COMPLETE_LINE or self._state >= State.CLOSING)
+        if paused or read_flow.paused:
+            read_flow.set_paused(paused=paused)
+            if paused:
                 self._liveness.watch()
         if self._state is not State.OPEN:
             self._close_when_done()

@@ -1,15 +1,15 @@
-"""The states of a connection, from the first byte to the end-of-file that the agent sends."""
+"""The states of a connection, from open to the end-of-file that the agent sends."""
 
 from enum import IntEnum, auto
 
 
 class State(IntEnum):
-    """How far a connection has come; it never goes back."""
+    """The state of a connection; it only ever increases."""
 
     OPEN = auto()
     DRAINING = auto()
-    """It is closed once nothing is owed; requests that come until then are still taken."""
+    """It is closed once no request is in flight; requests that arrive until then are still served."""
     CLOSING = auto()
-    """Nothing more is taken; what is owed is answered."""
+    """No more requests are read; those in flight are answered."""
     EOF_SENT = auto()
-    """Everything was answered, and the client has been told that there is no more."""
+    """All requests are answered, and the sending side is closed."""

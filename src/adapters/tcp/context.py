@@ -1,4 +1,4 @@
-"""What all connections share: the use case, the kernel's word on peers, and the limits for each of them."""
+"""What all connections share: the use case, peer identification, and the limits of each connection."""
 
 from dataclasses import dataclass, field
 
@@ -19,7 +19,7 @@ STORE_FULL = "answers that clients do not read stay in memory: the spool takes n
 class InFlightLimits:
     """How many requests one client may have in flight.
 
-    When the client has disconnected they are killed, or else finished, and their results dropped.
+    After a disconnect their tasks are stopped if `cancel_on_disconnect`, else they finish; results are dropped.
     """
 
     requests: int
@@ -28,7 +28,7 @@ class InFlightLimits:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionContext:
-    """What all connections share; `max_line` is bytes, `line_seconds` how long a line may take to arrive."""
+    """What all connections share; `max_line` is in bytes, `line_seconds` limits how long a line may take to arrive."""
 
     intake: TaskIntake
     clock: Clock
@@ -43,7 +43,7 @@ class ConnectionContext:
     store_log: RateLimitedLog = field(init=False)
 
     def __post_init__(self) -> None:
-        """Have them take turns, and share the lines that say which limit was reached."""
+        """Create the read scheduler and the rate-limited logs that all connections share."""
         seconds = self.clock.monotonic_seconds
         object.__setattr__(self, "scheduler", ReadScheduler(self.clock))
         object.__setattr__(self, "memory_log", RateLimitedLog(MEMORY_USED_UP, seconds))

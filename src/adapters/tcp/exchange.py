@@ -1,4 +1,4 @@
-"""One request of a client and what comes of it."""
+"""One request of a client and its result."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -11,20 +11,20 @@ from .answer import Answer
 
 @dataclass(slots=True, eq=False)
 class Exchange:
-    """One request of a client and, once there is one, its result or, if that has to wait, its answer."""
+    """One request of a client, and later its result, or its encoded answer if the result has to wait."""
 
     id: RequestId | None
-    """Under which the result is sent as soon as it is there; without one, it waits for those before it."""
+    """With an id, the result is sent as soon as it exists; without one, after the results of earlier requests."""
     memory: int
-    """How many bytes it takes in memory, as they are charged."""
+    """How many bytes of memory are charged for it."""
     result: TaskResult | None = None
     answer: Answer | None = None
     task: asyncio.Task[None] | None = None
-    """Runs it, while it runs."""
+    """Runs the request; None when it does not run."""
     control: TaskControl = field(default_factory=TaskControl)
 
     def close(self) -> None:
-        """Give back what its result takes."""
+        """Release the output of its result or answer."""
         if self.result is not None:
             self.result.output.close()
             self.result = None

@@ -1,4 +1,4 @@
-"""Whether one client is read: not while it, or the agent, has enough in hand; what it sends then waits on its side."""
+"""Back-pressure on one client: reading is paused while the client or the agent has reached a limit."""
 
 import asyncio
 from typing import Protocol
@@ -7,15 +7,15 @@ from .context import ConnectionContext
 
 
 class ReadCallback(Protocol):
-    """Takes in what a client has sent; `granted` says that the agent has room for one request, whatever it says."""
+    """Handles the buffered lines of a client; `granted` allows one request even if the intake has no capacity."""
 
     def __call__(self, *, granted: bool = False) -> None:
-        """Take."""
+        """Read requests."""
         ...
 
 
 class ReadFlow:
-    """Pauses and resumes a transport; shut for want of room, it has `take` called when it is this client's turn."""
+    """Pauses and resumes a transport; calls `read_requests` when the reason for a pause may be over."""
 
     __slots__ = (
         "_budget",
@@ -31,25 +31,25 @@ class ReadFlow:
         "short_of_memory",
     )
 
-    def __init__(self, transport: asyncio.Transport, context: ConnectionContext, take: ReadCallback) -> None:
+    def __init__(self, transport: asyncio.Transport, context: ConnectionContext, read_requests: ReadCallback) -> None:
         self._transport = transport
         self._intake = context.intake
         self._scheduler = context.scheduler
         self._budget = context.memory
         self._log = context.memory_log
-        # The client holds too much: it has its next turn when memory is free again.
+        # The client uses too much memory: the budget calls back when some is free.
         self.short_of_memory = False
-        self._read_requests = take
-        # Waits for room in the agent while it is full.
+        self._read_requests = read_requests
+        # Waits for capacity of the intake while it is full.
         self._capacity: asyncio.Task[None] | None = None
-        # The client has more to say than fits into an iteration of the loop: it has its next turn from the scheduler.
+        # More lines are buffered than one event-loop iteration may handle: the scheduler calls back.
         self.scheduled = False
         self.paused = False
-        # The client has closed its sending side: there is nothing left to pause.
+        # The client has closed its sending side: there is nothing to pause.
         self.at_eof = False
 
     def set_paused(self, *, paused: bool) -> None:
-        """Read on, or not."""
+        """Pause or resume reading."""
         if self._transport.is_closing():
             return
         if (
@@ -69,26 +69,26 @@ class ReadFlow:
             self._transport.resume_reading()
 
     def yield_iteration(self, *, bulk: bool) -> None:
-        """Take on in a later iteration of the loop: others have something to say too."""
+        """Continue in a later event-loop iteration, so that other clients are read too."""
         if not self.scheduled:
             self.scheduled = True
             self._scheduler.wait(self._continue, bulk=bulk)
 
     def wait_for_memory(self) -> None:
-        """Take on when memory is free again, unless `turn` opens this before."""
+        """Continue when memory is free again."""
         if not self.short_of_memory:
             self.short_of_memory = True
             self._log.warning()
             self._budget.wait(self._on_memory)
 
     def recheck_memory(self) -> None:
-        """Take on, if it was for memory that this was shut: the client holds less now."""
+        """Continue if this waits for memory: the client holds less now."""
         if self.short_of_memory:
             self._budget.forget(self._on_memory)
             self._on_memory()
 
     def close(self) -> None:
-        """Call nobody any more."""
+        """Cancel all pending callbacks."""
         if self._capacity is not None:
             self._capacity.cancel()
         if self.scheduled:

@@ -1,18 +1,18 @@
-"""Probes that tell of clients on other hosts that they have vanished: of them, this host's kernel knows nothing."""
+"""TCP keep-alive: detects the disappearance of other hosts, whose sockets this host's kernel does not know."""
 
 import socket
 
 IDLE_SECONDS = 60
 INTERVAL_SECONDS = 15
 PROBES = 4
-"""A host that vanishes without a word is found out two minutes after its last packet."""
+"""With these values a host that disappears is detected two minutes after its last packet."""
 
 
 def probe_clients(listener: socket.socket) -> None:
-    """Have the kernel probe what will be accepted here, and end it where nobody answers: tcp(7), SO_KEEPALIVE.
+    """Enable keep-alive (tcp(7), SO_KEEPALIVE) for accepted connections; the kernel closes those that do not respond.
 
-    Accepted sockets inherit it. No TCP_USER_TIMEOUT: it would also end connections whose client takes its time to read.
-    While an answer is under way, the kernel's own retransmissions, a quarter of an hour of them, find out.
+    Accepted sockets inherit it. No TCP_USER_TIMEOUT: it would also close connections whose client reads slowly.
+    While sent data is unacknowledged, the kernel's retransmissions detect the same, after a quarter of an hour.
     """
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, IDLE_SECONDS)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, INTERVAL_SECONDS)

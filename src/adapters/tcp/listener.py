@@ -1,4 +1,4 @@
-"""Listening TCP sockets: where the agent can be reached."""
+"""Opens listening TCP sockets and formats their addresses."""
 
 import errno
 import socket
@@ -11,44 +11,44 @@ from .keepalive import probe_clients
 
 BACKLOG = 1024
 _ATTEMPTS = 16
-"""To find a port that is free on several addresses."""
+"""How often to look for a port that is free on several addresses."""
 _NOT_HERE = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
-"""What binding comes to where this machine does not have the address, or no such family at all."""
+"""Errors of bind(2) where this machine does not have the address, or not its address family."""
 
 _Address: TypeAlias = tuple[socket.AddressFamily, Name]
 
 
 def open_listeners(host: str, port: int) -> list[socket.socket]:
-    """Bind and listen on all addresses of this machine that `host` (a name or an address) has, all on one port.
+    """Listen on all addresses of this machine to which `host` (a name or an address) resolves, on the same port.
 
-    Port 0 takes one that is free. Raises OSError, with the address as its `filename` where it is about one.
+    Port 0 selects a free port. Raises OSError, with the address as its `filename` if the error concerns one address.
     """
     addresses = _resolve(host, port)
     for _ in range(_ATTEMPTS):
         try:
             return _open_all(addresses)
         except OSError as error:
-            # A port that was free on the first address need not be free on the next.
+            # A port that is free on the first address may be in use on the next one.
             if port != 0 or len(addresses) == 1 or error.errno != errno.EADDRINUSE:
                 raise
     raise OSError(errno.EADDRINUSE, "no port was found that is free on all addresses")
 
 
 def format_address(listener: socket.socket) -> str:
-    """Return `host:port` as people write it."""
+    """Return `host:port`, or the path of a Unix socket."""
     if listener.family == socket.AF_UNIX:
         return str(listener.getsockname())
     return written(listener.getsockname())
 
 
 def written(name: Name) -> str:
-    """Return the same for the name of a socket."""
+    """Return `host:port` for the name of a TCP socket, with brackets around an IPv6 address."""
     host, port = name[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether all that `host` (a name or an address) resolves to is this machine's own; raises OSError."""
+    """Return whether `host` (a name or an address) resolves to loopback addresses only; raises OSError."""
     return all(ip_address(name[0].partition("%")[0]).is_loopback for _, name in _resolve(host, 0))
 
 
@@ -57,7 +57,7 @@ def _resolve(host: str, port: int) -> list[_Address]:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except UnicodeError as error:
         raise OSError(errno.EINVAL, "it is not the name of a host") from error
-    # A name may stand in /etc/hosts twice.
+    # /etc/hosts may contain a name twice.
     return list(dict.fromkeys((family, cast("Name", name)) for family, _, _, _, name in found))
 
 
@@ -87,10 +87,10 @@ def _open(family: socket.AddressFamily, name: tuple[object, ...], *, alone: bool
         try:
             listener = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
             undo.callback(listener.close)
-            # Without it, the address stays taken for a minute after a restart.
+            # Without it, the address stays in use for a minute after a restart.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6 and not alone:
-                # Or it would take the IPv4 addresses too, which have sockets of their own.
+                # Otherwise it would also bind the IPv4 addresses, which have sockets of their own.
                 listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             probe_clients(listener)
             listener.bind(name)

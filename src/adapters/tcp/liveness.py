@@ -1,4 +1,4 @@
-"""What time does to a client: its end that reading does not show, and a line that it does not complete."""
+"""Detects disconnects while reading is paused, and has the timer for lines that are not completed."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,24 +9,24 @@ CHECK_SECONDS = 0.5
 
 
 class OneShotTimer:
-    """Calls back `seconds` after it was started, unless stopped before; starting it twice does not prolong it."""
+    """Calls back `seconds` after `start`, unless stopped; starting a running timer does not prolong it."""
 
-    __slots__ = ("_on_over", "_seconds", "_timer", "running")
+    __slots__ = ("_on_expired", "_seconds", "_timer", "running")
 
-    def __init__(self, seconds: float, on_over: Callable[[], None]) -> None:
+    def __init__(self, seconds: float, on_expired: Callable[[], None]) -> None:
         self._seconds = seconds
-        self._on_over = on_over
+        self._on_expired = on_expired
         self._timer: asyncio.TimerHandle | None = None
         self.running = False
 
     def start(self) -> None:
-        """Run, unless it runs already."""
+        """Start the timer, unless it is running."""
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self._seconds, self._expire)
             self.running = True
 
     def stop(self) -> None:
-        """Do not call back."""
+        """Cancel the callback."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -35,26 +35,26 @@ class OneShotTimer:
     def _expire(self) -> None:
         self._timer = None
         self.running = False
-        self._on_over()
+        self._on_expired()
 
 
 class Liveness:
-    """Looks the client of a transport up every CHECK_SECONDS while `needed()`, and aborts once it has disconnected."""
+    """Checks every CHECK_SECONDS, while `needed()`, whether the peer is connected; if not, aborts the transport."""
 
-    __slots__ = ("_countdown", "_needed", "_peer", "_transport")
+    __slots__ = ("_needed", "_peer", "_timer", "_transport")
 
     def __init__(self, transport: asyncio.Transport, peer: Peer, needed: Callable[[], bool]) -> None:
         self._transport = transport
         self._peer = peer
         self._needed = needed
-        self._countdown = OneShotTimer(CHECK_SECONDS, self.check)
+        self._timer = OneShotTimer(CHECK_SECONDS, self.check)
 
     def watch(self) -> None:
-        """Look from now on, while needed."""
-        self._countdown.start()
+        """Start periodic checks, which last while needed."""
+        self._timer.start()
 
     def check(self) -> None:
-        """Look at once, and from now on, while needed."""
+        """Check now, and start periodic checks, if needed."""
         self.stop()
         if self._transport.is_closing() or not self._needed():
             return
@@ -64,10 +64,10 @@ class Liveness:
             self.watch()
 
     def stop(self) -> None:
-        """Look no more."""
-        self._countdown.stop()
+        """Stop periodic checks."""
+        self._timer.stop()
 
     def close(self) -> None:
-        """Look never again, and let go of the countdown, which knows this: the two would keep each other."""
-        self._countdown.stop()
-        del self._countdown
+        """Stop for good, and delete the timer, with which this object forms a reference cycle."""
+        self._timer.stop()
+        del self._timer

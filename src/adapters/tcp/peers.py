@@ -1,4 +1,4 @@
-"""Who is at the other end of a local connection, and whether it still is: decided by what the kernel says of it."""
+"""Identifies the user at the other end of a local connection, and its presence, by what the kernel reports."""
 
 import select
 import socket
@@ -16,14 +16,14 @@ _CREDENTIALS = struct.Struct("=iII")
 
 
 class Presence(Enum):
-    """What the kernel says of a peer."""
+    """Whether the kernel reports a peer as connected."""
 
     PRESENT = auto()
-    """Some process holds the socket; it may have shut down its sending side."""
+    """Some process has the socket open; it may have shut down its sending side."""
     DISCONNECTED = auto()
-    """No process does."""
+    """No process has it open."""
     UNKNOWN = auto()
-    """It is on another host, or the kernel would not say."""
+    """It is on another host, or the kernel does not report it."""
 
 
 class Peer(Protocol):
@@ -31,42 +31,42 @@ class Peer(Protocol):
 
     @property
     def user(self) -> int | None:
-        """Its user's number; None if the kernel does not know it."""
+        """Its user ID; None if the kernel does not know it."""
         ...
 
     @property
     def attested(self) -> bool:
-        """Whether `user` is that of the process that connected; else it is that of whoever created the socket."""
+        """Whether `user` is the user of the process that connected; if not, it is the creator of the socket."""
         ...
 
     @property
     def is_local(self) -> bool:
-        """Whether it is on this host, so that the kernel could know its user."""
+        """Whether it is on this host, where the kernel can know its user."""
         ...
 
     def presence(self) -> Presence:
-        """Look up whether it is still held; UNKNOWN, ever, if the kernel has not known it from the start."""
+        """Look up whether a process has its socket open; always UNKNOWN if `identify` did not find that socket."""
         ...
 
 
 class Peers:
-    """Identifies clients, over netlink sockets that they share."""
+    """Identifies clients, over netlink sockets that all of them share."""
 
     def __init__(self) -> None:
         self._diag = SockDiag()
         self._routes = Routes()
 
     def open(self) -> None:
-        """Open what is needed while there are descriptors; as long as there are none, nobody knows anybody."""
+        """Open the socket for look-ups early; without a descriptor for it, peers cannot be identified."""
         self._diag.open()
 
     def close(self) -> None:
-        """Close it."""
+        """Close the netlink sockets."""
         self._diag.close()
         self._routes.close()
 
     def identify(self, client: socket.socket) -> Peer:
-        """Look up who has connected; raises OSError for a client whose connection has been reset by now."""
+        """Look up the user of a client; raises OSError if the connection has been reset in the meantime."""
         if client.family == socket.AF_UNIX:
             return UnixPeer(client, _unix_user(client))
         name = cast("Name", client.getpeername())
@@ -75,15 +75,15 @@ class Peers:
         is_local = isinstance(found, SocketInfo) or ours.address == theirs.address or self._routes.is_own(theirs)
         if found is Missing.ABSENT and is_local:
             found = self._diag.find_bound(theirs, ours)
-        # A connection that has been reset meanwhile has no name. One that has it still was this very connection during
-        # the look-up: what was found is its other end, and not somebody's who has got the port since.
+        # Raises if the connection was reset in the meantime. Otherwise it existed during the look-up: what was found is
+        # its other end, and not a socket that got the same port afterwards.
         client.getpeername()
         return TcpPeer(self._diag, ours, theirs, found if isinstance(found, SocketInfo) else None, is_local)
 
 
 @dataclass(frozen=True, slots=True)
 class TcpPeer:
-    """A peer over TCP, and the socket that the kernel has `found` for it, if it has."""
+    """A peer over TCP; `found` is its socket, if the kernel has found one."""
 
     diag: SockDiag
     ours: Endpoint
@@ -94,11 +94,11 @@ class TcpPeer:
 
     @property
     def user(self) -> int | None:
-        """As Peer has it. Of a socket that nobody holds the kernel says 0, which would be root."""
+        """As in Peer. For a socket that no process has open the kernel reports user 0, which would be root."""
         return self.found.user if self.found is not None and self.found.inode else None
 
     def presence(self) -> Presence:
-        """As Peer has it. The cookie makes sure that it is about this socket, not about its successor."""
+        """As in Peer. The cookie ensures that the reply is about this socket, not about a later one on its port."""
         if self.found is None:
             return Presence.UNKNOWN
         match self.diag.find_again(self.theirs, self.ours, self.found):
@@ -112,7 +112,7 @@ class TcpPeer:
 
 @dataclass(frozen=True, slots=True)
 class UnixPeer:
-    """A peer over a Unix socket, whose user the kernel took down when it connected."""
+    """A peer over a Unix socket, whose user the kernel recorded when it connected (SO_PEERCRED)."""
 
     connected: socket.socket
     user: int
@@ -120,7 +120,7 @@ class UnixPeer:
     is_local: bool = True
 
     def presence(self) -> Presence:
-        """As Peer has it: a hang-up says that it has closed, not only half-closed."""
+        """As in Peer. POLLHUP means that it has closed the socket, not only its sending side."""
         poll = select.poll()
         poll.register(self.connected.fileno(), 0)
         hung_up = any(event & (select.POLLHUP | select.POLLERR) for _, event in poll.poll(0))

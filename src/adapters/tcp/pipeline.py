@@ -1,4 +1,4 @@
-"""What one client has in flight: which requests, under which ids, and in which order their results leave."""
+"""The requests that one client has in flight, their ids, and the order in which their results are sent."""
 
 import asyncio
 import contextlib
@@ -22,24 +22,24 @@ from .relief import Relief
 from .result_writer import ANSWER_BYTES, ResultWriter
 
 _numbers = itertools.count(1)
-"""Of clients, in the order in which they connected to this process."""
+"""Client numbers, in the order in which the clients connected to this process."""
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 REQUEST_BYTES = 4 * 1024
-"""What a request takes beyond its command, from line to result: its asyncio.Task, coroutines, registries."""
+"""Memory of a request without its command, from line to result: its asyncio.Task, coroutines, registries."""
 SMALL_BYTES = 1024
-"""A line whose command needs no more than is counted anyway."""
+"""Up to this length of a line, REQUEST_BYTES covers the command as well."""
 ARGUMENT_BYTES = 64
-"""What Python needs for a string beyond its characters: a command of many short words takes far more than its line."""
+"""Memory of a Python string without its characters: a command of many short words takes far more than its line."""
 
 
 def estimate(text_bytes: int, arguments: int) -> int:
-    """Return what a request takes in memory whose arguments take `text_bytes` as text."""
+    """Return the memory in bytes of a request whose arguments are `text_bytes` long as text."""
     return REQUEST_BYTES + text_bytes + ARGUMENT_BYTES * arguments
 
 
 class Pipeline:
-    """Starts each request at once; results go to the writer in order, or under an id as soon as they are there."""
+    """Starts each request at once; writes results in the order of requests, those with an id as soon as they exist."""
 
     __slots__ = (
         "_client",
@@ -60,40 +60,40 @@ class Pipeline:
     def __init__(self, context: ConnectionContext, on_relieved: Callable[[], None]) -> None:
         """`result_writer` has to be set before the first request.
 
-        `on_relieved` is called when answers have gone to the spool, for want of memory.
+        `on_relieved` is called after answers were moved to the spool because memory was short.
         """
-        # A number for the log; not this object itself, which would then be a circle with whatever runs.
+        # Tells clients apart. A number, not this object, which would form a reference cycle with its running tasks.
         self._client = next(_numbers)
         self._intake = context.intake
         self._clock = context.clock
         self._limits = context.in_flight
         self._relief = Relief(context, on_relieved)
-        # What this client holds in memory.
+        # Counts the memory that this client uses.
         self.holder = MemoryHolder(context.memory, self._relieve)
-        # Requests without an id whose results have not been passed on, oldest first.
+        # Requests without an id whose results have not been written, oldest first.
         self._in_order: deque[Exchange] = deque()
         self._ids: set[RequestId] = set()
         self._running: set[Exchange] = set()
-        # Taken and not yet sent.
+        # Requests submitted whose results have not been sent.
         self._count = 0
-        # Whether this client has to wait before it may ask for more.
+        # Whether the limit of requests in flight is reached.
         self.full = False
-        # The client has disconnected; results go nowhere.
+        # The client has disconnected; results are dropped.
         self._closed = False
         self.result_writer: ResultWriter | None = None
 
     @property
     def empty(self) -> bool:
-        """Whether everything that was taken has been answered."""
+        """Whether all submitted requests have been answered."""
         return self._count == 0
 
     @property
     def unanswered(self) -> int:
-        """How many requests were taken and have not been answered."""
+        """How many submitted requests have not been answered."""
         return self._count
 
     def submit(self, incoming: DecodedRequest | InvalidRequest, line: bytes = b"") -> None:
-        """Run what was asked for, by that line, or say what is wrong with it."""
+        """Run a request, decoded from `line`; or, if it is invalid, answer with the reason."""
         if isinstance(incoming, InvalidRequest):
             self._reject_line(incoming.reason, incoming.id)
         elif incoming.id in self._ids:
@@ -101,7 +101,7 @@ class Pipeline:
         else:
             memory = REQUEST_BYTES
             if line[SMALL_BYTES:]:
-                # What is not ASCII may take four bytes a character.
+                # Python needs up to four bytes per character for text that is not ASCII.
                 memory = estimate(len(line) if line.isascii() else 4 * len(line), len(incoming.request.command))
             exchange = self._open(incoming.id, memory)
             if incoming.id is not None:
@@ -110,18 +110,18 @@ class Pipeline:
             self._running.add(exchange)
 
     def reject(self, error: str, request_id: RequestId | None = None) -> None:
-        """Answer a request that is not run at all."""
+        """Answer a request with `error`, without running it."""
         exchange = self._open(request_id, ANSWER_BYTES)
         self._deliver(exchange, self._error_result((), error))
 
     def on_sent(self, exchange: Exchange) -> None:
-        """Forget an exchange that the result writer has handed over."""
+        """Remove an exchange whose result has been handed to the transport."""
         self._count -= 1
         self.full = False
         self._release_memory(exchange)
 
     def close(self) -> None:
-        """Kill what runs for a disconnected client, unless it is to finish, and drop what it was to be told."""
+        """Drop all results of a disconnected client; stop its tasks, if the limits say `cancel_on_disconnect`."""
         self._closed = True
         self._count = 0
         self._relief.close()
@@ -131,7 +131,7 @@ class Pipeline:
         for exchange in self._in_order:
             exchange.close()
         self._in_order.clear()
-        # All but what runs is gone.
+        # Only running requests are still charged.
         self.holder.charge(sum(exchange.memory for exchange in self._running) - self.holder.charged)
         self.holder.close()
 
@@ -140,7 +140,7 @@ class Pipeline:
             self._relief.start(self.holder, self.result_writer, reversed(self._in_order))
 
     def _release_memory(self, exchange: Exchange) -> None:
-        # As MemoryHolder.charge, for every task.
+        # MemoryHolder.charge inlined: this runs for every task.
         holder, budget = self.holder, self.holder.budget
         holder.charged -= exchange.memory
         budget.free += exchange.memory
@@ -151,7 +151,7 @@ class Pipeline:
 
     def _reject_line(self, reason: str, request_id: RequestId | None) -> None:
         if request_id in self._ids:
-            # Under that id, it would be taken for the result of the task that has it.
+            # With that id, the client would take the rejection for the result of the task in flight.
             reason, request_id = f"{reason} (the id {json.dumps(request_id)} is in flight on this connection)", None
         self.reject(f"invalid request: {reason}", request_id)
 
@@ -169,7 +169,7 @@ class Pipeline:
     async def _serve(self, exchange: Exchange, request: TaskRequest) -> None:
         try:
             result = await self._intake.run(request, exchange.control)
-        except Exception as error:  # noqa: BLE001 -- the last line of defence: a defect must not leave its client waiting
+        except Exception as error:  # noqa: BLE001 -- last resort: after a defect, too, the client must get an answer
             result = self._error_result(request.command, INTERNAL_ERROR)
             with contextlib.suppress(MemoryError):
                 _log.error("a task failed inside the agent", command=request.command, exc_info=error)

@@ -1,4 +1,4 @@
-"""Whose a taken port is: what an operator asks first."""
+"""Finds the process that listens on a port that is in use, for error messages."""
 
 import contextlib
 import re
@@ -8,11 +8,11 @@ from ..linux.endpoint import Name, endpoint
 from ..linux.sock_diag import SockDiag, SocketInfo
 
 _WILDCARDS = {bytes(4): ("127.0.0.1",), bytes(16): ("::1", "127.0.0.1")}
-"""By an address that means all: ones on which whoever stands in its way may listen."""
+"""For each wildcard address: loopback addresses by which to find a listener that conflicts with it."""
 
 
 def owner_of_port(name: Name) -> str | None:
-    """Return who listens on this address, `pid 4711 (nginx)` or his user; None if nobody does, or it cannot be told."""
+    """Return the listener on an address as `pid 4711 (nginx)`, or its user; None if there is none or it is unknown."""
     wanted = endpoint(name)
     diag = SockDiag()
     try:
@@ -27,7 +27,7 @@ def owner_of_port(name: Name) -> str | None:
 
 
 def process_name(process: int) -> str:
-    """Return its number with its name, as far as that can be read and printed."""
+    """Return `pid PID (NAME)`; without the name if it cannot be read, and with `?` for characters not printable."""
     try:
         name = Path(f"/proc/{process}/comm").read_text(encoding="utf-8", errors="replace").strip()
     except OSError:
@@ -36,7 +36,7 @@ def process_name(process: int) -> str:
 
 
 def _holder(inode: int) -> int | None:
-    """Find the process that has this socket open, the oldest where there are several; only those that may be seen."""
+    """Return the first visible process, by pid, that has this socket open."""
     for process in sorted(int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()):
         with contextlib.suppress(OSError):
             for descriptor in Path(f"/proc/{process}/fd").iterdir():

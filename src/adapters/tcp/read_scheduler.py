@@ -1,4 +1,4 @@
-"""Whose turn it is to be read among clients that send more than one iteration of the event loop is to be spent on."""
+"""Schedules reads of clients that have sent more than one event-loop iteration may handle."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,19 +6,19 @@ from collections.abc import Callable
 from ...domain.ports.clock import Clock
 
 BUDGET_SECONDS = 0.002
-"""What all turns of one iteration may take together; one that has begun is finished."""
+"""How long the callbacks of one iteration may take together; a callback that has begun is finished."""
 PAUSE_FACTOR = 3.0
-"""After bulk turns that took longer, so many times as long is everybody else's, and for the tasks that came of them."""
+"""Bulk callbacks that took longer are followed by a pause of so many times their duration, for all other work."""
 MAX_PAUSE_SECONDS = 0.25
 
 Turn = Callable[[], None]
 
 
 class ReadScheduler:
-    """Calls back in turn, few in each iteration: what all clients together may cost the others is bounded in time.
+    """A round-robin of callbacks with a time limit for each iteration, so that reads do not starve other work.
 
-    Clients with little at hand come first, all within BUDGET_SECONDS an iteration, so that none waits behind megabytes
-    of others. Bulk follows, each client in its turn, at least one an iteration unless the last ones took too long.
+    Clients with small buffers come first, within BUDGET_SECONDS per iteration, so that none waits for megabytes of
+    other clients. Bulk follows in turn, at least one callback per iteration, unless the last ones took too long.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -29,16 +29,16 @@ class ReadScheduler:
         self._handle: asyncio.Handle | None = None
         self._pause_until = 0.0
 
-    def wait(self, turn: Turn, *, bulk: bool) -> None:
-        """Call `turn` once, in a later iteration."""
-        (self._bulk if bulk else self._small)[turn] = None
+    def wait(self, callback: Turn, *, bulk: bool) -> None:
+        """Call `callback` once, in a later iteration."""
+        (self._bulk if bulk else self._small)[callback] = None
         if self._handle is None or (isinstance(self._handle, asyncio.TimerHandle) and not bulk):
             self._plan()
 
-    def forget(self, turn: Turn) -> None:
-        """Do not call `turn` any more."""
-        self._small.pop(turn, None)
-        self._bulk.pop(turn, None)
+    def forget(self, callback: Turn) -> None:
+        """Remove `callback`, if it is scheduled."""
+        self._small.pop(callback, None)
+        self._bulk.pop(callback, None)
 
     def _plan(self) -> None:
         if self._handle is not None:
@@ -61,15 +61,15 @@ class ReadScheduler:
                 self._pause_until = begin + spent + min(PAUSE_FACTOR * spent, MAX_PAUSE_SECONDS)
         self._plan()
 
-    def _serve(self, turns: dict[Turn, None], begin: float) -> float:
+    def _serve(self, callbacks: dict[Turn, None], begin: float) -> float:
         spent = 0.0
-        # Those who have a turn now and want another one have that in the next iteration.
-        for _ in range(len(turns)):
-            turn = next(iter(turns), None)
-            if turn is None:
+        # Callbacks that are added in the meantime are called in the next iteration.
+        for _ in range(len(callbacks)):
+            callback = next(iter(callbacks), None)
+            if callback is None:
                 break
-            del turns[turn]
-            turn()
+            del callbacks[callback]
+            callback()
             spent = self._now() - begin
             if spent > BUDGET_SECONDS:
                 break

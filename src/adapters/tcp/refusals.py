@@ -1,4 +1,4 @@
-"""How clients are refused when they are accepted: they are told, it is logged, and nobody who is served pays for it."""
+"""Rejects clients right after accept(2): sends the reason, logs it, and limits the cost for served clients."""
 
 import asyncio
 import socket
@@ -18,34 +18,34 @@ STOPPING = "refused: the agent is stopping; connect again once it is back"
 
 
 class Refusals:
-    """Passes who is refused on to `departures`; the log has a line for them, and counts while they keep coming."""
+    """Sends rejections and adds the clients to `closing_clients`; logs them at a limited rate, with a count."""
 
-    def __init__(self, clock: Clock, departures: ClosingClients) -> None:
-        """Needs the running loop; `clock` stamps what they are told."""
+    def __init__(self, clock: Clock, closing_clients: ClosingClients) -> None:
+        """Needs a running event loop; `clock` gives the time stamp of a rejection."""
         loop = asyncio.get_running_loop()
         self._clock = clock
-        self._departures = departures
+        self._closing_clients = closing_clients
         self._refused = RateLimitedLog("client refused", loop.time, loop.call_later)
 
     def refuse(self, client: socket.socket, reason: str) -> None:
-        """Tell a client that has just been accepted, and close it in the end."""
+        """Send the reason to a client that has just been accepted, and close it."""
         try:
             name = address_text(client.getpeername())
             client.setblocking(False)  # noqa: FBT003 -- its only form
-            refused = RefusedClient(client, partial(self._judged, reason, name), self._departures.remove)
+            refused = RefusedClient(client, partial(self._log_refusal, reason, name), self._closing_clients.remove)
             refused.tell(reason, int(self._clock.unix_seconds()))
         except OSError as error:
             _log.debug("client disconnected before it was rejected", reason=error.strerror)
             client.close()
         else:
-            self._departures.add(refused)
+            self._closing_clients.add(refused)
 
     def close(self) -> None:
-        """Log what has only been counted."""
+        """Log rejections that have only been counted so far."""
         self._refused.flush()
 
-    def _judged(self, reason: str, name: str, meant: bool) -> None:  # noqa: FBT001 -- RefusedClient calls it
-        if not meant:
+    def _log_refusal(self, reason: str, name: str, is_client: bool) -> None:  # noqa: FBT001 -- RefusedClient calls it
+        if not is_client:
             _log.debug("client closed without having sent anything", client=name)
         elif reason != STOPPING:
             self._refused.warning(client=name, reason=reason)

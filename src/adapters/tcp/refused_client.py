@@ -1,4 +1,4 @@
-"""A client that is refused when it is accepted: told why, and closed without having had a transport."""
+"""A client that is rejected right after accept(2): gets the reason, and is closed without a transport."""
 
 import asyncio
 import contextlib
@@ -11,44 +11,44 @@ from ...protocol.results import encode_result
 from .closing_clients import CLOSE_SECONDS, DISCARD_BYTES
 
 _DISCARDED = bytearray(DISCARD_BYTES)
-"""Where everything goes that refused clients send."""
+"""Buffer for everything that rejected clients send."""
 
 
 class RefusedClient:
-    """Sends a client its refusal, closes the sending side, and then the rest when the client has closed or time is up.
+    """Sends a rejection, closes the sending side, and closes fully when the client does or after CLOSE_SECONDS.
 
-    Meanwhile at most DISCARD_BYTES of it are read and thrown away: what is left unread at the close makes the kernel
-    reset the connection, and a client may lose by it what it was told.
+    Meanwhile up to DISCARD_BYTES are read and discarded: bytes that are unread at the close make the kernel reset the
+    connection, by which the client may lose the rejection.
     """
 
-    __slots__ = ("_client", "_left", "_loop", "_on_closed", "_on_judged", "_timer")
+    __slots__ = ("_client", "_loop", "_on_classified", "_on_closed", "_remaining", "_timer")
 
     def __init__(
         self,
         client: socket.socket,
-        on_judged: Callable[[bool], None],
+        on_classified: Callable[[bool], None],
         on_closed: "Callable[[RefusedClient], None]",
     ) -> None:
-        """Own a non-blocking `client`.
+        """Own `client`, a non-blocking socket.
 
-        `on_judged` is called once with whether it meant to be served: False for one that closes without having sent a
-        byte, as a port probe does. `on_closed` is not called by `abort`.
+        `on_classified` is called once: with False if the client closes without having sent a byte, as a port probe
+        does, else with True. `abort` does not call `on_closed`.
         """
         self._client = client
-        self._on_judged: Callable[[bool], None] | None = on_judged
+        self._on_classified: Callable[[bool], None] | None = on_classified
         self._on_closed = on_closed
-        self._left = DISCARD_BYTES
+        self._remaining = DISCARD_BYTES
         self._loop = asyncio.get_running_loop()
 
     @property
     def discarded(self) -> int:
-        """How many bytes were read and thrown away."""
-        return DISCARD_BYTES - self._left
+        """How many bytes were read and discarded."""
+        return DISCARD_BYTES - self._remaining
 
     def tell(self, reason: str, executed_at: int) -> None:
-        """Send one result, which fits into an empty send buffer, and begin to close; OSError: `client` is not owned."""
+        """Send one result, which fits into an empty send buffer, and close; on OSError the caller closes `client`."""
         line = encode_result(TaskResult((), executed_at, 0.0, NO_EXIT_CODE, NO_OUTPUT, reason), b"", None)
-        # If it has disconnected, reading says so.
+        # If it has disconnected, reading reports that.
         with contextlib.suppress(OSError):
             self._client.send(line)
             self._client.shutdown(socket.SHUT_WR)
@@ -56,36 +56,36 @@ class RefusedClient:
         self._timer = self._loop.call_later(CLOSE_SECONDS, self._close)
 
     def abort(self) -> None:
-        """Close now; what it has sent is thrown away before, as far as that is allowed."""
-        while self._left and self._read():
+        """Close now, after discarding what has arrived, up to the limit."""
+        while self._remaining and self._read():
             pass
         self._loop.remove_reader(self._client.fileno())
         self._timer.cancel()
         self._client.close()
-        self._judge(meant=True)
+        self._classify(is_client=True)
 
     def _discard(self) -> None:
         if self._read() == 0:
             self._close()
-        elif not self._left:
+        elif not self._remaining:
             self._loop.remove_reader(self._client.fileno())
 
     def _read(self) -> int | None:
-        """Return how many bytes there were: 0 at its end, None if there are none yet."""
+        """Return the number of bytes read: 0 at end-of-file or after an error, None if there are none yet."""
         try:
-            count = self._client.recv_into(_DISCARDED, self._left)
+            count = self._client.recv_into(_DISCARDED, self._remaining)
         except BlockingIOError:
             return None
         except OSError:
             count = 0
-        self._left -= count
-        self._judge(meant=count > 0)
+        self._remaining -= count
+        self._classify(is_client=count > 0)
         return count
 
-    def _judge(self, *, meant: bool) -> None:
-        if self._on_judged is not None:
-            on_judged, self._on_judged = self._on_judged, None
-            on_judged(meant)
+    def _classify(self, *, is_client: bool) -> None:
+        if self._on_classified is not None:
+            on_classified, self._on_classified = self._on_classified, None
+            on_classified(is_client)
 
     def _close(self) -> None:
         self.abort()

@@ -1,4 +1,4 @@
-"""When memory is short: the answers of a client that holds more than its share go to the spool, until it does not."""
+"""Under memory pressure: moves answers of a client that uses more than its share to the spool."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -10,7 +10,7 @@ from .result_writer import ResultWriter
 
 
 class Relief:
-    """Moves the answers of one client that wait; calls `on_done` when the client holds less by that."""
+    """Moves the waiting answers of one client; calls `on_done` if the client uses less memory afterwards."""
 
     __slots__ = ("_log", "_on_done", "_store", "_task")
 
@@ -20,21 +20,21 @@ class Relief:
         self._on_done = on_done
         self._task: asyncio.Task[None] | None = None
 
-    def start(self, holder: MemoryHolder, result_writer: ResultWriter, not_put: Iterable[Exchange]) -> None:
-        """Begin with those that are `not_put` yet and go on with the last of the result writer, unless under way."""
+    def start(self, holder: MemoryHolder, result_writer: ResultWriter, unwritten: Iterable[Exchange]) -> None:
+        """Move answers, unless this is running: first of `unwritten`, then of the result writer, the last one first."""
         if self._task is None and self._store is not None:
-            pipeline = [*not_put, *result_writer.waiting]
-            self._task = asyncio.get_running_loop().create_task(self._run(holder, result_writer, pipeline))
+            exchanges = [*unwritten, *result_writer.waiting]
+            self._task = asyncio.get_running_loop().create_task(self._run(holder, result_writer, exchanges))
 
     def close(self) -> None:
-        """Stop: nobody waits for the answers any more."""
+        """Stop: the client has disconnected."""
         if self._task is not None:
             self._task.cancel()
 
-    async def _run(self, holder: MemoryHolder, result_writer: ResultWriter, pipeline: list[Exchange]) -> None:
+    async def _run(self, holder: MemoryHolder, result_writer: ResultWriter, exchanges: list[Exchange]) -> None:
         before = holder.charged
         try:
-            for exchange in pipeline:
+            for exchange in exchanges:
                 answer = exchange.answer
                 if not holder.must_wait or self._store is None:
                     break
@@ -42,12 +42,12 @@ class Relief:
                     continue
                 await answer.spool(self._store)
                 if exchange.answer is answer:
-                    # It was not sent meanwhile.
+                    # It has not been sent in the meantime.
                     result_writer.charge(exchange)
         except (OSError, MemoryError) as error:
             self._log.warning(reason=getattr(error, "strerror", None) or repr(error))
         finally:
             self._task = None
-        # Otherwise the client would only find that it has to wait, and have this begun anew, for ever.
+        # Otherwise the client would still have to wait and start this again, in an endless loop.
         if holder.charged < before:
             self._on_done()

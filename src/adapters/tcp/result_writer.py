@@ -1,4 +1,4 @@
-"""Results on their way to one client: written in the order in which they are put, only as fast as it reads."""
+"""Writes results to one client, in the order of `write` calls, and only as fast as the client reads."""
 
 import asyncio
 from collections import deque
@@ -16,48 +16,49 @@ from .exchange import Exchange
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 WRITE_BUFFER_BYTES = 64 * 1024
-"""What may wait in the transport for a slow client before results wait in their own place instead."""
+"""High-water mark of the transport: past it results wait in the result writer."""
 ANSWER_BYTES = 1024
-"""What an answer that waits takes in addition to its bytes."""
+"""Memory of a waiting answer in addition to its bytes."""
 
 
 class ResultWriter:
-    """Sends results through a transport and tells its owner, by `on_sent`, when one has been handed over.
+    """Sends results through a transport and calls `on_sent` when one has been handed to it.
 
-    Owns the results that were put and closes their outputs, delivered or not. What has to wait is encoded and charged.
+    Owns the results passed to `write` and closes their outputs, sent or not. Results that wait are encoded and charged.
     """
 
     __slots__ = ("_holder", "_on_sent", "_resumed", "_stream", "_streamed", "_transport", "_unsent", "_waiting")
 
     def __init__(self, transport: asyncio.Transport, holder: MemoryHolder, on_sent: Callable[[Exchange], None]) -> None:
-        """Write to `transport`, whose protocol passes its pause and resume on."""
+        """Write to `transport`, whose protocol calls `pause` and `resume`."""
         transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
         self._transport = transport
         self._holder = holder
         self._on_sent = on_sent
-        # Ended, but not yet handed to the transport.
+        # With a result, but not yet handed to the transport.
         self._waiting: deque[Exchange] = deque()
-        # Streams one large result, that of `_delivered`; nothing else is written meanwhile.
+        # Sends one large result, that of `_streamed`, in pieces; nothing else is written meanwhile.
         self._stream: asyncio.Task[None] | None = None
         self._streamed: Exchange | None = None
-        # Set while the transport has had enough, and how many bytes that were.
+        # While writing is paused: done at `resume`.
         self._resumed: asyncio.Future[None] | None = None
+        # The bytes in the transport's buffer when writing was paused, which are charged until `resume`.
         self._unsent = 0
 
     @property
     def waiting(self) -> Iterable[Exchange]:
-        """Those whose answers are not being written yet, the last one first."""
+        """The exchanges that wait to be sent, the last one first."""
         return reversed(self._waiting)
 
     def write(self, exchange: Exchange) -> None:
-        """Send an exchange that has its result, after those that were put before."""
+        """Send the result of an exchange, after those of earlier calls."""
         if self._waiting or self._stream is not None or self._resumed is not None:
             self.hold(exchange)
         self._waiting.append(exchange)
         self._send()
 
     def hold(self, exchange: Exchange) -> None:
-        """Have an exchange take no more memory than its answer does: it has to wait."""
+        """Encode the result of an exchange that has to wait, so that it only uses the memory of its answer."""
         result = exchange.result
         if result is not None:
             exchange.answer = exchange.answer or encode_answer(result, exchange.id)
@@ -67,21 +68,21 @@ class ResultWriter:
                 self._holder.on_pressure()
 
     def charge(self, exchange: Exchange) -> None:
-        """Charge what the answer of an exchange takes now."""
+        """Update the charge of an exchange to what its answer uses now."""
         if exchange.answer is not None:
             memory = ANSWER_BYTES + exchange.answer.memory
             self._holder.charge(memory - exchange.memory)
             exchange.memory = memory
 
     def pause(self) -> None:
-        """Write no more: the client does not keep up."""
+        """Stop writing: the client does not read fast enough."""
         if self._resumed is None:
             self._resumed = asyncio.get_running_loop().create_future()
             self._unsent = self._transport.get_write_buffer_size()
             self._holder.charge(self._unsent)
 
     def resume(self) -> None:
-        """Write on."""
+        """Continue writing."""
         if self._resumed is not None:
             self._resumed.set_result(None)
             self._resumed = None
@@ -90,10 +91,10 @@ class ResultWriter:
         self._send()
 
     def close(self) -> None:
-        """Drop everything: the client has disconnected."""
+        """Drop all results: the client has disconnected."""
         if self._stream is not None and self._streamed is not None:
             self._stream.cancel()
-            # A task that is cancelled before its first step never reaches its own clean-up.
+            # A task that is cancelled before its first step does not run its `finally`.
             self._streamed.close()
         while self._waiting:
             self._waiting.popleft().close()
@@ -111,7 +112,7 @@ class ResultWriter:
                         self._write_line(line)
                         self._on_sent(exchange)
                         continue
-                    # Of a large command, whose line is written piece by piece, too.
+                    # The command is large: this line, too, is written in pieces.
                     exchange.answer = Answer(line)
                 self.hold(exchange)
             answer = exchange.answer
@@ -130,9 +131,9 @@ class ResultWriter:
             if data:
                 self._transport.write(data)
                 return
-        except Exception:  # noqa: BLE001 -- the last line of defence: nothing may leave a client waiting
+        except Exception:  # noqa: BLE001 -- last resort: no error may leave a client waiting
             _log.exception("a result could not be written")
-        # Nor can it be said that there is none.
+        # An error result could not be written either.
         self._transport.abort()
 
     async def _stream_answer(self, exchange: Exchange, answer: Answer) -> None:
@@ -147,7 +148,7 @@ class ResultWriter:
         except Exception as error:  # noqa: BLE001 -- as above
             if not isinstance(error, OSError):
                 _log.exception("a result could not be written")
-            # The spool could not be read back. Half a result cannot be repaired on the wire: cut the line short.
+            # The spool could not be read. A result that is half written cannot be repaired: cut the line short.
             self._transport.abort()
         finally:
             answer.close()

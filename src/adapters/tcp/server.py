@@ -1,4 +1,4 @@
-"""The listening socket and the lifetimes of its connections."""
+"""Accepts connections on the listening sockets and manages their lifetimes."""
 
 import asyncio
 import socket
@@ -20,49 +20,50 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 FULL = "refused: all {} connections are in use; try again later, or start the agent with a higher --max-connections"
 ACCEPTS_WHILE_MANY_CLOSE = 2
-"""How many are accepted at one wake-up at most while many are being refused: it is others who wait for that."""
+"""Upper limit of accepts per wake-up while many rejected clients are closing: served clients wait for that work."""
 ACCEPT_PAUSE_SECONDS = 0.1
-"""How long nobody is accepted when the system has no descriptor or memory for one; clients wait in the backlog."""
+"""Pause in accepting when the system has no descriptor or memory; meanwhile connections wait in the backlog."""
 
 
 @dataclass(frozen=True, slots=True)
 class AcceptPolicy:
-    """Who is accepted: which users, how many clients at once, and how many are accepted at one wake-up.
+    """Which users are accepted, how many clients at once, and how many per wake-up.
 
-    Several in a burst, so that none waits behind the tasks of the first; one where several workers share the socket,
-    so that none of them takes a whole burst.
+    Several per wake-up, so that the last client of a burst does not wait for the tasks of the first. One where
+    several workers share the socket, so that no worker takes a whole burst.
     """
 
     access: AccessPolicy
     max_connections: int
     accepts_at_once: int
     on_count: Callable[[int], object] = bool
-    """Called with the number of connected clients whenever it changes; by default that changes nothing."""
+    """Called with the number of connected clients after each change; the default does nothing."""
 
 
 class StreamServer:
-    """Accepts on listening sockets that its caller owns; `async with` serves, leaving it closes everything."""
+    """Accepts on listening sockets that the caller owns; serves inside `async with`, and closes all on exit."""
 
     def __init__(self, listeners: Sequence[socket.socket], context: ConnectionContext, policy: AcceptPolicy) -> None:
         self._listeners = listeners
         self._context = context
         self._policy = policy
-        # Those whose connection is made and not lost.
+        # Between `connection_made` and `connection_lost`.
         self._connections: set[Connection] = set()
-        # Those who take a place of `max_connections`: served, or their connection is only being made. A set, since
-        # whatever goes wrong with a client must not leave the count too high, nor make it too low.
+        # What counts towards `max_connections`: served connections, and those being set up. A set, because after any
+        # error the count must be right.
         self._clients: set[Connection] = set()
-        # Those who were told the end, or were refused.
+        # Connections that have been sent everything, and rejected clients.
         self._closing = ClosingClients()
         self._openings: set[asyncio.Task[None]] = set()
         self._none_left = asyncio.Event()
-        # Nobody new is served; then not even the ones who are there.
+        # New connections are rejected.
         self._shutting_down = False
+        # Existing connections are aborted as well.
         self._aborting = False
         self._pauses: dict[socket.socket, asyncio.TimerHandle] = {}
 
     async def __aenter__(self) -> Self:
-        """Accept; the listeners take clients from here on."""
+        """Start to accept on all listeners."""
         self._loop = loop = asyncio.get_running_loop()
         self._refusals = Refusals(self._context.clock, self._closing)
         self._shortages = RateLimitedLog("cannot accept clients for now", loop.time, loop.call_later)
@@ -72,7 +73,7 @@ class StreamServer:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        """Close every connection, answered or not; their tasks are cancelled with that."""
+        """Close every connection, even with requests in flight, whose tasks that cancels."""
         self._shutting_down = self._aborting = True
         for connection in tuple(self._connections):
             connection.abort()
@@ -84,24 +85,24 @@ class StreamServer:
         self._context.peers.close()
 
     def begin_shutdown(self) -> None:
-        """Tell new connections why they are not served, and close connections as they have been answered."""
+        """Reject new connections with a reason, and close each connection when all its requests are answered."""
         self._shutting_down = True
         for connection in tuple(self._connections):
             connection.shut_down()
 
     @property
     def unanswered(self) -> int:
-        """How many clients are owed an answer."""
+        """How many connections have requests in flight."""
         return sum(not connection.idle for connection in self._connections)
 
     async def wait_closed(self) -> None:
-        """Wait until every client is answered and disconnected; who comes meanwhile is refused and not waited for."""
+        """Wait until every connection is answered and closed; does not wait for clients that are rejected meanwhile."""
         while self._connections or self._openings:
             self._none_left.clear()
             await self._none_left.wait()
 
     def _stop_accepting(self) -> None:
-        # A last time: whoever waits in the backlog would be reset without a word.
+        # Accept once more: closing the listener would reset connections in the backlog without a reason.
         for listener in self._listeners:
             if listener not in self._pauses:
                 self._loop.remove_reader(listener.fileno())
@@ -138,7 +139,7 @@ class StreamServer:
     async def _open(self, client: socket.socket) -> None:
         connection: Connection | None = None
         try:
-            # Decided before the connection is made: what the client has sent by then is read at once.
+            # Before the transport exists: the event loop reads at once what the client has already sent.
             peer = self._context.peers.identify(client)
             if (refusal := self._refusal(peer)) is not None:
                 self._refusals.refuse(client, refusal)
@@ -150,13 +151,13 @@ class StreamServer:
             self._clients.add(connection)
             transport, _ = await self._loop.connect_accepted_socket(lambda: connection, client)
             if connection in self._clients and connection not in self._connections:
-                # An exception has kept it from being made, which the loop has logged; nobody would say that it is lost.
+                # `connection_made` raised, which the loop has logged; it will not call `connection_lost`.
                 self._on_close(connection)
                 transport.abort()
         except OSError as error:
             _log.debug("client disconnected before it was served", reason=error.strerror)
             self._drop(client, connection)
-        except Exception:  # noqa: BLE001 -- whatever it was, the next client must find its place free
+        except Exception:  # noqa: BLE001 -- after any error the place of this client must be free again
             _log.exception("a client could not be served")
             self._drop(client, connection)
 
@@ -169,7 +170,7 @@ class StreamServer:
         self._connections.add(connection)
         self._policy.on_count(len(self._connections))
         if self._aborting:
-            # Not at once: uvloop takes a connection that ends while it is being made for an error.
+            # Not immediately: uvloop treats an abort inside `connection_made` as an error.
             self._loop.call_soon(connection.abort)
         elif self._shutting_down:
             connection.reject(STOPPING)

@@ -1,4 +1,4 @@
-"""A Unix socket to listen on, and its file, which is removed by whom it belongs to and by nobody else."""
+"""A listening Unix socket and its file, which only the process that owns it removes."""
 
 import contextlib
 import errno
@@ -16,12 +16,12 @@ _CREDENTIALS = struct.Struct("=iII")
 
 
 class UnixListener:
-    """A listening socket that only its owner, and root, may connect to, at `path`."""
+    """A listening socket at `path`, to which only its owner and root may connect."""
 
     def __init__(self, path: Path) -> None:
         """Bind and listen; raises OSError.
 
-        A socket file of an agent that has died is replaced, one on which somebody listens is not.
+        A stale socket file, on which no process listens, is replaced; one in use is an error.
         """
         if "\0" in str(path):
             raise OSError(errno.EINVAL, "it contains a NUL character")
@@ -29,7 +29,7 @@ class UnixListener:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
             _unlink_stale(path)
-            # The mode comes from the umask, so that there is no moment at which others can connect.
+            # The mode comes from the umask: with chmod after bind, other users could connect in between.
             before = os.umask(0o777 & ~OWNER_ONLY)
             try:
                 self.socket.bind(str(path))
@@ -42,7 +42,7 @@ class UnixListener:
             raise
 
     def remove(self) -> None:
-        """Remove the file, unless it is another's by now, or gone; raises OSError."""
+        """Remove the file, unless another one has replaced it or it does not exist; raises OSError."""
         with contextlib.suppress(FileNotFoundError):
             if _identity(self.path) == self._file:
                 self.path.unlink()
@@ -58,7 +58,7 @@ def _unlink_stale(path: Path) -> None:
         found = _identity(path)
         if not stat.S_ISSOCK(path.lstat().st_mode):
             raise FileExistsError(errno.EEXIST, "it exists and is not a socket")
-        # Not blocking: with a full backlog, connecting would wait for whoever listens to accept.
+        # Non-blocking: with a full backlog, connect(2) would wait until the listening process accepts.
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as probe:
             try:
                 probe.connect(str(path))
@@ -75,5 +75,5 @@ def _listening_process(connected: socket.socket) -> str:
     process, user, _ = _CREDENTIALS.unpack(
         connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     )
-    # 0 for a process that is outside of this process namespace.
+    # 0 for a process outside of this PID namespace.
     return process_name(process) if process else f"a process of user {user}"
