@@ -1,1 +1,1 @@
-"""What several adapters need of the Linux kernel: processes, their marks, sockets and users."""
+"""Linux interfaces that several adapters use: processes and their marks, sockets and users."""

@@ -1,7 +1,7 @@
-"""SIGCHLD as a hint that some child has ended: an orphan, of which nothing else tells, or what is being killed.
+"""SIGCHLD as a hint that a child has ended: an orphan, which nothing else reports, or a process being killed.
 
-It is read from a signalfd(2), once for each time that it is armed: signals that come while one is pending are dropped
-by the kernel, so that a thousand ends a second cost as much as one. Where it cannot be had, there are no hints.
+It is read from a signalfd(2), once per `arm`: the kernel drops signals that arrive while one is pending, so a thousand
+exits a second cost as much as one. Without a signalfd there are no hints.
 """
 
 import asyncio
@@ -16,15 +16,15 @@ _READ_BYTES = 4096
 
 
 def block_child_signal() -> None:
-    """Block it in this thread and in those that it starts: a thread that does not block it takes the hints away."""
+    """Block SIGCHLD in this thread and those it starts: a thread that does not block it would receive it instead."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
 
 
 class ChildSignal:
-    """Calls back once, soon after a child has ended, each time that it is armed."""
+    """Calls back once per `arm`, soon after a child has ended."""
 
     def __init__(self, callback: Callable[[], object]) -> None:
-        """Block the signal in this thread; it is not armed yet."""
+        """Block the signal in this thread; `arm` enables the callback."""
         self._loop = asyncio.get_running_loop()
         self._callback = callback
         self._armed = False
@@ -33,7 +33,7 @@ class ChildSignal:
         self._descriptor = _signalfd()
 
     def arm(self) -> None:
-        """Call back at the next end from now on; those before are forgotten."""
+        """Call back when the next child ends; earlier signals are discarded."""
         if self._descriptor < 0:
             return
         with contextlib.suppress(BlockingIOError):
@@ -44,7 +44,7 @@ class ChildSignal:
             self._loop.add_reader(self._descriptor, self._on_signal)
 
     def close(self) -> None:
-        """Call back no more, and have the signal be as it was."""
+        """Cancel the callback and restore the signal mask."""
         if self._descriptor >= 0:
             self._disarm()
             os.close(self._descriptor)

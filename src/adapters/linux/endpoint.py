@@ -1,22 +1,22 @@
-"""One end of a TCP connection, as the kernel's interfaces want it."""
+"""One end of a TCP connection, in the form that kernel interfaces use."""
 
 import socket
 from dataclasses import dataclass
 from typing import TypeAlias
 
 Name: TypeAlias = tuple[str, int] | tuple[str, int, int, int]
-"""As getsockname(2) and getpeername(2) give it for IPv4 and IPv6."""
+"""As getsockname(2) and getpeername(2) return it for IPv4 and IPv6."""
 _IPV6_BYTES = 16
 _MAPPED = bytes(10) + b"\xff\xff"
-"""What an IPv4 address begins with where IPv6 has it."""
+"""The prefix of an IPv4-mapped IPv6 address."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An address and a port; `interface` is the index of the one that a link-local address belongs to, else 0."""
+    """An address and a port; `interface` is the index of a link-local address's interface, else 0."""
 
     address: bytes
-    """In network byte order, 4 or 16 bytes; an IPv4 address as such, also where an IPv6 socket has it."""
+    """In network byte order, 4 or 16 bytes; an IPv4-mapped IPv6 address is stored as IPv4."""
     port: int
     interface: int
 
@@ -27,7 +27,7 @@ class Endpoint:
 
 
 def endpoint(name: Name) -> Endpoint:
-    """Return the end of a connection that has this name."""
+    """Return the endpoint for the name of a socket."""
     host = name[0].partition("%")[0]
     if ":" not in host:
         return Endpoint(socket.inet_pton(socket.AF_INET, host), name[1], 0)

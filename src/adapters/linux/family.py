@@ -1,4 +1,4 @@
-"""Who is whose child: from the kernel's lists, or where it keeps none, from a scan of /proc by parent."""
+"""Children of processes: from the kernel's lists, or, without those, from a scan of /proc for parents."""
 
 import os
 from collections import defaultdict
@@ -9,14 +9,14 @@ from . import procfs
 
 
 class Family(Protocol):
-    """Names the children of processes; exact only for what neither forks nor dies meanwhile."""
+    """Returns the children of processes; exact only for processes that neither fork nor exit meanwhile."""
 
     def refresh(self) -> Iterator[None]:
-        """Before each walk: look anew; yields in between, so that the caller can do other things."""
+        """Update, before each scan of the tree; yields in between, so that the caller can do other work."""
         ...
 
     def children(self, pid: int) -> list[int]:
-        """Return the direct children of a process, zombies included, the oldest first."""
+        """Return the children of a process, zombies included, the oldest first."""
         ...
 
 
@@ -24,42 +24,42 @@ class ListedFamily:
     """Reads /proc/PID/task/TID/children (CONFIG_PROC_CHILDREN)."""
 
     def refresh(self) -> Iterator[None]:
-        """Do nothing: each list is read when it is asked for."""
+        """Do nothing: `children` reads the current list."""
         return iter(())
 
     def children(self, pid: int) -> list[int]:
-        """Return what the lists of its threads say now."""
+        """Return the children that the lists of its threads have now."""
         return procfs.children(pid)
 
 
 class ScannedFamily:
-    """Reads the parent of every process of the machine: 10 us each, instead of a few for those that matter."""
+    """Reads the parent of every process on the machine, 10 us each, where lists would only need relevant processes."""
 
     def __init__(self) -> None:
         self._children: dict[int, list[int]] = {}
 
     def refresh(self) -> Iterator[None]:
-        """Scan; what is forked meanwhile is met by the next scan."""
+        """Scan /proc; processes that are forked meanwhile are found by the next scan."""
         found: defaultdict[int, list[int]] = defaultdict(list)
         for pid in procfs.pids():
-            seen = procfs.stat(pid)
-            if seen is not None:
-                found[seen.parent].append(pid)
+            stat = procfs.stat(pid)
+            if stat is not None:
+                found[stat.parent].append(pid)
             yield
         self._children = dict(found)
 
     def children(self, pid: int) -> list[int]:
-        """Return what the last scan has found."""
+        """Return the children that the last scan has found."""
         return self._children.get(pid, [])
 
 
 def family() -> Family:
-    """Return the quickest one that this system allows."""
+    """Return the fastest implementation that this system supports."""
     return ListedFamily() if procfs.lists_children() else ScannedFamily()
 
 
 def unknowable() -> str | None:
-    """Return why nothing can be known of this process's descendants here; None if it can."""
+    """Return the reason why this process's descendants cannot be found on this system; None if they can."""
     if not procfs.is_of_this_process():
         return "/proc is missing, or shows another PID namespace; mount it (mount -t proc proc /proc)"
     if not procfs.lists_children() and procfs.stat(1) is None and os.getpid() != 1:

@@ -1,4 +1,4 @@
-"""Processes by their pids, which may be nobody's by now, or somebody else's: pidfds are fixed on one process."""
+"""Processes by pid and pidfd: a pid may have been freed or reused, a pidfd always refers to the same process."""
 
 import errno
 import os
@@ -10,7 +10,7 @@ _NO_PROCESS = (errno.ESRCH, errno.EINVAL, errno.ENOENT)
 
 
 def number(ask: Callable[[int], int], pid: int) -> int:
-    """Return the session or the group of a process, 0 if it has ended."""
+    """Return the session or process group of `pid`, by os.getsid or os.getpgid; 0 if it has ended."""
     try:
         return ask(pid)
     except ProcessLookupError:
@@ -18,10 +18,10 @@ def number(ask: Callable[[int], int], pid: int) -> int:
 
 
 def is_alive(pid: int) -> bool:
-    """Return whether some thread of a process has not ended."""
-    seen = procfs.stat(pid)
-    if seen is not None:
-        return seen.alive
+    """Return whether any thread of a process is alive."""
+    stat = procfs.stat(pid)
+    if stat is not None:
+        return stat.alive
     pidfd = open_pidfd(pid)
     if pidfd is None:
         return False
@@ -32,7 +32,7 @@ def is_alive(pid: int) -> bool:
 
 
 def open_pidfd(pid: int) -> int | None:
-    """Return a pidfd; None if no process has that number, which is a thread's by now, or still that of a group."""
+    """Return a pidfd; None if no process has this pid, though a thread or a process group may have the number."""
     try:
         return os.pidfd_open(pid)
     except OSError as error:

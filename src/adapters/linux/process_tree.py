@@ -1,4 +1,4 @@
-"""Finds and kills whole trees among the agent's own descendants, whatever they did to get away."""
+"""Finds and kills process trees among the agent's descendants, even if they changed session, group or parent."""
 
 import os
 import signal
@@ -12,60 +12,60 @@ from .survivors import OTHER_USER, UNKNOWN, Survivors
 
 
 class ProcessTree:
-    """Knows which direct child of this process belongs to which mark, and what stands below it to the same.
+    """Assigns the children of this process, with all descendants of each, to marks.
 
-    Children that were spawned here are enrolled; every other one was adopted, since this process is a child subreaper
-    (prctl(2)), and is told by its mark.
+    Spawned children are registered with `add`. All others were adopted, since this process is a child subreaper
+    (prctl(2)), and are identified by their mark.
     """
 
     def __init__(self, identify: Callable[[int], int | None] = any_mark) -> None:
-        """`identify` tells whose an adopted child is, as Adopted takes it."""
+        """`identify` returns the mark of an adopted child, as described in Adopted."""
         self._pid = os.getpid()
         self._leaders: dict[int, int] = {}
         self._adopted = Adopted(self._leaders, identify)
         self._family = family()
 
     def add(self, pid: int, mark: int) -> None:
-        """Take note of a child whose end somebody else waits for."""
+        """Register a child, which the caller reaps."""
         self._leaders[pid] = mark
         if pid in self._adopted.marks_by_pid:
             self._adopted.forget(pid)
 
     def expect(self, pid: int, mark: int) -> None:
-        """Remember until `drop` who stands below a leader that is about to be killed: it may bear no mark any more."""
+        """Remember until `forget_mark` the descendants of a leader before it is killed: they may have lost the mark."""
         for _ in self._family.refresh():
             pass
         self._adopted.expect(mark, pid, self._family.children)
 
     def forget_mark(self, mark: int) -> None:
-        """Expect nobody of a task any more."""
+        """Forget the descendants that `expect` remembered for this mark."""
         self._adopted.drop(mark)
 
     def remove(self, pid: int) -> None:
-        """Forget a child that has been reaped."""
+        """Remove a child that has been reaped."""
         self._leaders.pop(pid, None)
 
     def disown(self, pid: int) -> None:
-        """Treat a child that nobody waits for any more as adopted: it is reaped here."""
+        """Treat a registered child as adopted from now on, so that it is reaped here."""
         self._adopted.take(pid, self._leaders.pop(pid, None))
 
     @property
     def adopted_marks(self) -> set[int]:
-        """The marks of the adopted children that the last walk left alive."""
+        """The marks of the adopted children that were alive after the last scan."""
         return self._adopted.marks
 
     @property
     def running_marks(self) -> list[int]:
-        """The marks of the enrolled children."""
+        """The marks of the registered children."""
         return list(self._leaders.values())
 
     @property
     def has_children(self) -> bool:
-        """Whether there are enrolled children that bear a mark, or the last walk left adopted ones alive."""
+        """Whether there are registered children with a mark, or adopted ones that were alive after the last scan."""
         return bool(self._adopted) or any(self._leaders.values())
 
     def has_dead_orphan(self) -> bool:
-        """Return whether an adopted child has ended, as far as that can be seen at a glance."""
+        """Return whether an adopted child has ended; looks at one ended child only, which may hide others."""
         try:
             ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:
@@ -73,21 +73,21 @@ class ProcessTree:
         return ended is not None and ended.si_pid not in self._leaders
 
     def scan(self, marks: frozenset[int], survivors_by_mark: dict[int, Survivors]) -> Iterator[None]:
-        """Kill whatever is alive of `marks`, noting it in `survivors_by_mark`, and reap adopted zombies.
+        """Kill all live processes of `marks`, record them in `survivors_by_mark`, and reap adopted zombies.
 
-        Yields after each process, so that the caller can do other things in between. Raises OSError where the system
-        has no descriptor or memory left to look with.
+        Yields after each process, so that the caller can do other work in between. Raises OSError if the system has no
+        descriptor or memory for the scan.
         """
         yield from self._family.refresh()
         for pid in self._present():
             mark, reaped = self._leaders.get(pid), False
             if mark is None:
-                look = self._adopted.scan(pid)
-                if look is None:
+                result = self._adopted.scan(pid)
+                if result is None:
                     continue
-                mark, reaped = look
+                mark, reaped = result
             if mark is None:
-                self._cannot_tell(pid, marks, survivors_by_mark)
+                self._record_unknown(pid, marks, survivors_by_mark)
             elif mark in marks:
                 survivors = survivors_by_mark.setdefault(mark, Survivors())
                 if reaped:
@@ -99,19 +99,19 @@ class ProcessTree:
     def everyone(self, see: Callable[[int], object]) -> Iterator[None]:
         """Call `see` with the pid of every descendant of this process."""
         yield from self._family.refresh()
-        waiting = [self._pid]
-        while waiting:
-            below = self._family.children(waiting.pop())
-            for pid in below:
+        pending = [self._pid]
+        while pending:
+            children = self._family.children(pending.pop())
+            for pid in children:
                 see(pid)
                 yield
-            waiting += below
+            pending += children
 
     def group(self, group: int, mark: int, *, kill: bool) -> Survivors:
-        """Return who is alive of the group of a leader that has ended, SIGKILL sent where that is wanted.
+        """Return the live processes in the group of a leader that has ended, after sending SIGKILL if `kill`.
 
-        What the leader had started is adopted, and in its session if it is in its group. Where nobody is left of that,
-        the number may be another's by now: somebody who bears another mark does not count.
+        The leader's descendants have been adopted; those in its group are in its session too. If none of them exists,
+        the number may have been reused: processes with another mark do not count.
         """
         survivors = Survivors()
         for _ in self._family.refresh():
@@ -119,41 +119,41 @@ class ProcessTree:
         for pid in self._present():
             if pid in self._leaders or number(os.getsid, pid) != group:
                 continue
-            look = self._adopted.scan(pid)
-            if look is not None and look[1]:
+            result = self._adopted.scan(pid)
+            if result is not None and result[1]:
                 survivors.reaped_any = True
-            elif look is not None and look[0] in (mark, 0, None):
-                waiting = [(pid, self._pid)]
-                while waiting:
-                    member, parent = waiting.pop()
-                    waiting += [(child, member) for child in self._family.children(member)]
+            elif result is not None and result[0] in (mark, 0, None):
+                pending = [(pid, self._pid)]
+                while pending:
+                    member, parent = pending.pop()
+                    pending += [(child, member) for child in self._family.children(member)]
                     if number(os.getpgid, member) == group and kill:
                         self._kill(member, parent, survivors)
                     elif number(os.getpgid, member) == group and is_alive(member):
                         survivors.alive.append(member)
         return survivors
 
-    def _cannot_tell(self, pid: int, marks: frozenset[int], survivors_by_mark: dict[int, Survivors]) -> None:
-        """Note a child that may be of any task that lived when it was first seen: none of them is known to be gone."""
+    def _record_unknown(self, pid: int, marks: frozenset[int], survivors_by_mark: dict[int, Survivors]) -> None:
+        """Record a child of unknown mark as a survivor of each task that existed when it was first seen."""
         for mark in marks & self._adopted.candidates(pid, marks):
             survivors = survivors_by_mark.setdefault(mark, Survivors())
             survivors.alive.append(pid)
             survivors.reason = UNKNOWN
 
     def _present(self) -> list[int]:
-        # The newest first: of a chain of processes that hand over to each other the last one is the one that lives.
+        # The newest first: in a chain of processes that each fork a successor and exit, the last one is alive.
         present = self._family.children(self._pid)[::-1]
         self._adopted.keep_only(present)
         return present
 
     def _kill_tree(self, root: int, survivors: Survivors) -> Iterator[None]:
-        # Parents before children: what is forked in between is adopted by this process and met in the next walk.
-        waiting = [(root, self._pid)]
-        while waiting:
-            pid, parent = waiting.pop()
-            below = self._family.children(pid)
+        # Parents before children: this process adopts what is forked in between, and the next scan finds it.
+        pending = [(root, self._pid)]
+        while pending:
+            pid, parent = pending.pop()
+            children = self._family.children(pid)
             self._kill(pid, parent, survivors)
-            waiting += [(child, pid) for child in below]
+            pending += [(child, pid) for child in children]
             yield
 
     def _kill(self, pid: int, parent: int, survivors: Survivors) -> None:
@@ -161,7 +161,7 @@ class ProcessTree:
         if pidfd is None:
             return
         try:
-            # The pidfd is fixed on one process; only now is it certain that this is still the one that was meant.
+            # The pid may have been reused before pidfd_open; checked now, since the pidfd always means one process.
             if not self._is_alive_below(pid, pidfd, parent):
                 return
             survivors.alive.append(pid)
@@ -174,10 +174,10 @@ class ProcessTree:
             os.close(pidfd)
 
     def _is_alive_below(self, pid: int, pidfd: int, parent: int) -> bool:
-        seen = procfs.stat(pid)
-        if seen is not None:
-            return seen.alive and seen.parent in (parent, self._pid)
+        stat = procfs.stat(pid)
+        if stat is not None:
+            return stat.alive and stat.parent in (parent, self._pid)
         if procfs.ended(pidfd):
             return False
-        # It is hidden. Its parent's list shows it all the same.
+        # /proc hides it, but its parent's list of children contains it.
         return pid in self._family.children(parent) or pid in self._family.children(self._pid)

@@ -1,7 +1,7 @@
-"""What the kernel says of processes that nobody told us about: whose they are, and whether they live.
+"""Marks, parents and states of processes, from /proc and prlimit(2).
 
-There are three answers to each question, and the third, that it cannot be known, is never taken for "ended": /proc can
-be mounted so that it hides what this process may not trace (hidepid in proc(5)), though it runs as the same user.
+"Unknown" is a possible result and never means "ended": with the mount option hidepid (proc(5)), /proc hides processes
+that this one may not trace, even of the same user.
 """
 
 import contextlib
@@ -13,37 +13,37 @@ from pathlib import Path
 from typing import NamedTuple
 
 RLIMIT_LOCKS = 10
-"""The limit that carries the mark; Linux does not enforce it, and Python does not name it."""
+"""The limit in which the mark is stored; Linux does not enforce it, and Python has no name for it."""
 NO_MARK = 0
 STRAY = -1
-"""Stands for the mark of what bears none of this worker."""
+"""In place of a mark: the process has no mark of this worker."""
 MAX_OPEN = 1
-"""Descriptors that a call here has open at most."""
+"""Maximum number of descriptors that a call here has open."""
 
 _READ_BYTES = 64 * 1024
 _STATE, _PARENT, _THREADS, _STARTED = 0, 1, 17, 19
-"""Fields 3, 4, 20 and 22 of stat, counted from behind the name."""
+"""Fields 3, 4, 20 and 22 of stat, counted from the first one after the name."""
 _NOT_VISIBLE = (FileNotFoundError, ProcessLookupError, PermissionError)
-"""Gone, gone between opening and reading, or hidden by a mount option. Anything else is a failure to look."""
+"""Reaped, reaped between open and read, or hidden by a mount option. Other errors are raised."""
 _MARK_LINE = b"Max file locks"
 
 
 class Stat(NamedTuple):
-    """Whether a process can still do anything, and the pid of its parent."""
+    """Whether a process has a live thread, and the pid of its parent."""
 
     alive: bool
     parent: int
 
 
 def children(pid: int) -> list[int]:
-    """Return the direct children of a process, zombies and hidden ones included; none if it is not visible itself.
+    """Return the children of a process, zombies and hidden ones included; an empty list if it is not visible itself.
 
-    Each thread has a list of its own. It is exact only for what neither forks nor dies meanwhile. Raises OSError
-    rather than to say that this process itself has none.
+    Each thread has its own list. It is exact only for processes that neither fork nor exit meanwhile. Raises OSError if
+    the lists of this process itself cannot be read.
     """
     found: list[int] = []
     try:
-        threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 -- for every process of a sweep, Paths are slow
+        threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 -- Path is slow, and this runs for every process
     except _NOT_VISIBLE:
         if pid == os.getpid():
             raise
@@ -59,22 +59,22 @@ def lists_children() -> bool:
 
 
 def pids() -> list[int]:
-    """Return every process that is visible, the oldest first as long as numbers have not begun anew."""
+    """Return the pids of all visible processes, the oldest first unless pids have wrapped around."""
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208 -- as above
 
 
 def is_of_this_process() -> bool:
-    """Return whether /proc is there and numbers processes as this one is numbered itself."""
+    """Return whether /proc is mounted and shows the PID namespace of this process."""
     try:
-        return os.readlink("/proc/self") == str(os.getpid())  # noqa: PTH115 -- of a text, not a path
+        return os.readlink("/proc/self") == str(os.getpid())  # noqa: PTH115 -- the result is a number, not a path
     except OSError:
         return False
 
 
 def mark(pid: int) -> int | None:
-    """Return the soft RLIMIT_LOCKS of a process, NO_MARK if it is unlimited, None if that cannot be known.
+    """Return the soft RLIMIT_LOCKS of a process, NO_MARK if it is unlimited, None if it is unknown.
 
-    prlimit(2) needs no /proc, and works for processes of the same user that cannot be traced, and for zombies.
+    prlimit(2) needs no /proc, and works for untraceable processes of the same user, and for zombies.
     """
     with contextlib.suppress(ProcessLookupError):
         try:
@@ -94,9 +94,9 @@ def _listed_mark(pid: int) -> int | None:
 
 
 def stat(pid: int) -> Stat | None:
-    """Return what /proc shows of a process; None if it is gone or not visible, which `ended` tells apart.
+    """Return the state of a process; None if it does not exist or is not visible, which `ended` distinguishes.
 
-    A zombie can do nothing, unless it is only the first thread that has ended and others go on.
+    A zombie is not alive, unless only its first thread has ended and others are running.
     """
     fields = _stat_fields(pid)
     if not fields:
@@ -105,13 +105,13 @@ def stat(pid: int) -> Stat | None:
 
 
 def started_at(pid: int) -> int | None:
-    """Return when a process was started, in clock ticks since the system was; None if it is not visible."""
+    """Return the start time of a process, in clock ticks since boot; None if it is not visible."""
     fields = _stat_fields(pid)
     return int(fields[_STARTED]) if fields else None
 
 
 def _stat_fields(pid: int) -> list[bytes]:
-    # The name in front, in parentheses, can hold anything.
+    # The name before these fields, in parentheses, can contain any bytes.
     return (_read(f"/proc/{pid}/stat") or b"").rpartition(b")")[2].split()
 
 
@@ -123,7 +123,7 @@ def ended(pidfd: int) -> bool:
 
 
 def _read(path: str) -> bytes | None:
-    """Return what is in a file, None if it is not visible."""
+    """Return the contents of a file, None if it is not visible."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except _NOT_VISIBLE:

@@ -1,4 +1,4 @@
-"""Which addresses are this host's own, asked of the kernel's routes: rtnetlink(7)."""
+"""Finds out whether an address is this host's own, by the kernel's routes: rtnetlink(7)."""
 
 import errno
 import struct
@@ -18,7 +18,7 @@ _NOWHERE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH})
 
 
 class Routes:
-    """Asks over one netlink socket, opened at the first question."""
+    """Looks up routes over one netlink socket, which the first request opens."""
 
     def __init__(self) -> None:
         self._netlink = Netlink(_NETLINK_ROUTE)
@@ -28,15 +28,15 @@ class Routes:
         self._netlink.close()
 
     def is_own(self, end: Endpoint) -> bool:
-        """Tell whether what is sent to that address stays on this host; true, too, where the kernel would not say.
+        """Return whether packets to that address stay on this host; True, too, if the kernel does not say.
 
-        Binding to it would be no test: with the sysctl ip_nonlocal_bind, every address can be bound to.
+        bind(2) would be no test: with the sysctl ip_nonlocal_bind, it succeeds for any address.
         """
         attributes = _attribute(_RTA_DST, end.address)
         if end.interface:
             attributes += _attribute(_RTA_OIF, struct.pack("=I", end.interface))
-        question = _ROUTE.pack(end.family, 8 * len(end.address), 0, 0) + attributes
-        match self._netlink.ask(_RTM_GETROUTE, question):
+        request = _ROUTE.pack(end.family, 8 * len(end.address), 0, 0) + attributes
+        match self._netlink.ask(_RTM_GETROUTE, request):
             case Message(kind, body) if kind == _RTM_NEWROUTE:
                 return bool(_ROUTE.unpack_from(body)[2] == _RTN_LOCAL)
             case Refusal(code):

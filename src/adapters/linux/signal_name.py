@@ -1,10 +1,10 @@
-"""The names of signals, all of them."""
+"""Names of signals, including real-time signals."""
 
 import signal
 
 
 def signal_name(number: int) -> str:
-    """Return a signal's name as signal(7) has it; what has none of its own counts from the first real-time signal."""
+    """Return a signal's name as in signal(7); one without a name is counted from the first real-time signal."""
     try:
         return signal.Signals(number).name
     except ValueError:

@@ -1,4 +1,4 @@
-"""TCP sockets of this host as the kernel describes them, by sock_diag(7): about 10 us a question, unprivileged."""
+"""Looks up TCP sockets of this host by sock_diag(7): about 10 us per request, without privileges."""
 
 import errno
 import os
@@ -17,7 +17,7 @@ _NLM_F_DUMP = 0x300
 _NLMSG_DONE = 3
 _NO_STATE, _ANY_STATE = 0, 0xFFFFFFFF
 _REQUEST = struct.Struct("=BBBxI")
-"""The beginning of struct inet_diag_req_v2: family, protocol, extensions, states."""
+"""The start of struct inet_diag_req_v2: family, protocol, extensions, states."""
 _SOCKET_ID = struct.Struct("=2s2s16s16sI8s")
 """struct inet_diag_sockid: ports and addresses in network byte order, interface, cookie."""
 _MESSAGE = struct.Struct("=BBxx36xI8s12xII")
@@ -29,38 +29,38 @@ LOOPBACK = 1
 _ANY_COOKIE = b"\xff" * 8
 _ESTABLISHED, _FIN_WAIT1, _FIN_WAIT2, _LISTEN = 1, 4, 5, 10
 _CONNECTED = frozenset({_ESTABLISHED, _FIN_WAIT1, _FIN_WAIT2})
-"""Of the kernel's tcp_states.h those in which the other end can be of a connection that this end has not closed."""
+"""The states (tcp_states.h) that a peer's socket can have while this end of the connection is not closed."""
 
 
 class SocketInfo(NamedTuple):
-    """A socket: who created it (user), and whether a process holds it (then its inode is not 0)."""
+    """A socket: the user that created it, and whether a process has it open (then its inode is not 0)."""
 
     state: int
     user: int
     inode: int
     interface: int
-    """Index of the one that it is bound to, 0 for none."""
+    """Index of the interface that it is bound to, 0 for none."""
     cookie: bytes
-    """Its own as long as this host runs."""
+    """Unique until this host is rebooted."""
 
 
 class Missing(Enum):
-    """Why no socket is described."""
+    """Why there is no SocketInfo."""
 
     ABSENT = auto()
-    """There is none."""
+    """There is no such socket."""
     UNKNOWN = auto()
-    """The kernel would not say, which is no proof of anything."""
+    """The kernel did not say; the socket may or may not exist."""
 
 
 class SockDiag:
-    """Asks over one netlink socket, which is opened at the first question at the latest."""
+    """Looks up sockets over one netlink socket, which is opened by `open` or by the first request."""
 
     def __init__(self) -> None:
         self._netlink = Netlink(_NETLINK_SOCK_DIAG)
 
     def open(self) -> None:
-        """Open the netlink socket while there are descriptors."""
+        """Open the netlink socket while descriptors are available."""
         self._netlink.open()
 
     def close(self) -> None:
@@ -68,26 +68,26 @@ class SockDiag:
         self._netlink.close()
 
     def find(self, source: Endpoint, destination: Endpoint, interface: int) -> SocketInfo | Missing:
-        """Describe the connected socket from `source` to `destination`, if it is bound to no interface or to this one.
+        """Return the connected socket from `source` to `destination`, if it is bound to no interface or to this one.
 
-        One that is about to connect (SYN-SENT) is the end of no connection, and may come from the port of one that was.
+        A socket in SYN-SENT does not count: it is not connected yet, and may reuse the port of an earlier connection.
         """
         found = self._describe(source, destination, interface, _ANY_COOKIE)
         return Missing.ABSENT if isinstance(found, SocketInfo) and found.state not in _CONNECTED else found
 
     def find_bound(self, source: Endpoint, destination: Endpoint) -> SocketInfo | Missing:
-        """Do the same, whatever interface the socket is bound to (SO_BINDTODEVICE), which hides it from all others."""
+        """As `find`, for a socket bound to any interface (SO_BINDTODEVICE): look-ups for other interfaces miss it."""
         return self._search(lambda interface: self.find(source, destination, interface))
 
     def find_again(self, source: Endpoint, destination: Endpoint, known: SocketInfo) -> SocketInfo | Missing:
-        """Describe the very socket that was found before, whatever interface it has been bound to since."""
+        """Return the current state of a known socket, even if it has been bound to another interface since."""
         found = self._describe(source, destination, known.interface or LOOPBACK, known.cookie)
         if found is not Missing.ABSENT:
             return found
         return self._search(lambda interface: self._describe(source, destination, interface, known.cookie))
 
     def listener(self, source: Endpoint) -> SocketInfo | Missing:
-        """Describe the socket that takes what is sent to `source`."""
+        """Return the socket that listens on `source`."""
         anywhere = Endpoint(bytes(len(source.address)), 0, 0)
         found = self._describe(source, anywhere, source.interface or LOOPBACK, _ANY_COOKIE)
         return Missing.ABSENT if isinstance(found, SocketInfo) and found.state != _LISTEN else found
@@ -109,7 +109,7 @@ class SockDiag:
                 _, state, bound_to, its_cookie, user, inode = _MESSAGE.unpack_from(body)
                 return SocketInfo(state, user, inode, bound_to, its_cookie)
             case Refusal(errno.ESTALE):
-                # Another socket stands there.
+                # The cookie differs: another socket has these addresses and ports now.
                 return Missing.ABSENT
             case Refusal(errno.ENOENT) if self.refusal() is None:
                 return Missing.ABSENT
@@ -117,9 +117,9 @@ class SockDiag:
                 return Missing.UNKNOWN
 
     def refusal(self) -> str | None:
-        """Return why the kernel does not describe TCP sockets at all, None if it does.
+        """Return the reason why the kernel does not report TCP sockets at all, None if it does.
 
-        Where it cannot, for want of the module tcp_diag, it says ENOENT, as of a socket that there is not.
+        Without the module tcp_diag a look-up fails with ENOENT, as for a socket that does not exist.
         """
         request = _REQUEST.pack(socket.AF_INET, PROTOCOL, 0, _NO_STATE) + bytes(_SOCKET_ID.size)
         match self._netlink.ask(_SOCK_DIAG_BY_FAMILY, request, _NLM_F_DUMP):
@@ -133,7 +133,7 @@ class SockDiag:
 
 
 def probe() -> str | None:
-    """Return why this system does not tell users and ends of TCP clients, None if it does; opens nothing that stays."""
+    """Return why this system does not report users and disconnects of TCP clients, None if it does."""
     diag = SockDiag()
     try:
         return diag.refusal()

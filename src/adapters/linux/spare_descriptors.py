@@ -1,4 +1,4 @@
-"""Descriptors that are kept for clearing up: what has to be killed is found even when all others have been taken."""
+"""Reserved descriptors, so that processes can be found and killed when all other descriptors are in use."""
 
 import contextlib
 import os
@@ -7,37 +7,37 @@ from typing import Self
 from . import procfs
 
 COUNT = procfs.MAX_OPEN + 1
-"""What a walk has open at most: a pidfd, and what is read meanwhile."""
+"""How many a scan has open at most: a pidfd, and a file that is read meanwhile."""
 
 
 class SpareDescriptors:
-    """Inside of `with` there are SIZE descriptors to be had; for what does not await, as others would take them."""
+    """Frees COUNT descriptors inside `with`, whose body must not await: other code would use them."""
 
     def __init__(self) -> None:
-        """Take them; raises OSError where that is too many already."""
-        self._held: list[int] = []
+        """Open them; raises OSError if the system has too few."""
+        self._reserved: list[int] = []
         self._fill()
 
     def __enter__(self) -> Self:
-        """Let go of them."""
+        """Close the reserved descriptors."""
         self.close()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        """Take them back; what is not to be had now, is tried for next time."""
+        """Open them again; those that cannot be opened now are opened the next time."""
         with contextlib.suppress(OSError, MemoryError):
             self._fill()
 
     def close(self) -> None:
-        """Hold none."""
-        while self._held:
-            os.close(self._held.pop())
+        """Close all of them."""
+        while self._reserved:
+            os.close(self._reserved.pop())
 
     def _fill(self) -> None:
-        while len(self._held) < COUNT:
+        while len(self._reserved) < COUNT:
             descriptor = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
             try:
-                self._held.append(descriptor)
+                self._reserved.append(descriptor)
             except MemoryError:
                 os.close(descriptor)
                 raise

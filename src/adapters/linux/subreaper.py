@@ -1,4 +1,4 @@
-"""Adopting what descendants leave behind, instead of process 1."""
+"""Makes this process a child subreaper, which adopts orphaned descendants in place of process 1."""
 
 import ctypes
 
@@ -6,9 +6,9 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 
 def become_subreaper() -> None:
-    """Have descendants whose parents die become children of this process (PR_SET_CHILD_SUBREAPER of prctl(2)).
+    """Set PR_SET_CHILD_SUBREAPER (prctl(2)): descendants whose parents exit become children of this process.
 
-    Raises OSError on a kernel before Linux 3.4.
+    Raises OSError on kernels before Linux 3.4.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):

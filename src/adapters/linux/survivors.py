@@ -1,9 +1,9 @@
-"""What a walk over the processes of this agent sees of one task, and what that proves."""
+"""The live processes of one task that a process-tree scan has found."""
 
 from dataclasses import dataclass, field
 
 CLEAN_SCANS = 2
-"""A process whose parent dies during a walk moves to where the walk has been, so one clean walk proves nothing."""
+"""A process whose parent exits during a scan moves to a part that was scanned already: one clean scan is no proof."""
 
 STUBBORN = "SIGKILL does not end it: it hangs in the kernel, or forks faster than it is found"
 OTHER_USER = "may not be signalled: it runs as another user"
@@ -12,14 +12,14 @@ UNKNOWN = "cannot be told whose it is: it runs as another user, and /proc hides 
 
 @dataclass(slots=True)
 class Survivors:
-    """What one walk saw of one task: the pids that were alive, and why one of them could not be killed."""
+    """What one scan found of one task: the live pids, and the reason why one of them may survive."""
 
     alive: list[int] = field(default_factory=list[int])
     reaped_any: bool = False
-    """An adopted process had died since the last walk, perhaps not without having forked."""
+    """An adopted process had ended since the last scan; it may have forked before."""
     reason: str = STUBBORN
 
     @property
     def clean(self) -> bool:
-        """Whether there was nothing that could have got away in the meantime."""
+        """Whether the scan found no process that is alive or could have forked one."""
         return not self.alive and not self.reaped_any

@@ -1,8 +1,8 @@
-"""A second mark, where the first has been put back (by PAM, say): the timer slack, which nothing resets by itself.
+"""The second mark, for processes whose first one was reset (by PAM, for example): the timer slack.
 
-It is inherited through fork and exec, by root's processes and others' alike (PR_SET_TIMERSLACK of prctl(2)). That of
-another process can be read with CAP_SYS_NICE only; an agent without it could not kill most of what PAM has given to
-another user anyway.
+It is inherited through fork and exec, by processes of root and of other users alike (PR_SET_TIMERSLACK of prctl(2)),
+and nothing resets it automatically. Reading that of another process needs CAP_SYS_NICE; an agent without it could not
+kill most processes that PAM has switched to another user anyway.
 """
 
 import ctypes
@@ -11,28 +11,28 @@ from collections.abc import Callable
 from pathlib import Path
 
 NUMBERS = 2**15
-"""Tasks get their own number of nanoseconds more than the agent has itself, less than this: 33 us at most."""
+"""A task's timer slack is the agent's plus the task's number in nanoseconds, below this: 33 us at most."""
 DEFAULT_NANOSECONDS = 50_000
 _PR_GET_TIMERSLACK = 30
 _CAP_SYS_NICE = 23
 
 
 class TimerSlack:
-    """Reads that mark; a number of 0 is none. Setting it is one call, of `prctl` with OPTION."""
+    """Reads the second mark; 0 means none. To set it, call `prctl` with OPTION."""
 
     OPTION = 29
-    """PR_SET_TIMERSLACK; what is started by this thread has it from then on."""
+    """PR_SET_TIMERSLACK; processes that this thread starts inherit it."""
     NUMBERS = NUMBERS
 
     def __init__(self, own: int) -> None:
-        """Count from `own`, the nanoseconds of this process itself."""
+        """`own` is the timer slack of this process in nanoseconds, to which numbers are added."""
         self.own = own
         prctl = ctypes.CDLL(None).prctl
         prctl.argtypes = (ctypes.c_int, ctypes.c_ulong)
         self.prctl: Callable[[int, int], int] = prctl
 
     def number(self, pid: int) -> int:
-        """Return the number that a process carries; 0 if none, or if it is not shown, as of real-time processes."""
+        """Return the second mark of a process; 0 if it has none, or if it is not shown, as for real-time processes."""
         try:
             descriptor = os.open(f"/proc/{pid}/timerslack_ns", os.O_RDONLY | os.O_CLOEXEC)
         except (FileNotFoundError, ProcessLookupError, PermissionError):
@@ -47,9 +47,9 @@ class TimerSlack:
 
 
 def timer_slack() -> TimerSlack | None:
-    """Return the second mark of this process's tasks; None where it could not be read, or is another agent's.
+    """Return the second mark for this process's tasks; None if it could not be read, or belongs to another agent.
 
-    An agent that is itself a task of another has that one's number, and leaves it to its tasks, so that the outer agent
+    An agent that is a task of another agent has a number of that one, and its tasks inherit it, so that the outer agent
     finds them.
     """
     own = _own()

@@ -1,18 +1,18 @@
-"""Which number tells nobody: in a user namespace, every user that is not mapped into it is shown by the same one."""
+"""The overflow user ID: the kernel shows it for every user that is not mapped into this user namespace."""
 
 from pathlib import Path
 
 _MAP = Path("/proc/self/uid_map")
 _OVERFLOW = Path("/proc/sys/kernel/overflowuid")
 _ALL_USERS = 0xFFFFFFFF
-"""How many numbers there are: the last one, -1, is no user's."""
+"""The number of user IDs; the last 32-bit number, -1, is none."""
 _USUAL_OVERFLOW = 65534
 
 
 def unmapped_user() -> int | None:
-    """Return the number by which the kernel shows here all users whom it cannot tell (user_namespaces(7)).
+    """Return the user ID that stands for all unmapped users in this user namespace (user_namespaces(7)).
 
-    None where every user has a number of its own. A map that cannot be read is not taken for a full one.
+    None if all user IDs are mapped. If the map cannot be read, some users are assumed to be unmapped.
     """
     if not _MAP.exists() and _MAP.parent.exists():
         return None  # a kernel without user namespaces
