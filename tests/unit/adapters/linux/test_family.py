@@ -1,4 +1,4 @@
-"""Who is whose child, with the kernel's lists of children and without."""
+"""Children of processes, with and without the kernel's lists of children."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ def child() -> Iterator[int]:
 
 
 @pytest.mark.parametrize("kind", [ListedFamily, ScannedFamily])
-def test_children_are_found_and_zombies_among_them(child: int, kind: type[Family]) -> None:
+def test_children_and_zombies_are_found(child: int, kind: type[Family]) -> None:
     found = kind()
 
     def look(pid: int) -> list[int]:
@@ -36,7 +36,7 @@ def test_children_are_found_and_zombies_among_them(child: int, kind: type[Family
     assert child in look(os.getpid())
 
 
-def test_without_lists_of_children_the_processes_are_scanned(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_are_scanned_if_the_kernel_lists_no_children(monkeypatch: pytest.MonkeyPatch) -> None:
     ProcessTable(listed=True).install(monkeypatch)
     assert isinstance(family(), ListedFamily)
     ProcessTable(listed=False).install(monkeypatch)
@@ -44,10 +44,10 @@ def test_without_lists_of_children_the_processes_are_scanned(monkeypatch: pytest
 
 
 def not_visible(_: int) -> None:
-    """See nothing of a process."""
+    """Replace procfs.stat: no process is visible."""
 
 
-def test_without_lists_of_children_what_is_hidden_could_not_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hidden_processes_are_a_problem_only_without_lists_of_children(monkeypatch: pytest.MonkeyPatch) -> None:
     assert unknowable() is None
     monkeypatch.setattr(procfs, "lists_children", lambda: False)
     assert unknowable() is None
@@ -58,7 +58,7 @@ def test_without_lists_of_children_what_is_hidden_could_not_be_found(monkeypatch
 
 
 @pytest.mark.parametrize("me", ["1234567", ""])
-def test_a_proc_of_another_namespace_or_none_shows_nobody_of_ours(monkeypatch: pytest.MonkeyPatch, me: str) -> None:
+def test_missing_proc_or_one_of_another_namespace_is_reported(monkeypatch: pytest.MonkeyPatch, me: str) -> None:
     def readlink(_: str) -> str:
         if not me:
             raise FileNotFoundError

@@ -1,4 +1,4 @@
-"""Which answer to a question over netlink(7) counts, and what becomes of the socket when none does."""
+"""Which replies over netlink(7) are accepted, and when the socket is replaced."""
 
 import errno
 
@@ -17,7 +17,7 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> FakeNetlink:
     return kernel
 
 
-def test_an_answer_and_a_refusal_of_the_kernel_count(kernel: FakeNetlink) -> None:
+def test_replies_and_errors_of_the_kernel_are_returned(kernel: FakeNetlink) -> None:
     netlink = Netlink(4)
     assert netlink.ask(KIND, b"") == Message(3, bytes(4))
     kernel.replies = [error(errno.EPERM)]
@@ -26,7 +26,7 @@ def test_an_answer_and_a_refusal_of_the_kernel_count(kernel: FakeNetlink) -> Non
 
 
 @pytest.mark.parametrize("wrong", ["late", "sender", "failure"])
-def test_after_anything_else_the_next_question_goes_through_a_new_socket(kernel: FakeNetlink, wrong: str) -> None:
+def test_next_request_uses_a_new_socket_after_any_other_reply(kernel: FakeNetlink, wrong: str) -> None:
     netlink = Netlink(4)
     match wrong:
         case "late":
@@ -43,7 +43,7 @@ def test_after_anything_else_the_next_question_goes_through_a_new_socket(kernel:
     assert kernel.opened == 2
 
 
-def test_nobody_can_say_the_number_of_the_first_question(kernel: FakeNetlink) -> None:
+def test_first_sequence_number_is_unpredictable(kernel: FakeNetlink) -> None:
     for _ in range(8):
         Netlink(4).ask(KIND, b"")
     numbers = {int.from_bytes(query[8:12], "little") for query in kernel.asked}
@@ -51,21 +51,21 @@ def test_nobody_can_say_the_number_of_the_first_question(kernel: FakeNetlink) ->
     assert max(numbers) > 2**24
 
 
-def test_what_was_opened_in_time_is_asked_through_when_nothing_more_can_be_opened(
+def test_socket_opened_early_is_used_when_no_more_can_be_opened(
     kernel: FakeNetlink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     netlink = Netlink(4)
     netlink.open()
     refuse_sockets(monkeypatch)
     assert netlink.ask(KIND, b"") == Message(3, bytes(4))
-    # That it cannot be opened in time is no failure to start.
+    # `open` does not raise if the socket cannot be opened.
     late = Netlink(4)
     late.open()
     assert late.ask(KIND, b"") is None
     assert kernel.closed == 0
 
 
-def test_closing_closes_what_was_opened_once(kernel: FakeNetlink) -> None:
+def test_close_closes_an_open_socket_once(kernel: FakeNetlink) -> None:
     netlink = Netlink(4)
     netlink.close()
     netlink.open()
@@ -74,7 +74,7 @@ def test_closing_closes_what_was_opened_once(kernel: FakeNetlink) -> None:
     assert kernel.closed == 1
 
 
-def test_a_socket_that_cannot_be_connected_to_the_kernel_is_closed(
+def test_socket_that_cannot_be_connected_to_the_kernel_is_closed(
     kernel: FakeNetlink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:

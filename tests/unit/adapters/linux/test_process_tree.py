@@ -1,4 +1,4 @@
-"""Walks over a family, whatever it did to get away."""
+"""Scans of a process tree, even if its processes changed session, group or parent."""
 
 import pytest
 from fake_process_table import ProcessTable
@@ -6,7 +6,7 @@ from tree_walks import enrolled, walk
 
 from execwire.adapters.linux.process_tree import ProcessTree
 
-ENDING, OTHER = 7, 8
+TARGET, OTHER = 7, 8
 
 
 @pytest.fixture(params=[True, False], ids=["listed", "scanned"])
@@ -22,64 +22,62 @@ def tree(table: ProcessTable) -> ProcessTree:
     return ProcessTree()
 
 
-def test_a_family_is_killed_parents_before_children_and_nobody_else(table: ProcessTable, tree: ProcessTree) -> None:
-    top = enrolled(table, tree, ENDING)
-    child = table.start(top)
+def test_tree_is_killed_parents_first_and_other_processes_are_not(table: ProcessTable, tree: ProcessTree) -> None:
+    leader = enrolled(table, tree, TARGET)
+    child = table.start(leader)
     grandchild = table.start(child)
     other = enrolled(table, tree, OTHER)
     table.start(other)
-    survivors_by_mark = walk(tree, table, ENDING)
-    assert survivors_by_mark[ENDING].alive == [top, child, grandchild]
-    assert table.killed == [top, child, grandchild]
+    survivors_by_mark = walk(tree, table, TARGET)
+    assert survivors_by_mark[TARGET].alive == [leader, child, grandchild]
+    assert table.killed == [leader, child, grandchild]
     assert table.alive == [other, other + 1]
 
 
-def test_one_walk_serves_all_that_are_ending(table: ProcessTable, tree: ProcessTree) -> None:
-    first, second = enrolled(table, tree, ENDING), enrolled(table, tree, OTHER)
-    survivors_by_mark = walk(tree, table, ENDING, OTHER)
+def test_one_scan_kills_several_tasks(table: ProcessTable, tree: ProcessTree) -> None:
+    first, second = enrolled(table, tree, TARGET), enrolled(table, tree, OTHER)
+    survivors_by_mark = walk(tree, table, TARGET, OTHER)
     assert {mark: survivors.alive for mark, survivors in survivors_by_mark.items()} == {
-        ENDING: [first],
+        TARGET: [first],
         OTHER: [second],
     }
 
 
 # Hazard 5.
-def test_daemons_that_left_their_family_are_told_by_their_mark(table: ProcessTable, tree: ProcessTree) -> None:
-    top = enrolled(table, tree, ENDING)
-    middle = table.start(top)
-    daemon = table.start(middle)
-    its_child = table.start(daemon)
-    stranger = table.start(mark=None)
-    neighbour = table.start(mark=OTHER)
-    table.vanish(middle)
-    table.die(top)
-    walk(tree, table, ENDING)
-    assert table.killed == [daemon, its_child]
-    assert table.alive == [stranger, neighbour]
+def test_daemons_that_left_their_tree_are_identified_by_their_mark(table: ProcessTable, tree: ProcessTree) -> None:
+    leader = enrolled(table, tree, TARGET)
+    daemon_parent = table.start(leader)
+    daemon = table.start(daemon_parent)
+    daemon_child = table.start(daemon)
+    unrelated = table.start(mark=None)
+    other_task = table.start(mark=OTHER)
+    table.vanish(daemon_parent)
+    table.die(leader)
+    walk(tree, table, TARGET)
+    assert table.killed == [daemon, daemon_child]
+    assert table.alive == [unrelated, other_task]
 
 
-def test_what_stands_below_a_child_is_of_its_mark_whatever_it_says_itself(
-    table: ProcessTable, tree: ProcessTree
-) -> None:
-    top = enrolled(table, tree, ENDING)
-    table.start(top, mark=OTHER)
-    walk(tree, table, ENDING)
+def test_descendants_belong_to_the_mark_of_the_child_whatever_their_own(table: ProcessTable, tree: ProcessTree) -> None:
+    leader = enrolled(table, tree, TARGET)
+    table.start(leader, mark=OTHER)
+    walk(tree, table, TARGET)
     assert table.alive == []
 
 
 # Hazard 8.
-def test_a_leader_is_left_to_whoever_waits_for_it(table: ProcessTable, tree: ProcessTree) -> None:
-    top = enrolled(table, tree, ENDING)
-    table.die(top)
-    survivors_by_mark = walk(tree, table, ENDING)
-    assert survivors_by_mark[ENDING].alive == []
+def test_leader_is_not_reaped_until_it_is_removed(table: ProcessTable, tree: ProcessTree) -> None:
+    leader = enrolled(table, tree, TARGET)
+    table.die(leader)
+    survivors_by_mark = walk(tree, table, TARGET)
+    assert survivors_by_mark[TARGET].alive == []
     assert (table.reaped, table.killed) == ([], [])
-    tree.remove(top)
-    walk(tree, table, ENDING)
-    assert table.reaped == [top]
+    tree.remove(leader)
+    walk(tree, table, TARGET)
+    assert table.reaped == [leader]
 
 
-def test_who_is_reaped_by_another_in_just_that_moment_is_no_trouble(table: ProcessTable, tree: ProcessTree) -> None:
+def test_child_reaped_elsewhere_during_the_scan_is_no_error(table: ProcessTable, tree: ProcessTree) -> None:
     adopted = table.start(mark=OTHER)
     table.die(adopted)
     table.before["wait", adopted] = lambda: table.vanish(adopted)
@@ -88,20 +86,22 @@ def test_who_is_reaped_by_another_in_just_that_moment_is_no_trouble(table: Proce
 
 
 # Hazard 7.
-def test_what_may_not_be_signalled_is_seen_alive_with_the_reason(table: ProcessTable, tree: ProcessTree) -> None:
-    top = enrolled(table, tree, ENDING)
-    table.rows[top].others = True
-    child = table.start(top)
-    survivors = walk(tree, table, ENDING)[ENDING]
-    assert survivors.alive == [top, child]
+def test_process_that_may_not_be_signalled_is_a_survivor_with_the_reason(
+    table: ProcessTable, tree: ProcessTree
+) -> None:
+    leader = enrolled(table, tree, TARGET)
+    table.rows[leader].others = True
+    child = table.start(leader)
+    survivors = walk(tree, table, TARGET)[TARGET]
+    assert survivors.alive == [leader, child]
     assert survivors.reason == "may not be signalled: it runs as another user"
-    assert table.alive == [top]
+    assert table.alive == [leader]
 
 
-def test_what_does_not_die_is_seen_alive_again_and_again(table: ProcessTable, tree: ProcessTree) -> None:
-    top = enrolled(table, tree, ENDING)
-    table.rows[top].stuck = True
+def test_process_that_does_not_die_is_a_survivor_of_every_scan(table: ProcessTable, tree: ProcessTree) -> None:
+    leader = enrolled(table, tree, TARGET)
+    table.rows[leader].stuck = True
     for _ in range(2):
-        survivors = walk(tree, table, ENDING)[ENDING]
-        assert survivors.alive == [top]
+        survivors = walk(tree, table, TARGET)[TARGET]
+        assert survivors.alive == [leader]
         assert "SIGKILL" in survivors.reason

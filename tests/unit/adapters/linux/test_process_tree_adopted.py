@@ -1,4 +1,4 @@
-"""Walks over what has lost its parent: whose it is taken for, and what its death means."""
+"""Scans of orphaned processes: to which task they belong, and what their death means."""
 
 import pytest
 from fake_process_table import FakeProcess, ProcessTable
@@ -7,7 +7,7 @@ from tree_walks import enrolled, walk
 from execwire.adapters.linux.process_tree import ProcessTree
 from execwire.adapters.linux.procfs import STRAY
 
-ENDING, OTHER = 7, 8
+TARGET, OTHER = 7, 8
 
 
 @pytest.fixture(params=[True, False], ids=["listed", "scanned"])
@@ -34,58 +34,58 @@ def test_adopted_zombies_are_reaped_by_pid(table: ProcessTable, tree: ProcessTre
     assert not tree.has_children
 
 
-# Hazard 6: of a chain of processes that hand over to each other, walks may meet none but zombies.
-def test_an_adopted_zombie_counts_as_seen_for_it_may_have_forked(table: ProcessTable, tree: ProcessTree) -> None:
-    adopted = table.start(mark=ENDING)
+# Hazard 6: of a chain of processes that each fork a successor and exit, scans may find zombies only.
+def test_adopted_zombie_makes_a_scan_unclean_because_it_may_have_forked(table: ProcessTable, tree: ProcessTree) -> None:
+    adopted = table.start(mark=TARGET)
     table.die(adopted)
-    survivors = walk(tree, table, ENDING)[ENDING]
+    survivors = walk(tree, table, TARGET)[TARGET]
     assert (survivors.alive, survivors.reaped_any, survivors.clean) == ([], True, False)
-    assert walk(tree, table, ENDING) == {}
+    assert walk(tree, table, TARGET) == {}
 
 
-def test_a_leader_that_has_died_does_not_keep_a_walk_from_being_clean(table: ProcessTable, tree: ProcessTree) -> None:
-    table.die(enrolled(table, tree, ENDING))
-    assert walk(tree, table, ENDING)[ENDING].clean
+def test_scan_is_clean_despite_a_dead_leader(table: ProcessTable, tree: ProcessTree) -> None:
+    table.die(enrolled(table, tree, TARGET))
+    assert walk(tree, table, TARGET)[TARGET].clean
 
 
-def test_the_newest_is_met_first(table: ProcessTable, tree: ProcessTree) -> None:
-    adopted = [table.start(mark=ENDING) for _ in range(3)]
-    assert walk(tree, table, ENDING)[ENDING].alive == adopted[::-1]
+def test_newest_child_is_scanned_first(table: ProcessTable, tree: ProcessTree) -> None:
+    adopted = [table.start(mark=TARGET) for _ in range(3)]
+    assert walk(tree, table, TARGET)[TARGET].alive == adopted[::-1]
 
 
-def test_an_abandoned_leader_is_killed_by_its_mark_and_reaped(table: ProcessTable, tree: ProcessTree) -> None:
-    top = enrolled(table, tree, ENDING)
-    table.rows[top].stuck = True
-    tree.disown(top)
-    assert tree.adopted_marks == {ENDING}
-    assert walk(tree, table, ENDING)[ENDING].alive == [top]
-    table.die(top)
-    walk(tree, table, ENDING)
-    assert table.reaped == [top]
+def test_disowned_leader_is_killed_by_its_mark_and_reaped(table: ProcessTable, tree: ProcessTree) -> None:
+    leader = enrolled(table, tree, TARGET)
+    table.rows[leader].stuck = True
+    tree.disown(leader)
+    assert tree.adopted_marks == {TARGET}
+    assert walk(tree, table, TARGET)[TARGET].alive == [leader]
+    table.die(leader)
+    walk(tree, table, TARGET)
+    assert table.reaped == [leader]
     assert tree.adopted_marks == set()
 
 
-def test_abandoning_who_was_never_enrolled_leaves_him_without_a_mark(table: ProcessTable, tree: ProcessTree) -> None:
+def test_disowned_child_that_was_never_added_has_no_mark(table: ProcessTable, tree: ProcessTree) -> None:
     tree.disown(table.start())
     assert tree.adopted_marks == set()
     assert tree.has_children
 
 
-def test_who_is_enrolled_is_adopted_no_longer(table: ProcessTable, tree: ProcessTree) -> None:
+def test_added_child_is_not_adopted_any_more(table: ProcessTable, tree: ProcessTree) -> None:
     pid = table.start(mark=OTHER)
     walk(tree, table)
     assert tree.adopted_marks == {OTHER}
-    tree.add(pid, ENDING)
+    tree.add(pid, TARGET)
     assert tree.adopted_marks == set()
-    walk(tree, table, ENDING)
+    walk(tree, table, TARGET)
     assert table.killed == [pid]
 
 
-def test_adopted_ones_are_known_by_what_the_last_walk_left(table: ProcessTable, tree: ProcessTree) -> None:
-    staying, going, unmarked = table.start(mark=OTHER), table.start(mark=ENDING), table.start()
+def test_adopted_children_are_those_alive_after_the_last_scan(table: ProcessTable, tree: ProcessTree) -> None:
+    staying, exiting, unmarked = table.start(mark=OTHER), table.start(mark=TARGET), table.start()
     walk(tree, table)
-    assert tree.adopted_marks == {OTHER, ENDING, STRAY}
-    table.vanish(going)
+    assert tree.adopted_marks == {OTHER, TARGET, STRAY}
+    table.vanish(exiting)
     walk(tree, table)
     assert tree.adopted_marks == {OTHER, STRAY}
     table.vanish(staying)
@@ -96,39 +96,37 @@ def test_adopted_ones_are_known_by_what_the_last_walk_left(table: ProcessTable, 
     assert not tree.has_children
 
 
-def test_a_mark_is_read_once(table: ProcessTable, tree: ProcessTree) -> None:
+def test_mark_is_read_once(table: ProcessTable, tree: ProcessTree) -> None:
     table.start(mark=OTHER)
     for _ in range(5):
         walk(tree, table)
     assert table.asked["mark"] == 1
 
 
-# What su(1) starts bears no mark of ours, and loses its parent as that is killed.
-def test_who_stood_below_a_leader_is_of_its_task_whatever_it_bears_later(
-    table: ProcessTable, tree: ProcessTree
-) -> None:
-    top = enrolled(table, tree, ENDING)
-    child = table.start(top, mark=OTHER)
-    below, stranger = table.start(child), table.start(mark=OTHER)
-    tree.expect(top, ENDING)
-    table.vanish(top)
-    tree.remove(top)
+# Processes started by su(1) have no mark of the agent, and lose their parent when it is killed.
+def test_expected_descendant_belongs_to_its_task_after_losing_its_mark(table: ProcessTable, tree: ProcessTree) -> None:
+    leader = enrolled(table, tree, TARGET)
+    child = table.start(leader, mark=OTHER)
+    descendant, unrelated = table.start(child), table.start(mark=OTHER)
+    tree.expect(leader, TARGET)
+    table.vanish(leader)
+    tree.remove(leader)
     table.vanish(child)
-    for pid in (below, stranger):
+    for pid in (descendant, unrelated):
         table.rows[pid].mark = None
-    assert walk(tree, table, ENDING)[ENDING].alive == [below]
-    assert table.alive == [stranger]
-    tree.forget_mark(ENDING)
+    assert walk(tree, table, TARGET)[TARGET].alive == [descendant]
+    assert table.alive == [unrelated]
+    tree.forget_mark(TARGET)
 
 
 # Hazard 8.
-def test_who_has_the_number_of_one_that_stood_below_a_leader_is_somebody_else(
+def test_reused_pid_of_an_expected_descendant_does_not_belong_to_the_task(
     table: ProcessTable, tree: ProcessTree
 ) -> None:
-    top = enrolled(table, tree, ENDING)
-    child = table.start(top)
-    tree.expect(top, ENDING)
+    leader = enrolled(table, tree, TARGET)
+    child = table.start(leader)
+    tree.expect(leader, TARGET)
     table.vanish(child)
     table.rows[child] = FakeProcess(child, table.me, None, started=99)
-    assert walk(tree, table, ENDING)[ENDING].alive == [top]
+    assert walk(tree, table, TARGET)[TARGET].alive == [leader]
     assert table.alive == [child]

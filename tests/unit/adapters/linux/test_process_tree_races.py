@@ -1,4 +1,4 @@
-"""What can happen between two looks at a process, each played in just that moment."""
+"""Races between the steps of a scan; each event happens exactly at the named step."""
 
 from collections.abc import Callable
 
@@ -9,11 +9,11 @@ from execwire.adapters.linux.process_tree import ProcessTree
 from execwire.adapters.linux.survivors import Survivors
 
 MARK = 7
-OTHER_USER = 1
-"""The parent of what does not descend from here."""
+INIT = 1
+"""The parent of processes that do not descend from this one."""
 
 
-class Walker:
+class Scanner:
     """A ProcessTree over a table, with the leader of a task and a child of it."""
 
     def __init__(self, table: ProcessTable) -> None:
@@ -23,8 +23,8 @@ class Walker:
         self.tree.add(self.leader, MARK)
         self.child = table.start(self.leader)
 
-    def walk(self) -> list[int]:
-        """Return who was seen alive."""
+    def scan(self) -> list[int]:
+        """Scan once; return the pids that were alive."""
         survivors_by_mark: dict[int, Survivors] = {}
         for _ in self.tree.scan(frozenset({MARK}), survivors_by_mark):
             pass
@@ -33,100 +33,100 @@ class Walker:
 
 
 @pytest.fixture
-def walker(monkeypatch: pytest.MonkeyPatch) -> Walker:
+def scanner(monkeypatch: pytest.MonkeyPatch) -> Scanner:
     table = ProcessTable()
     table.install(monkeypatch)
-    return Walker(table)
+    return Scanner(table)
 
 
 def reused(table: ProcessTable, pid: int) -> None:
-    """The process ends, is reaped, and its number goes to a stranger."""
+    """The process ends and is reaped, and an unrelated process gets its pid."""
     table.vanish(pid)
-    table.rows[pid] = FakeProcess(pid, OTHER_USER, None)
+    table.rows[pid] = FakeProcess(pid, INIT, None)
 
 
 # Hazard 6.
 @pytest.mark.parametrize("moment", ["pidfd", "state", "kill"])
-def test_what_is_forked_just_before_its_parent_is_killed_is_met_in_the_next_walk(walker: Walker, moment: str) -> None:
-    table = walker.table
-    table.before[moment, walker.child] = lambda: table.start(walker.child)
-    assert walker.walk() == [walker.leader, walker.child]
+def test_process_forked_before_its_parent_is_killed_is_found_by_the_next_scan(scanner: Scanner, moment: str) -> None:
+    table = scanner.table
+    table.before[moment, scanner.child] = lambda: table.start(scanner.child)
+    assert scanner.scan() == [scanner.leader, scanner.child]
     assert len(table.alive) == 1
-    assert walker.walk() == [walker.child + 1]
+    assert scanner.scan() == [scanner.child + 1]
     assert table.alive == []
 
 
 # Hazard 8.
 @pytest.mark.parametrize("moment", ["children", "pidfd", "state", "kill"])
-def test_a_number_that_went_to_a_stranger_meanwhile_is_not_signalled(walker: Walker, moment: str) -> None:
-    table = walker.table
-    table.before[moment, walker.child] = lambda: reused(table, walker.child)
-    walker.walk()
-    assert table.killed == [walker.leader]
-    assert table.alive == [walker.child]
+def test_reused_pid_is_not_signalled(scanner: Scanner, moment: str) -> None:
+    table = scanner.table
+    table.before[moment, scanner.child] = lambda: reused(table, scanner.child)
+    scanner.scan()
+    assert table.killed == [scanner.leader]
+    assert table.alive == [scanner.child]
 
 
 @pytest.mark.parametrize("moment", ["children", "pidfd", "state", "kill"])
-def test_who_ends_meanwhile_is_no_trouble(walker: Walker, moment: str) -> None:
-    table = walker.table
-    table.before[moment, walker.child] = lambda: table.vanish(walker.child)
-    walker.walk()
-    assert table.killed == [walker.leader]
-    assert walker.walk() == []
+def test_process_that_ends_during_the_scan_is_no_error(scanner: Scanner, moment: str) -> None:
+    table = scanner.table
+    table.before[moment, scanner.child] = lambda: table.vanish(scanner.child)
+    scanner.scan()
+    assert table.killed == [scanner.leader]
+    assert scanner.scan() == []
 
 
 @pytest.mark.parametrize("moment", ["children", "pidfd", "state"])
-def test_a_zombie_is_not_seen_alive(walker: Walker, moment: str) -> None:
-    table = walker.table
-    table.before[moment, walker.child] = lambda: table.die(walker.child)
-    assert walker.walk() == [walker.leader]
-    assert table.killed == [walker.leader]
+def test_zombie_is_no_survivor(scanner: Scanner, moment: str) -> None:
+    table = scanner.table
+    table.before[moment, scanner.child] = lambda: table.die(scanner.child)
+    assert scanner.scan() == [scanner.leader]
+    assert table.killed == [scanner.leader]
 
 
-# Hazard 6: one clean walk proves nothing.
-def test_who_moves_to_where_the_walk_has_been_is_met_in_the_next_one(walker: Walker) -> None:
-    table = walker.table
-    table.die(walker.child)
-    hopper = table.start(walker.leader)
-    table.die(walker.leader)
-    table.rows[hopper].parent = walker.child
-    table.rows[walker.child].alive = True
-    # The leader is dead, the child alive with the hopper below it: as the walk looks at the child, it is gone.
-    table.before["children", walker.child] = lambda: table.vanish(walker.child)
-    assert walker.walk() == []
-    assert table.alive == [hopper]
-    assert walker.walk() == [hopper]
+# Hazard 6: one clean scan is no proof.
+def test_process_that_moves_to_a_scanned_part_is_found_by_the_next_scan(scanner: Scanner) -> None:
+    table = scanner.table
+    table.die(scanner.child)
+    moving = table.start(scanner.leader)
+    table.die(scanner.leader)
+    table.rows[moving].parent = scanner.child
+    table.rows[scanner.child].alive = True
+    # The leader is dead; the child is alive and the parent of `moving`, and vanishes when the scan reaches it.
+    table.before["children", scanner.child] = lambda: table.vanish(scanner.child)
+    assert scanner.scan() == []
+    assert table.alive == [moving]
+    assert scanner.scan() == [moving]
 
 
-def test_a_child_that_lost_its_parent_since_it_was_listed_is_killed_all_the_same(walker: Walker) -> None:
-    table = walker.table
-    grandchild = table.start(walker.child)
-    table.before["pidfd", walker.child] = lambda: table.vanish(walker.child)
-    assert walker.walk() == [walker.leader, grandchild]
+def test_child_that_loses_its_parent_during_the_scan_is_killed(scanner: Scanner) -> None:
+    table = scanner.table
+    grandchild = table.start(scanner.child)
+    table.before["pidfd", scanner.child] = lambda: table.vanish(scanner.child)
+    assert scanner.scan() == [scanner.leader, grandchild]
     assert table.alive == []
 
 
-def test_the_walk_pauses_after_each_process(walker: Walker) -> None:
-    table = walker.table
+def test_scan_yields_after_each_process(scanner: Scanner) -> None:
+    table = scanner.table
     for _ in range(10):
-        table.start(walker.leader)
-    pauses = sum(1 for _ in walker.tree.scan(frozenset({MARK}), {}))
+        table.start(scanner.leader)
+    pauses = sum(1 for _ in scanner.tree.scan(frozenset({MARK}), {}))
     assert pauses >= 12
 
 
 # Hazard 8.
 @pytest.mark.parametrize("become_of", [ProcessTable.vanish, reused])
-def test_a_leader_that_was_reaped_during_the_walk_is_taken_for_nobody_else(
-    walker: Walker, become_of: Callable[[ProcessTable, int], None]
+def test_leader_reaped_during_the_scan_is_not_confused_with_a_reused_pid(
+    scanner: Scanner, become_of: Callable[[ProcessTable, int], None]
 ) -> None:
-    table = walker.table
+    table = scanner.table
     newer = table.start(mark=MARK)
-    walker.tree.add(newer, MARK)
-    for _ in walker.tree.scan(frozenset({MARK}), {}):
-        if walker.leader in table.rows:
-            become_of(table, walker.leader)
-            walker.tree.remove(walker.leader)
-    # The newest is walked first; the child is met in the next walk.
+    scanner.tree.add(newer, MARK)
+    for _ in scanner.tree.scan(frozenset({MARK}), {}):
+        if scanner.leader in table.rows:
+            become_of(table, scanner.leader)
+            scanner.tree.remove(scanner.leader)
+    # The newest is scanned first; the next scan finds the child.
     assert table.killed == [newer]
     assert table.reaped == []
-    assert walker.walk() == [walker.child]
+    assert scanner.scan() == [scanner.child]

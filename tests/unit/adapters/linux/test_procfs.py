@@ -10,7 +10,7 @@ import pytest
 from execwire.adapters.linux import procfs
 
 DISCONNECTED = 2**22 + 1
-"""No process has this number (proc(5), pid_max)."""
+"""Above the maximum pid (proc(5), pid_max)."""
 THREADS = 17
 
 Files = dict[str, bytes]
@@ -18,7 +18,7 @@ Files = dict[str, bytes]
 
 @pytest.fixture
 def files(monkeypatch: pytest.MonkeyPatch) -> Files:
-    """What stands under /proc, by path."""
+    """Contents of files under /proc, by path."""
     files: Files = {}
 
     def read(path: str) -> bytes | None:
@@ -35,25 +35,25 @@ def stat(name: bytes, state: str, threads: int = 1, parent: int = 42) -> bytes:
 
 
 @pytest.mark.parametrize("state", ["R", "S", "D", "T", "t", "I"])
-def test_all_but_zombies_are_alive(files: Files, state: str) -> None:
+def test_all_states_but_zombies_are_alive(files: Files, state: str) -> None:
     files["/proc/7/stat"] = stat(b"sleep", state)
     assert procfs.stat(7) == (True, 42)
 
 
 @pytest.mark.parametrize("state", ["Z", "X"])
-def test_a_zombie_is_not_alive(files: Files, state: str) -> None:
+def test_zombie_is_not_alive(files: Files, state: str) -> None:
     files["/proc/7/stat"] = stat(b"sleep", state)
     assert procfs.stat(7) == (False, 42)
 
 
 # Hazard 5.
-def test_a_process_of_which_only_the_first_thread_has_ended_is_alive(files: Files) -> None:
+def test_process_of_which_only_the_first_thread_has_ended_is_alive(files: Files) -> None:
     files["/proc/7/stat"] = stat(b"sleep", "Z", threads=2)
     assert procfs.stat(7) == (True, 42)
 
 
 @pytest.mark.parametrize("name", [b") Z 1 (", b"a b", b"\xff\n) R", b""])
-def test_a_name_can_hold_anything(files: Files, name: bytes) -> None:
+def test_name_can_contain_any_bytes(files: Files, name: bytes) -> None:
     files["/proc/7/stat"] = stat(name, "S")
     assert procfs.stat(7) == (True, 42)
 
@@ -64,7 +64,7 @@ def no_prlimit(pid: int, limit: int) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize(("soft", "mark"), [("5", 5), ("0", 0), ("unlimited", procfs.NO_MARK)])
-def test_the_mark_of_another_users_process_is_read_from_proc(
+def test_mark_of_another_users_process_is_read_from_proc(
     files: Files, monkeypatch: pytest.MonkeyPatch, soft: str, mark: int
 ) -> None:
     monkeypatch.setattr(resource, "prlimit", no_prlimit)
@@ -77,13 +77,13 @@ def test_the_mark_of_another_users_process_is_read_from_proc(
     assert procfs.mark(7) == mark
 
 
-def test_a_mark_that_is_not_shown_is_not_taken_for_none(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mark_that_is_not_shown_is_unknown(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resource, "prlimit", no_prlimit)
     assert files == {}
     assert procfs.mark(7) is None
 
 
-def test_the_mark_of_a_process_of_the_same_user_needs_no_proc(files: Files) -> None:
+def test_mark_of_a_process_of_the_same_user_needs_no_proc(files: Files) -> None:
     with subprocess.Popen(("sleep", "600")) as child:
         resource.prlimit(child.pid, procfs.RLIMIT_LOCKS, (4711, resource.prlimit(child.pid, procfs.RLIMIT_LOCKS)[1]))
         assert procfs.mark(child.pid) == 4711
@@ -95,7 +95,7 @@ def test_the_mark_of_a_process_of_the_same_user_needs_no_proc(files: Files) -> N
     assert files == {}
 
 
-def test_an_end_is_seen_without_proc_and_without_reaping(files: Files) -> None:
+def test_exit_is_detected_without_proc_and_without_reaping(files: Files) -> None:
     with subprocess.Popen(("sleep", "600")) as child:
         pidfd = os.pidfd_open(child.pid)
         assert not procfs.ended(pidfd)
@@ -106,7 +106,7 @@ def test_an_end_is_seen_without_proc_and_without_reaping(files: Files) -> None:
     assert files == {}
 
 
-def test_of_a_process_that_is_gone_nothing_is_known() -> None:
+def test_missing_process_has_no_stat_mark_or_children() -> None:
     assert procfs.stat(DISCONNECTED) is None
     assert procfs.mark(DISCONNECTED) is None
     assert procfs.children(DISCONNECTED) == []
@@ -123,7 +123,7 @@ def test_children_of_every_thread_are_found(files: Files, monkeypatch: pytest.Mo
     assert procfs.children(7) == [10, 11, 12]
 
 
-def test_what_the_kernel_says_of_this_process_is_read_as_it_is() -> None:
+def test_stat_and_mark_of_this_process_match_the_kernel() -> None:
     assert procfs.stat(os.getpid()) == (True, os.getppid())
     limits = Path("/proc/self/limits").read_text()
     assert (procfs.mark(os.getpid()) == procfs.NO_MARK) == ("file locks            unlimited" in limits)
@@ -131,7 +131,7 @@ def test_what_the_kernel_says_of_this_process_is_read_as_it_is() -> None:
 
 # Hazard 15.
 @pytest.mark.parametrize(("look", "unknown"), [(procfs.children, []), (procfs.stat, None)])
-def test_what_cannot_be_opened_is_hidden_only_if_the_system_says_so(
+def test_open_failure_means_hidden_only_if_permission_is_denied(
     monkeypatch: pytest.MonkeyPatch, look: Callable[[int], object], unknown: object
 ) -> None:
     errors = [PermissionError(), OSError(errno.EMFILE, "Too many open files")]
@@ -148,9 +148,7 @@ def test_what_cannot_be_opened_is_hidden_only_if_the_system_says_so(
 
 
 @pytest.mark.parametrize("error", [PermissionError(), FileNotFoundError()])
-def test_that_this_process_has_no_children_is_not_said_where_it_cannot_be_known(
-    monkeypatch: pytest.MonkeyPatch, error: OSError
-) -> None:
+def test_unreadable_list_of_own_children_is_an_error(monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:
     def refuse(_: str) -> list[str]:
         raise error
 

@@ -9,7 +9,7 @@ DISCONNECTED = 2**22 + 1
 
 
 class Opened:
-    """Stands in for os.open and os.read: a descriptor there is, and what reading it comes to is a test's."""
+    """Replaces os.open and os.read: the file can be opened, and reading it fails with `error`."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:
         self.descriptor = -1
@@ -36,7 +36,7 @@ class Opened:
 
 
 @pytest.mark.parametrize("error", [ProcessLookupError(), PermissionError(), FileNotFoundError()])
-def test_a_process_that_goes_or_hides_between_opening_and_reading_is_gone(
+def test_process_that_exits_or_hides_between_open_and_read_is_not_visible(
     monkeypatch: pytest.MonkeyPatch, error: OSError
 ) -> None:
     opened = Opened(monkeypatch, error)
@@ -45,7 +45,7 @@ def test_a_process_that_goes_or_hides_between_opening_and_reading_is_gone(
 
 
 # Hazard 15.
-def test_a_failure_to_read_is_not_taken_for_absence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_read_failure_does_not_mean_absence(monkeypatch: pytest.MonkeyPatch) -> None:
     opened = Opened(monkeypatch, OSError(errno.ENOMEM, "Cannot allocate memory"))
     with pytest.raises(OSError, match="Cannot allocate memory"):
         procfs.stat(DISCONNECTED)

@@ -1,4 +1,4 @@
-"""Whether the system tells users and ends of TCP clients at all."""
+"""Whether the system reports users and disconnects of TCP clients."""
 
 import errno
 import os
@@ -10,14 +10,14 @@ from execwire.adapters.linux import sock_diag
 from execwire.adapters.linux.sock_diag import probe
 
 NO_SUCH_PROTOCOL = 254
-"""Unassigned, so that the kernel answers as it does for TCP where it has no tcp_diag."""
+"""Unassigned, so that the kernel replies as it does for TCP without the module tcp_diag."""
 
 
-def test_a_kernel_that_describes_its_sockets_passes() -> None:
+def test_kernel_that_reports_tcp_sockets_passes() -> None:
     assert probe() is None
 
 
-def test_a_kernel_that_cannot_describe_them_is_named_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kernel_without_tcp_diag_fails_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sock_diag, "PROTOCOL", NO_SUCH_PROTOCOL)
     assert probe() == os.strerror(errno.ENOENT)
 
@@ -26,7 +26,7 @@ def test_a_kernel_that_cannot_describe_them_is_named_with_the_reason(monkeypatch
     ("listing", "reason"),
     [(done(), None), (done(errno.ENOENT), errno.ENOENT), (error(errno.EPERM), errno.EPERM)],
 )
-def test_whatever_the_kernel_answers_is_no_passing_unless_it_says_so(
+def test_kernel_passes_only_if_its_reply_is_a_success(
     monkeypatch: pytest.MonkeyPatch, listing: bytes, reason: int | None
 ) -> None:
     kernel = FakeNetlink(listing=listing)
@@ -35,6 +35,6 @@ def test_whatever_the_kernel_answers_is_no_passing_unless_it_says_so(
     assert kernel.closed == 1
 
 
-def test_without_a_socket_to_ask_through_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_netlink_socket_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     refuse_sockets(monkeypatch)
     assert probe() == "there is no answer over netlink"

@@ -16,7 +16,7 @@ def spare_descriptors() -> Iterator[SpareDescriptors]:
 
 
 # Hazard 15.
-def test_what_it_holds_is_to_be_had_inside_and_is_taken_back_afterwards(spare_descriptors: SpareDescriptors) -> None:
+def test_descriptors_are_free_inside_and_reserved_again_afterwards(spare_descriptors: SpareDescriptors) -> None:
     held = open_descriptors()
     for _ in range(3):
         with spare_descriptors:
@@ -24,7 +24,7 @@ def test_what_it_holds_is_to_be_had_inside_and_is_taken_back_afterwards(spare_de
         assert len(held - open_descriptors()) == 0
 
 
-def test_it_is_taken_back_when_what_was_done_inside_has_failed(spare_descriptors: SpareDescriptors) -> None:
+def test_descriptors_are_reserved_again_after_an_exception(spare_descriptors: SpareDescriptors) -> None:
     held = open_descriptors()
     with pytest.raises(LookupError), spare_descriptors:
         raise LookupError
@@ -32,7 +32,7 @@ def test_it_is_taken_back_when_what_was_done_inside_has_failed(spare_descriptors
 
 
 # Hazard 15.
-def test_what_is_not_to_be_had_now_is_taken_the_next_time(
+def test_descriptors_that_cannot_be_opened_are_opened_the_next_time(
     spare_descriptors: SpareDescriptors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = open_descriptors()
@@ -51,7 +51,7 @@ def test_what_is_not_to_be_had_now_is_taken_the_next_time(
 
 
 # Hazard 13.
-def test_no_task_inherits_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_descriptors_are_not_inheritable(monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[int] = []
     really_open = os.open
 
@@ -65,7 +65,7 @@ def test_no_task_inherits_it(monkeypatch: pytest.MonkeyPatch) -> None:
     spare_descriptors.close()
 
 
-def test_closed_it_holds_none() -> None:
+def test_close_closes_all_descriptors() -> None:
     before = open_descriptors()
     spare_descriptors = SpareDescriptors()
     assert len(open_descriptors() - before) == COUNT
@@ -75,7 +75,7 @@ def test_closed_it_holds_none() -> None:
 
 
 # Hazard 15.
-def test_where_there_are_too_few_to_start_with_that_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_few_descriptors_at_the_start_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise OSError(errno.EMFILE, "Too many open files")
 

@@ -1,4 +1,4 @@
-"""The second mark, as the kernel keeps it."""
+"""The second mark, on the real kernel."""
 
 import os
 import subprocess
@@ -21,32 +21,32 @@ def slack() -> Iterator[TimerSlack]:
     slack.prctl(slack.OPTION, own)
 
 
-def test_what_this_thread_starts_carries_its_number_and_so_does_what_comes_of_it(slack: TimerSlack) -> None:
+def test_descendants_of_this_thread_inherit_its_timer_slack(slack: TimerSlack) -> None:
     slack.prctl(slack.OPTION, slack.own + 17)
     script = "(setsid cat /proc/self/timerslack_ns & wait)"
     said = subprocess.run(("sh", "-c", script), check=True, capture_output=True, env={}).stdout
     assert int(said) == slack.own + 17
 
 
-@pytest.mark.skipif(timer_slack() is None, reason="takes CAP_SYS_NICE, as another process's can be read by nobody else")
+@pytest.mark.skipif(timer_slack() is None, reason="reading that of another process needs CAP_SYS_NICE")
 @pytest.mark.parametrize("mark", [1, NUMBERS - 1, 5 * NUMBERS + 3, NUMBERS])
-def test_the_number_of_another_process_is_read(slack: TimerSlack, mark: int) -> None:
+def test_number_of_another_process_is_read(slack: TimerSlack, mark: int) -> None:
     slack.prctl(slack.OPTION, slack.own + mark % NUMBERS)
     with subprocess.Popen(("sleep", "600")) as child:
         assert slack.number(child.pid) == mark % NUMBERS
         child.kill()
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-        # A zombie still has it.
+        # A zombie still has its timer slack.
         assert slack.number(child.pid) == mark % NUMBERS
 
 
 @pytest.mark.parametrize("other", [-1, NUMBERS, 10 * NUMBERS])
-def test_what_has_set_its_slack_itself_carries_none(slack: TimerSlack, other: int) -> None:
+def test_timer_slack_outside_of_the_range_is_no_number(slack: TimerSlack, other: int) -> None:
     slack.prctl(slack.OPTION, slack.own + other)
     assert slack.number(os.getpid()) == 0
 
 
-def test_what_cannot_be_read_carries_none(slack: TimerSlack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_timer_slack_is_no_number(slack: TimerSlack, monkeypatch: pytest.MonkeyPatch) -> None:
     assert slack.number(DISCONNECTED) == 0
 
     def refuse(*_: object) -> bytes:
@@ -61,7 +61,7 @@ def test_what_cannot_be_read_carries_none(slack: TimerSlack, monkeypatch: pytest
     [
         (DEFAULT_NANOSECONDS, True, True),
         (DEFAULT_NANOSECONDS, False, False),
-        # A real-time process has none.
+        # A real-time process has no timer slack.
         (0, True, False),
         # A task of another agent.
         (DEFAULT_NANOSECONDS + 5, True, False),
@@ -69,7 +69,7 @@ def test_what_cannot_be_read_carries_none(slack: TimerSlack, monkeypatch: pytest
         (1, True, True),
     ],
 )
-def test_there_is_a_second_mark_where_it_can_be_read_and_is_nobody_elses(
+def test_second_mark_is_used_if_it_is_readable_and_not_another_agents(
     monkeypatch: pytest.MonkeyPatch, own: int, *, may_read: bool, usable: bool
 ) -> None:
     monkeypatch.setattr(module, "_may_read_others", lambda: may_read)
