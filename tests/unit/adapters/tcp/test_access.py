@@ -1,4 +1,4 @@
-"""Hazard 33: who is let in, for every kind of client, with what the kernel says of it."""
+"""Hazard 33: which clients are accepted, for all that the kernel can report of a peer."""
 
 import pytest
 from fake_peers import FakePeer
@@ -9,17 +9,17 @@ OURS, THEIRS = 1000, 1001
 USERS = frozenset({OURS})
 
 
-def test_a_user_who_is_allowed_is_let_in() -> None:
+def test_allowed_user_is_accepted() -> None:
     assert AccessPolicy(USERS).refusal(FakePeer(user=OURS)) is None
 
 
-def test_another_user_is_told_who_he_is_and_what_would_let_him_in() -> None:
+def test_unauthorised_user_gets_its_number_and_the_option_that_allows_it() -> None:
     assert AccessPolicy(USERS).refusal(FakePeer(user=THEIRS)) == (
         "refused: user 1001 may not send requests here; start the agent with --allow-user 1001 to allow it"
     )
 
 
-def test_root_is_refused_over_tcp_and_told_both_ways_in() -> None:
+def test_root_is_rejected_over_tcp_with_both_alternatives() -> None:
     reason = AccessPolicy(USERS).refusal(FakePeer(user=0))
     assert reason is not None
     assert "root may not send requests here" in reason
@@ -27,17 +27,17 @@ def test_root_is_refused_over_tcp_and_told_both_ways_in() -> None:
     assert "--unix" in reason
 
 
-def test_root_is_let_in_over_tcp_where_that_was_asked_for() -> None:
+def test_root_is_accepted_over_tcp_if_allowed_explicitly() -> None:
     assert AccessPolicy(USERS | {0}).refusal(FakePeer(user=0)) is None
 
 
-def test_on_a_unix_socket_root_is_let_in_and_another_user_is_not() -> None:
+def test_root_is_accepted_over_a_unix_socket_and_other_users_are_not() -> None:
     assert AccessPolicy(USERS).refusal(FakePeer(user=0, attested=True)) is None
     assert "user 1001" in str(AccessPolicy(USERS).refusal(FakePeer(user=THEIRS, attested=True)))
 
 
 @pytest.mark.parametrize("attested", [True, False])
-def test_a_number_that_stands_for_all_who_are_not_mapped_is_never_advised_nor_let_in(*, attested: bool) -> None:
+def test_overflow_user_id_is_rejected_and_never_suggested(*, attested: bool) -> None:
     for users in (USERS, USERS | {65534}):
         reason = AccessPolicy(users, unmapped=65534).refusal(FakePeer(user=65534, attested=attested))
         assert reason is not None
@@ -46,22 +46,22 @@ def test_a_number_that_stands_for_all_who_are_not_mapped_is_never_advised_nor_le
 
 
 @pytest.mark.parametrize("remote", [True, False])
-def test_a_local_client_of_whom_nobody_knows_whose_it_is_is_refused(*, remote: bool) -> None:
+def test_local_client_of_unknown_user_is_rejected(*, remote: bool) -> None:
     reason = AccessPolicy(USERS, remote=remote).refusal(FakePeer())
     assert reason is not None
     assert "--allow-user '*'" in reason
 
 
-def test_a_client_of_another_host_is_let_in_only_if_the_operator_insisted() -> None:
+def test_client_on_another_host_is_accepted_only_if_remote_is_allowed() -> None:
     assert AccessPolicy(USERS, remote=True).refusal(FakePeer(is_local=False)) is None
     assert AccessPolicy(USERS).refusal(FakePeer(is_local=False)) is not None
 
 
-def test_letting_in_other_hosts_lets_in_no_other_users_of_this_one() -> None:
+def test_allowing_other_hosts_allows_no_other_local_users() -> None:
     assert AccessPolicy(USERS, remote=True).refusal(FakePeer(user=THEIRS)) is not None
     assert AccessPolicy(USERS, remote=True).refusal(FakePeer(user=OURS)) is None
 
 
 @pytest.mark.parametrize("peer", [FakePeer(), FakePeer(user=THEIRS), FakePeer(user=THEIRS, attested=True)])
-def test_everybody_is_let_in_whoever_it_is(peer: FakePeer) -> None:
+def test_every_client_is_accepted_if_all_users_are_allowed(peer: FakePeer) -> None:
     assert AccessPolicy(None).refusal(peer) is None

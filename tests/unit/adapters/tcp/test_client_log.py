@@ -16,11 +16,11 @@ from execwire.adapters.tcp.client_log import address_text
         (None, "unix"),
     ],
 )
-def test_addresses_are_written_as_people_write_them(name: object, text: str) -> None:
+def test_addresses_are_formatted_as_host_and_port(name: object, text: str) -> None:
     assert address_text(name) == text
 
 
-async def test_who_goes_before_its_answers_is_logged_with_address_user_and_what_it_was_owed() -> None:
+async def test_disconnect_before_results_is_logged_with_address_user_and_requests() -> None:
     with capture_logs() as logs:
         async with Served("a", "b") as served:
             served.peer.user = 1000
@@ -33,7 +33,7 @@ async def test_who_goes_before_its_answers_is_logged_with_address_user_and_what_
     assert (client, user, requests) == ("127.0.0.1:50000", 1000, 3)
 
 
-async def test_who_goes_when_everything_was_answered_is_not_logged() -> None:
+async def test_disconnect_after_all_results_is_not_logged() -> None:
     with capture_logs() as logs:
         async with Served() as served:
             await served.send(ask("a"))

@@ -3,7 +3,7 @@ import pytest
 from execwire.adapters.tcp.closing_clients import ClosingClients
 
 
-class FakeDeparting:
+class FakeClient:
     def __init__(self) -> None:
         self.aborted = 0
 
@@ -12,11 +12,11 @@ class FakeDeparting:
 
 
 @pytest.fixture
-def clients() -> list[FakeDeparting]:
-    return [FakeDeparting() for _ in range(5)]
+def clients() -> list[FakeClient]:
+    return [FakeClient() for _ in range(5)]
 
 
-def test_past_the_limit_the_oldest_is_closed(clients: list[FakeDeparting]) -> None:
+def test_oldest_client_is_closed_past_the_limit(clients: list[FakeClient]) -> None:
     closing = ClosingClients(limit=3)
     for client in clients:
         closing.add(client)
@@ -24,7 +24,7 @@ def test_past_the_limit_the_oldest_is_closed(clients: list[FakeDeparting]) -> No
     assert len(closing) == 3
 
 
-def test_who_has_closed_by_itself_makes_room(clients: list[FakeDeparting]) -> None:
+def test_client_that_has_closed_does_not_count(clients: list[FakeClient]) -> None:
     closing = ClosingClients(limit=1)
     for client in clients:
         closing.add(client)
@@ -34,7 +34,7 @@ def test_who_has_closed_by_itself_makes_room(clients: list[FakeDeparting]) -> No
     assert [client.aborted for client in clients] == [0] * 5
 
 
-def test_all_can_be_closed_at_once(clients: list[FakeDeparting]) -> None:
+def test_all_clients_can_be_closed_at_once(clients: list[FakeClient]) -> None:
     closing = ClosingClients()
     for client in clients:
         closing.add(client)

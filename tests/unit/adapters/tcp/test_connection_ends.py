@@ -1,4 +1,4 @@
-"""How a client can end, and what becomes of what it asked for."""
+"""End-of-file and disconnects of a client, and what happens to its requests."""
 
 import pytest
 from connection_harness import Limits, Served, ask
@@ -17,7 +17,7 @@ def _look_often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # Hazard 26.
-async def test_a_client_that_half_closes_gets_every_answer_and_then_the_end() -> None:
+async def test_client_that_half_closes_gets_every_result_and_then_end_of_file() -> None:
     async with Served("a", "b") as served:
         await served.send(ask("a"), ask("b"))
         await served.end_of_file()
@@ -30,7 +30,7 @@ async def test_a_client_that_half_closes_gets_every_answer_and_then_the_end() ->
         assert not served.transport.aborted
 
 
-async def test_a_client_that_closes_with_nothing_pending_is_let_go_at_once() -> None:
+async def test_client_that_closes_with_nothing_in_flight_is_closed_at_once() -> None:
     async with Served() as served:
         await served.send(ask("a"))
         await served.end_of_file()
@@ -38,14 +38,14 @@ async def test_a_client_that_closes_with_nothing_pending_is_let_go_at_once() -> 
         assert not served.transport.aborted
 
 
-async def test_a_whole_last_line_without_a_newline_counts() -> None:
+async def test_complete_last_line_without_a_newline_is_a_request() -> None:
     async with Served() as served:
         await served.send(ask("a"), ask("b").rstrip(b"\n"))
         await served.end_of_file()
         assert served.commands == ["a", "b"]
 
 
-async def test_a_whole_last_object_that_is_no_request_is_told_so() -> None:
+async def test_complete_last_object_that_is_no_request_gets_an_error() -> None:
     async with Served() as served:
         await served.send(b'{"command":[]}')
         await served.end_of_file()
@@ -53,16 +53,16 @@ async def test_a_whole_last_object_that_is_no_request_is_told_so() -> None:
 
 
 # Hazard 25.
-@pytest.mark.parametrize("rest", [b'{"command":["a"', b'["a"]', b"x", b"  ", b'{"command":["\xff"]}'])
-async def test_a_line_that_broke_off_is_no_request_at_all(rest: bytes) -> None:
+@pytest.mark.parametrize("fragment", [b'{"command":["a"', b'["a"]', b"x", b"  ", b'{"command":["\xff"]}'])
+async def test_truncated_last_line_is_no_request(fragment: bytes) -> None:
     async with Served() as served:
-        await served.send(ask("a"), rest)
+        await served.send(ask("a"), fragment)
         await served.end_of_file()
         assert served.commands == ["a"]
         assert served.transport.closing
 
 
-async def test_the_end_of_a_line_that_was_too_long_is_not_a_request() -> None:
+async def test_end_of_a_line_that_is_too_long_is_no_request() -> None:
     async with Served() as served:
         await served.send(b"{" + b"x" * 2000, ask("a").rstrip(b"\n"))
         await served.end_of_file()
@@ -70,7 +70,7 @@ async def test_the_end_of_a_line_that_was_too_long_is_not_a_request() -> None:
         assert served.taken == []
 
 
-async def test_a_client_that_half_closes_while_it_is_not_read_gets_every_answer_too() -> None:
+async def test_client_that_half_closes_while_reading_is_paused_gets_every_result() -> None:
     async with Served(limits=Limits(requests=1)) as served:
         served.transport.client_reads = False
         served.connection.pause_writing()
@@ -85,7 +85,7 @@ async def test_a_client_that_half_closes_while_it_is_not_read_gets_every_answer_
 
 
 # Hazard 28.
-async def test_what_runs_for_a_client_that_is_lost_is_killed() -> None:
+async def test_tasks_of_a_disconnected_client_are_stopped() -> None:
     async with Served("a", "b") as served:
         await served.send(ask("a"), ask("b", id="b"), ask("c"))
         served.transport.abort()
@@ -95,7 +95,7 @@ async def test_what_runs_for_a_client_that_is_lost_is_killed() -> None:
 
 
 # Hazard 28.
-async def test_what_runs_for_a_lost_client_may_be_let_finish_and_its_output_is_dropped() -> None:
+async def test_tasks_of_a_disconnected_client_may_finish_and_their_output_is_dropped() -> None:
     outputs: list[FakeOutput] = []
 
     def answer(request: TaskRequest) -> TaskResult:
@@ -113,7 +113,7 @@ async def test_what_runs_for_a_lost_client_may_be_let_finish_and_its_output_is_d
 
 # Hazard 26.
 @pytest.mark.usefixtures("_look_often")
-async def test_a_client_that_half_closed_and_then_went_is_noticed_and_its_task_killed() -> None:
+async def test_disconnect_after_half_close_is_detected_and_the_task_is_stopped() -> None:
     async with Served("a") as served:
         await served.send(ask("a"))
         await served.end_of_file()
@@ -127,7 +127,7 @@ async def test_a_client_that_half_closed_and_then_went_is_noticed_and_its_task_k
 
 # Hazard 26.
 @pytest.mark.usefixtures("_look_often")
-async def test_a_client_that_went_while_it_was_not_read_is_noticed() -> None:
+async def test_disconnect_while_reading_is_paused_is_detected() -> None:
     async with Served("a", limits=Limits(requests=1)) as served:
         await served.send(ask("a"), ask("b"))
         await eventually(lambda: served.peer.asked > 0)
@@ -137,7 +137,7 @@ async def test_a_client_that_went_while_it_was_not_read_is_noticed() -> None:
         assert len(served.intake.stopped) == 1
 
 
-async def test_a_client_that_has_gone_when_its_end_of_file_comes_is_not_waited_for() -> None:
+async def test_disconnect_is_checked_at_end_of_file() -> None:
     async with Served("a") as served:
         served.peer.answer = Presence.DISCONNECTED
         await served.send(ask("a"))
@@ -146,7 +146,7 @@ async def test_a_client_that_has_gone_when_its_end_of_file_comes_is_not_waited_f
         assert len(served.intake.stopped) == 1
 
 
-async def test_a_client_of_whom_the_kernel_says_nothing_is_not_taken_for_gone() -> None:
+async def test_client_of_unknown_presence_counts_as_connected() -> None:
     async with Served("a") as served:
         served.peer.answer = Presence.UNKNOWN
         await served.send(ask("a"))
@@ -155,13 +155,13 @@ async def test_a_client_of_whom_the_kernel_says_nothing_is_not_taken_for_gone() 
         assert served.commands == ["a"]
 
 
-async def test_a_client_that_is_read_is_not_looked_up() -> None:
+async def test_client_that_is_read_is_not_looked_up() -> None:
     async with Served("a") as served:
         await served.send(ask("a"))
         assert served.peer.asked == 0
 
 
-async def test_a_client_that_is_lost_while_it_waits_for_room_starts_nothing() -> None:
+async def test_client_that_disconnects_while_waiting_for_capacity_starts_nothing() -> None:
     async with Served() as served:
         served.intake.fill()
         await served.send(ask("a"))
@@ -172,7 +172,7 @@ async def test_a_client_that_is_lost_while_it_waits_for_room_starts_nothing() ->
         assert served.taken == []
 
 
-async def test_one_that_has_ended_by_itself_can_be_aborted_all_the_same() -> None:
+async def test_closed_connection_can_be_aborted() -> None:
     async with Served() as served:
         await served.end_of_file()
         await settle()

@@ -1,4 +1,4 @@
-"""A connection that begins with anything but an object speaks another protocol: none of what it holds is executed."""
+"""A connection that does not begin with an object uses another protocol: nothing that it sends is run."""
 
 import pytest
 from connection_harness import MAX_LINE, Limits, Served, ask
@@ -27,7 +27,7 @@ POST = b"POST /%s HTTP/1.1\r\nHost: localhost:3000\r\nContent-Type: text/plain\r
     ],
 )
 @pytest.mark.parametrize("step", [1, 7, 100_000])
-async def test_what_does_not_begin_with_an_object_gets_one_refusal_and_nothing_that_follows_runs(
+async def test_connection_that_does_not_begin_with_an_object_gets_one_error_and_runs_nothing(
     start: bytes, step: int
 ) -> None:
     async with Served() as served:
@@ -39,7 +39,7 @@ async def test_what_does_not_begin_with_an_object_gets_one_refusal_and_nothing_t
 
 
 # Hazard 32.
-async def test_it_is_refused_also_while_the_agent_has_no_room() -> None:
+async def test_foreign_connection_is_rejected_even_without_capacity() -> None:
     async with Served() as served:
         served.intake.fill()
         await served.send(b"GET / HTTP/1.1\r\n\r\n" + ask("evil"))
@@ -49,20 +49,20 @@ async def test_it_is_refused_also_while_the_agent_has_no_room() -> None:
 
 
 @pytest.mark.parametrize("line", [b"GET / HTTP/1.1\r\n", b"get /\n", b"\x16\x03\x01\n", b"[]\n", b"5\n", b"{\n"])
-async def test_on_a_connection_that_has_begun_with_an_object_it_is_an_invalid_line_like_any_other(line: bytes) -> None:
+async def test_foreign_line_after_an_object_is_an_invalid_request(line: bytes) -> None:
     async with Served() as served:
         await served.send(ask("first"), line, ask("next"))
         assert served.commands == ["first", "", "next"]
         assert served.errors[1].startswith("invalid request: ")
 
 
-async def test_an_object_that_is_no_request_is_a_beginning_too() -> None:
+async def test_first_object_need_not_be_a_valid_request() -> None:
     async with Served() as served:
         await served.send(b"\n{}\n", b"5\n", ask("next"))
         assert served.commands == ["", "", "next"]
 
 
-async def test_blanks_alone_are_neither_a_line_nor_the_beginning_of_one() -> None:
+async def test_blanks_are_no_line_and_do_not_start_the_line_timer() -> None:
     async with Served(limits=Limits(line_seconds=0.001)) as served:
         await served.send(b" " * MAX_LINE * 3, b"\r\n\t ")
         await past(0.005)
@@ -71,7 +71,7 @@ async def test_blanks_alone_are_neither_a_line_nor_the_beginning_of_one() -> Non
         assert served.commands == ["a"]
 
 
-async def test_a_flood_of_blanks_before_the_first_object_waits_its_turn() -> None:
+async def test_many_blanks_before_the_first_object_are_read_by_the_scheduler() -> None:
     async with Served() as served:
         served.transport.deliver(b" " * (BULK_BYTES + 1))
         assert not served.transport.is_reading()

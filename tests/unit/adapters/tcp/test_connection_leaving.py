@@ -1,4 +1,4 @@
-"""How the agent lets a client go: refused, or at the agent's own stop."""
+"""How the agent closes a connection: after a rejection, or at shutdown."""
 
 import pytest
 from connection_harness import Limits, Served, ask
@@ -15,7 +15,7 @@ def _look_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(liveness, "CHECK_SECONDS", 0.001)
 
 
-async def test_a_client_that_is_owed_nothing_is_closed_at_once_and_not_waited_for() -> None:
+async def test_idle_client_is_closed_at_once_on_shutdown() -> None:
     async with Served() as served:
         await served.send(ask("a"))
         served.connection.shut_down()
@@ -26,7 +26,7 @@ async def test_a_client_that_is_owed_nothing_is_closed_at_once_and_not_waited_fo
 
 
 # Hazard 31.
-async def test_what_has_arrived_by_the_time_it_leaves_is_answered_all_the_same() -> None:
+async def test_request_that_has_arrived_at_shutdown_is_answered() -> None:
     async with Served("a") as served:
         served.connection.shut_down()
         served.transport.deliver(ask("a"))
@@ -35,7 +35,7 @@ async def test_what_has_arrived_by_the_time_it_leaves_is_answered_all_the_same()
         assert served.told_the_end()
 
 
-async def test_who_was_told_the_end_is_passed_on_once_all_of_it_is_written() -> None:
+async def test_fully_sent_is_reported_once_everything_is_written() -> None:
     async with Served("a", "b") as served:
         await served.send(ask("a"))
         served.connection.shut_down()
@@ -44,7 +44,7 @@ async def test_who_was_told_the_end_is_passed_on_once_all_of_it_is_written() -> 
         assert not served.transport.closing
 
 
-async def test_who_does_not_read_the_last_it_is_owed_is_not_passed_on() -> None:
+async def test_fully_sent_is_not_reported_while_the_client_does_not_read() -> None:
     async with Served("a") as served:
         await served.send(ask("a"))
         served.connection.shut_down()
@@ -54,14 +54,14 @@ async def test_who_does_not_read_the_last_it_is_owed_is_not_passed_on() -> None:
         assert served.told == []
 
 
-# Whoever is refused sends at full speed, as long as it is read.
-@pytest.mark.parametrize("told", [True, False])
-async def test_of_what_a_client_sends_that_nobody_wants_any_more_little_is_read(*, told: bool) -> None:
+# A rejected client may send at full speed for as long as it is read.
+@pytest.mark.parametrize("idle", [True, False])
+async def test_little_is_read_from_a_client_after_its_rejection(*, idle: bool) -> None:
     async with Served("a") as served:
-        if not told:
+        if not idle:
             await served.send(ask("a"))
         served.connection.reject("refused: no more")
-        assert served.told_the_end() == told
+        assert served.told_the_end() == idle
         await served.send(*[bytes(16 * 1024)] * 4)
         assert served.transport.is_reading()
         await served.send(b"x")
@@ -71,7 +71,7 @@ async def test_of_what_a_client_sends_that_nobody_wants_any_more_little_is_read(
 
 
 @pytest.mark.usefixtures("_look_often")
-async def test_who_went_after_it_was_not_read_any_more_is_noticed_while_something_runs_for_it() -> None:
+async def test_disconnect_of_a_paused_rejected_client_is_detected_while_its_task_runs() -> None:
     async with Served("a") as served:
         await served.send(ask("a"))
         served.connection.reject("refused: no more")
@@ -83,7 +83,7 @@ async def test_who_went_after_it_was_not_read_any_more_is_noticed_while_somethin
 
 
 # Hazard 31.
-async def test_what_was_taken_is_answered_before_the_end_and_nothing_after_it_is_taken() -> None:
+async def test_requests_are_answered_before_end_of_file_and_later_ones_are_not_read() -> None:
     async with Served("a", "b") as served:
         await served.send(ask("a"), ask("b"))
         served.connection.shut_down()
@@ -97,7 +97,7 @@ async def test_what_was_taken_is_answered_before_the_end_and_nothing_after_it_is
 
 
 # Hazard 31.
-async def test_what_is_asked_for_before_everything_owed_is_answered_gets_its_answer_too() -> None:
+async def test_request_during_shutdown_is_answered_while_others_are_in_flight() -> None:
     async with Served("a", "late") as served:
         await served.send(ask("a"))
         served.connection.shut_down()
@@ -114,7 +114,7 @@ async def test_what_is_asked_for_before_everything_owed_is_answered_gets_its_ans
 
 
 # Hazard 31.
-async def test_lines_that_were_read_and_wait_their_turn_are_answered_before_the_end() -> None:
+async def test_buffered_lines_are_answered_before_end_of_file() -> None:
     async with Served("a", limits=Limits(requests=1)) as served:
         await served.send(ask("a") + ask("b") + ask("c"))
         served.connection.shut_down()
@@ -123,7 +123,7 @@ async def test_lines_that_were_read_and_wait_their_turn_are_answered_before_the_
         assert served.transport.wrote_eof
 
 
-async def test_a_client_that_closes_after_it_was_told_the_end_is_closed_too() -> None:
+async def test_connection_is_closed_when_the_client_closes_after_end_of_file() -> None:
     async with Served() as served:
         served.connection.reject("refused: no more")
         await served.send(b"still talking")
@@ -131,7 +131,7 @@ async def test_a_client_that_closes_after_it_was_told_the_end_is_closed_too() ->
         assert served.transport.closing
 
 
-async def test_a_client_that_does_not_close_after_it_was_told_the_end_is_closed_soon(
+async def test_client_that_does_not_close_after_end_of_file_is_closed_soon(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(closing, "CLOSE_SECONDS", 0.001)
@@ -141,7 +141,7 @@ async def test_a_client_that_does_not_close_after_it_was_told_the_end_is_closed_
         assert not served.transport.aborted
 
 
-async def test_a_client_that_was_not_read_is_read_again_so_that_what_it_sent_is_not_left_unread() -> None:
+async def test_reading_resumes_before_the_close_so_that_nothing_is_left_unread() -> None:
     async with Served("a", limits=Limits(requests=1)) as served:
         await served.send(ask("a"), ask("b"))
         assert not served.transport.is_reading()
@@ -152,7 +152,7 @@ async def test_a_client_that_was_not_read_is_read_again_so_that_what_it_sent_is_
         assert served.transport.wrote_eof
 
 
-async def test_leaving_after_the_client_half_closed_closes_when_the_last_answer_is_out() -> None:
+async def test_shutdown_after_half_close_closes_after_the_last_result() -> None:
     async with Served("a") as served:
         await served.send(ask("a"))
         await served.end_of_file()
@@ -164,7 +164,7 @@ async def test_leaving_after_the_client_half_closed_closes_when_the_last_answer_
         assert not served.transport.wrote_eof
 
 
-async def test_where_half_closing_does_not_exist_the_last_answer_is_followed_by_the_close() -> None:
+async def test_connection_is_closed_after_the_last_result_if_it_cannot_half_close() -> None:
     async with Served() as served:
         served.transport.knows_eof = False
         served.connection.reject("refused: no more")
@@ -172,7 +172,7 @@ async def test_where_half_closing_does_not_exist_the_last_answer_is_followed_by_
         assert not served.transport.aborted
 
 
-async def test_leaving_twice_is_leaving() -> None:
+async def test_shutdown_is_idempotent() -> None:
     async with Served("a") as served:
         await served.send(ask("a"))
         served.connection.shut_down()

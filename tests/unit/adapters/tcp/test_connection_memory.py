@@ -1,4 +1,4 @@
-"""What clients hold in memory, and who is not read when it is too much."""
+"""Memory of clients, and which of them are not read when it is used up."""
 
 from dataclasses import dataclass, field
 
@@ -20,14 +20,14 @@ def answer(request: TaskRequest) -> TaskResult:
 
 @dataclass
 class FakeStore:
-    """An OverflowStore that keeps what it is given, or is full."""
+    """An OverflowStore that stores in memory, or is full."""
 
     full: bool = False
     kept: list[FakeOutput] = field(default_factory=list[FakeOutput])
-    asked: int = 0
+    calls: int = 0
 
     async def keep(self, data: bytes) -> CapturedOutput:
-        self.asked += 1
+        self.calls += 1
         if self.full:
             raise OSError(28, "No space left on device")
         self.kept.append(FakeOutput([data]))
@@ -35,80 +35,80 @@ class FakeStore:
 
 
 def used_up(budget: MemoryBudget) -> MemoryHolder:
-    """Have somebody else hold all that is common."""
+    """Use up the common half, by another holder."""
     holder = MemoryHolder(budget, lambda: None)
     holder.charge(BUDGET)
     return holder
 
 
-async def test_who_holds_too_much_is_not_read_until_memory_is_free_and_whoever_holds_little_is() -> None:
+async def test_large_client_is_not_read_until_memory_is_free_and_a_small_one_is() -> None:
     budget = MemoryBudget(BUDGET)
     limits = Limits(memory=budget)
-    async with Served(limits=limits, answer=answer) as hog, Served(limits=limits) as other:
-        hog.transport.client_reads = False
-        await hog.send(*[ask("a")] * 15)
+    async with Served(limits=limits, answer=answer) as large, Served(limits=limits) as other:
+        large.transport.client_reads = False
+        await large.send(*[ask("a")] * 15)
         holder = used_up(budget)
-        await hog.send(ask("late"))
-        assert "late" not in hog.taken
-        assert not hog.transport.is_reading()
+        await large.send(ask("late"))
+        assert "late" not in large.taken
+        assert not large.transport.is_reading()
         await other.send(ask("b"))
         assert other.commands == ["b"]
         holder.charge(-BUDGET)
         await settle()
-        assert "late" in hog.taken
-        hog.transport.client_reads = True
-        hog.transport.catch_up()
+        assert "late" in large.taken
+        large.transport.client_reads = True
+        large.transport.catch_up()
         await settle()
-        assert len(hog.results) == 16
+        assert len(large.results) == 16
     holder.close()
     assert budget.free == BUDGET // 2
 
 
-async def test_its_answers_go_to_the_store_and_come_from_there_in_their_order() -> None:
+async def test_answers_go_to_the_store_and_are_sent_from_it_in_order() -> None:
     budget, store = MemoryBudget(BUDGET), FakeStore()
-    async with Served(limits=Limits(memory=budget, store=store), answer=answer) as hog:
-        hog.transport.client_reads = False
+    async with Served(limits=Limits(memory=budget, store=store), answer=answer) as large:
+        large.transport.client_reads = False
         names = [f"task-{number}" for number in range(60)]
-        await hog.send(*map(ask, names))
+        await large.send(*map(ask, names))
         assert len(store.kept) > 30
-        assert hog.taken == names
-        hog.transport.client_reads = True
-        hog.transport.catch_up()
+        assert large.taken == names
+        large.transport.client_reads = True
+        large.transport.catch_up()
         await settle(400)
-        assert hog.commands == names
-        assert all(len(result["output"]) == OUTPUT for result in hog.results)
+        assert large.commands == names
+        assert all(len(result["output"]) == OUTPUT for result in large.results)
     assert all(kept.closed for kept in store.kept)
     assert budget.free == BUDGET // 2
 
 
-async def test_where_the_store_is_full_they_stay_and_the_client_is_not_read() -> None:
+async def test_answers_stay_in_memory_and_reading_is_paused_if_the_store_is_full() -> None:
     budget = MemoryBudget(BUDGET)
-    async with Served(limits=Limits(memory=budget, store=FakeStore(full=True)), answer=answer) as hog:
-        hog.transport.client_reads = False
+    async with Served(limits=Limits(memory=budget, store=FakeStore(full=True)), answer=answer) as large:
+        large.transport.client_reads = False
         for _ in range(60):
-            await hog.send(ask("a"))
-        assert len(hog.taken) < 30
-        assert not hog.transport.is_reading()
-        hog.transport.client_reads = True
-        hog.transport.catch_up()
+            await large.send(ask("a"))
+        assert len(large.taken) < 30
+        assert not large.transport.is_reading()
+        large.transport.client_reads = True
+        large.transport.catch_up()
         await settle(400)
-        assert len(hog.results) == 60
+        assert len(large.results) == 60
 
 
-async def test_a_store_that_is_full_is_not_asked_again_and_again_while_nothing_else_happens() -> None:
+async def test_full_store_is_not_retried_while_nothing_changes() -> None:
     budget, store = MemoryBudget(BUDGET), FakeStore(full=True)
-    async with Served(limits=Limits(memory=budget, store=store), answer=answer) as hog:
-        hog.transport.client_reads = False
+    async with Served(limits=Limits(memory=budget, store=store), answer=answer) as large:
+        large.transport.client_reads = False
         for _ in range(60):
-            await hog.send(ask("a"))
-        assert not hog.transport.is_reading()
+            await large.send(ask("a"))
+        assert not large.transport.is_reading()
         await settle(100)
-        asked = store.asked
+        calls = store.calls
         await settle(400)
-        assert store.asked == asked
+        assert store.calls == calls
 
 
-async def test_half_a_line_counts_and_is_given_up_in_time_where_there_is_no_memory_for_the_rest() -> None:
+async def test_partial_line_is_charged_and_times_out_without_memory_for_the_rest() -> None:
     budget = MemoryBudget(BUDGET)
     async with Served(limits=Limits(memory=budget, line_seconds=0.01)) as client:
         holder = used_up(budget)

@@ -1,4 +1,4 @@
-"""Whatever bytes a client sends, in whatever pieces: the same requests, the same answers, one each, no exception."""
+"""For any stream and any segmentation: the same requests, the same results, one for each, and no exception."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ LINES = st.one_of(
 )
 FOREIGN = st.sampled_from([b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01"])
 BEGINNINGS = st.sampled_from([b"", b"{}\n", b" \r\n", b"\n\n\t{}\n", b"x\n"])
-# Of more lines than are taken at once, the later ones may find an id in flight or not.
+# With more lines than one batch, an id of a later line may still be in flight or not, depending on timing.
 STREAMS = (
     st.tuples(BEGINNINGS, st.lists(LINES | st.binary(max_size=20) | FOREIGN, max_size=8).map(b"".join))
     .map(b"".join)
@@ -36,13 +36,13 @@ def cut(data: bytes, cuts: list[int]) -> list[bytes]:
 
 
 async def answers(
-    pieces: list[bytes], limits: Limits | None = None, *, patient: bool = False
+    pieces: list[bytes], limits: Limits | None = None, *, paced: bool = False
 ) -> tuple[list[str], list[dict[str, Any]]]:
-    """Return what was started and what was answered; a patient client sends a piece after everything was answered."""
+    """Return the commands started and the results; a paced client waits for all results before each next piece."""
     async with Served(limits=limits) as served:
         for piece in pieces:
             served.transport.deliver(piece)
-            if patient:
+            if paced:
                 await settle()
         await served.end_of_file()
         assert served.transport.closing
@@ -54,18 +54,18 @@ async def answers(
 @given(STREAMS, st.lists(st.integers(0, 10_000), max_size=12))
 @example(b"\x16\x03", [1])
 @example(ask("ü") + b"POST / HTTP/1.1\n" + ask("evil"), [*range(30)])
-def test_any_bytes_in_any_pieces_start_the_same_and_are_answered_the_same(stream: bytes, cuts: list[int]) -> None:
+def test_any_segmentation_of_a_stream_gives_the_same_tasks_and_results(stream: bytes, cuts: list[int]) -> None:
     assert played(answers(cut(stream, cuts))) == played(answers([stream]))
 
 
 # Hazard 24.
 @given(STREAMS.filter(lambda stream: b'"id"' not in stream), st.lists(st.integers(0, 10_000), max_size=12))
-def test_pauses_between_the_pieces_change_nothing_either(stream: bytes, cuts: list[int]) -> None:
-    assert played(answers(cut(stream, cuts), patient=True)) == played(answers([stream]))
+def test_pauses_between_segments_change_nothing(stream: bytes, cuts: list[int]) -> None:
+    assert played(answers(cut(stream, cuts), paced=True)) == played(answers([stream]))
 
 
 @given(st.lists(LINES, max_size=12), LIMITS)
-def test_every_line_gets_exactly_one_result_however_little_may_be_in_flight(lines: list[bytes], limits: Limits) -> None:
+def test_every_line_gets_exactly_one_result_whatever_the_limit_of_requests(lines: list[bytes], limits: Limits) -> None:
     stream = b"".join([b"{}\n", *lines])
     taken, results = played(answers([stream], limits))
     assert len(results) == sum(bool(line.strip()) or len(line) > MAX_LINE for line in stream.split(b"\n"))
@@ -78,9 +78,9 @@ def test_every_line_gets_exactly_one_result_however_little_may_be_in_flight(line
     st.integers(1, 6),
     st.booleans(),
 )
-def test_in_whatever_order_tasks_end_results_come_in_the_order_of_the_requests(
+def test_results_are_in_request_order_whatever_order_tasks_end_in(
     names: list[str],
-    random: Any,  # noqa: ANN401 -- hypothesis does not name its type
+    random: Any,  # noqa: ANN401 -- hypothesis does not export its type
     limit: int,
     half_closed: bool,  # noqa: FBT001
 ) -> None:
@@ -89,9 +89,9 @@ def test_in_whatever_order_tasks_end_results_come_in_the_order_of_the_requests(
             await served.send(*map(ask, names))
             if half_closed:
                 await served.end_of_file()
-            ends = list(names)
-            random.shuffle(ends)
-            for name in ends:
+            order = list(names)
+            random.shuffle(order)
+            for name in order:
                 await served.let_go(name)
             return served.commands
 
@@ -103,22 +103,20 @@ def test_in_whatever_order_tasks_end_results_come_in_the_order_of_the_requests(
         st.one_of(
             LINES.map(lambda data: ("send", data)),
             st.binary(max_size=5).map(lambda data: ("send", data)),
-            st.sampled_from(["eof", "slow", "read", "fill", "room", "leave", "abort", "go", "turn"]).map(
-                lambda what: (what, b"")
+            st.sampled_from(["eof", "slow", "read", "fill", "room", "leave", "abort", "go", "iterate"]).map(
+                lambda event: (event, b"")
             ),
         ),
         max_size=25,
     ),
     LIMITS,
 )
-def test_whatever_happens_in_whatever_order_nothing_is_lost_or_left(
-    happenings: list[tuple[str, bytes]], limits: Limits
-) -> None:
+def test_nothing_is_lost_or_left_after_any_sequence_of_events(events: list[tuple[str, bytes]], limits: Limits) -> None:
     async def play() -> None:
         async with Served("a", limits=limits) as served:
-            begun: list[tuple[str, bytes]] = [("send", b"{}\n")]
-            for what, data in [*begun, *happenings, ("room", b""), ("go", b""), ("read", b"")]:
-                await happen(served, what, data)
+            first: list[tuple[str, bytes]] = [("send", b"{}\n")]
+            for event, data in [*first, *events, ("room", b""), ("go", b""), ("read", b"")]:
+                await apply_event(served, event, data)
             await settle()
             answered = len(served.transport.written.splitlines())
             assert served.lost or answered >= len(served.taken)
@@ -126,8 +124,8 @@ def test_whatever_happens_in_whatever_order_nothing_is_lost_or_left(
     played(play())
 
 
-async def happen(served: Served, what: str, data: bytes) -> None:
-    match what:
+async def apply_event(served: Served, event: str, data: bytes) -> None:
+    match event:
         case "send":
             served.transport.deliver(data)
         case "eof":

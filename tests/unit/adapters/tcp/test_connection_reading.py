@@ -1,4 +1,4 @@
-"""What a connection reads, and when it stops reading."""
+"""What a connection reads, and when it pauses reading."""
 
 import pytest
 from connection_harness import MAX_LINE, Limits, Served, ask
@@ -15,7 +15,7 @@ async def test_each_line_is_a_request_and_gets_one_result() -> None:
 
 
 # Hazard 24.
-async def test_a_request_may_come_one_byte_at_a_time() -> None:
+async def test_request_may_arrive_one_byte_at_a_time() -> None:
     async with Served() as served:
         line = ask("grüße") + ask("b")
         await served.send(*(line[index : index + 1] for index in range(len(line))))
@@ -23,14 +23,14 @@ async def test_a_request_may_come_one_byte_at_a_time() -> None:
 
 
 # Hazard 24.
-async def test_a_hundred_requests_may_come_in_one_piece() -> None:
+async def test_hundred_requests_may_arrive_in_one_segment() -> None:
     async with Served() as served:
         names = [f"task-{number}" for number in range(100)]
         await served.send(b"".join(map(ask, names)))
         assert served.commands == names
 
 
-async def test_lines_sent_without_waiting_are_all_started_before_the_first_has_ended() -> None:
+async def test_pipelined_requests_are_all_started_before_the_first_has_ended() -> None:
     async with Served(*WAITING) as served:
         await served.send(*map(ask, WAITING))
         assert served.taken == WAITING
@@ -46,9 +46,7 @@ async def test_blank_lines_are_no_requests(blank: bytes) -> None:
 
 # Hazard 20.
 @pytest.mark.parametrize(("over", "answered"), [(-1, ["x"]), (0, ["x"]), (1, [""])])
-async def test_a_line_of_the_longest_length_is_read_and_one_byte_more_is_refused(
-    over: int, answered: list[str]
-) -> None:
+async def test_line_of_maximum_length_is_accepted_and_one_byte_more_is_rejected(over: int, answered: list[str]) -> None:
     async with Served() as served:
         line = ask("x").rstrip(b"\n").ljust(MAX_LINE + over)
         await served.send(line + b"\n", ask("next"))
@@ -56,7 +54,7 @@ async def test_a_line_of_the_longest_length_is_read_and_one_byte_more_is_refused
         assert served.errors[0] == ("" if over <= 0 else f"invalid request: The line is longer than {MAX_LINE} bytes")
 
 
-async def test_a_line_that_is_too_long_is_refused_under_its_id_unless_that_is_in_flight() -> None:
+async def test_line_that_is_too_long_is_rejected_with_its_id_unless_that_is_in_flight() -> None:
     async with Served("a") as served:
         too_long = b'{"id":"x","command":["' + b"y" * MAX_LINE
         await served.send(too_long[:-9], too_long[-9:] + b"\n")
@@ -68,7 +66,7 @@ async def test_a_line_that_is_too_long_is_refused_under_its_id_unless_that_is_in
 
 
 # Hazard 22.
-async def test_a_line_without_an_end_is_answered_once_kept_nowhere_and_the_next_one_works() -> None:
+async def test_line_without_an_end_gets_one_error_and_the_next_one_works() -> None:
     async with Served() as served:
         await served.send(b"{", *[b"x" * 300] * 50)
         assert len(served.errors) == 1
@@ -76,7 +74,7 @@ async def test_a_line_without_an_end_is_answered_once_kept_nowhere_and_the_next_
         assert served.commands == ["", "next"]
 
 
-async def test_a_client_with_enough_in_flight_is_not_read_until_something_is_answered() -> None:
+async def test_client_at_its_request_limit_is_not_read_until_a_result_is_sent() -> None:
     async with Served(*WAITING, limits=Limits(requests=2)) as served:
         await served.send(b"".join(map(ask, WAITING)))
         assert served.taken == WAITING[:2]
@@ -89,13 +87,13 @@ async def test_a_client_with_enough_in_flight_is_not_read_until_something_is_ans
         assert served.transport.is_reading()
 
 
-async def test_what_was_refused_makes_room_as_it_is_sent() -> None:
+async def test_sent_error_frees_its_place_in_flight() -> None:
     async with Served(limits=Limits(requests=1)) as served:
         await served.send(b"{}\n" * 5 + ask("a"))
         assert served.commands == [""] * 5 + ["a"]
 
 
-async def test_nobody_is_read_while_the_agent_has_no_room() -> None:
+async def test_reading_is_paused_while_the_agent_has_no_capacity() -> None:
     async with Served() as served:
         served.intake.fill()
         await served.send(ask("a"), ask("b"))
@@ -107,7 +105,7 @@ async def test_nobody_is_read_while_the_agent_has_no_room() -> None:
         assert served.transport.is_reading()
 
 
-async def test_a_turn_is_room_for_one_request_and_the_next_one_is_waited_for_again() -> None:
+async def test_granted_capacity_is_for_one_request_and_the_next_one_waits_again() -> None:
     async with Served() as served:
         served.intake.fill()
         await served.send(ask("a") + ask("b") + ask("c"))
@@ -122,7 +120,7 @@ async def test_a_turn_is_room_for_one_request_and_the_next_one_is_waited_for_aga
         assert served.transport.is_reading()
 
 
-async def test_a_client_that_does_not_read_is_not_read_past_its_limit_and_gets_everything_in_the_end() -> None:
+async def test_client_that_does_not_read_is_paused_at_its_limit_and_gets_everything_later() -> None:
     names = [f"task-{number}" for number in range(20)]
     async with Served(limits=Limits(requests=5)) as served:
         served.transport.client_reads = False
@@ -136,7 +134,7 @@ async def test_a_client_that_does_not_read_is_not_read_past_its_limit_and_gets_e
 
 
 # Hazard 27.
-async def test_a_line_that_is_not_completed_in_time_is_refused_and_its_client_let_go() -> None:
+async def test_line_not_completed_in_time_is_rejected_and_the_connection_closed() -> None:
     async with Served(limits=Limits(line_seconds=0.01)) as served:
         await served.send(b'{"command"')
         await eventually(lambda: served.transport.wrote_eof)
@@ -145,14 +143,14 @@ async def test_a_line_that_is_not_completed_in_time_is_refused_and_its_client_le
         assert served.taken == []
 
 
-async def test_the_rest_of_a_line_that_is_too_long_has_to_come_in_time_too() -> None:
+async def test_rest_of_a_line_that_is_too_long_has_the_same_time_limit() -> None:
     async with Served(limits=Limits(line_seconds=0.01)) as served:
         await served.send(b"{" + b"x" * MAX_LINE)
         await eventually(lambda: served.transport.wrote_eof)
         assert ["longer than" in error for error in served.errors] == [True, False]
 
 
-async def test_a_client_between_lines_may_take_all_the_time_it_wants() -> None:
+async def test_there_is_no_time_limit_between_lines() -> None:
     async with Served("a", limits=Limits(line_seconds=0.001)) as served:
         await served.send(b'{"command"', b':["a"]}\n')
         await past(0.005)
@@ -161,7 +159,7 @@ async def test_a_client_between_lines_may_take_all_the_time_it_wants() -> None:
         assert served.commands == ["a"]
 
 
-async def test_a_line_that_the_agent_itself_does_not_read_cannot_be_late() -> None:
+async def test_line_timeout_does_not_apply_while_reading_is_paused() -> None:
     async with Served("a", limits=Limits(line_seconds=0.001, requests=1)) as served:
         served.transport.deliver(b'{"command":["')
         served.intake.fill()

@@ -1,10 +1,10 @@
-"""What a client gets that is refused, or closed at once."""
+"""What a client receives when it is rejected or closed at once."""
 
 from connection_harness import Limits, Served, ask
 from event_loop import past, settle
 
 
-async def test_a_refusal_drops_what_has_not_been_taken_and_comes_after_what_is_owed() -> None:
+async def test_rejection_drops_unread_lines_and_comes_after_pending_results() -> None:
     async with Served("a", limits=Limits(requests=1)) as served:
         await served.send(ask("a") + ask("b"))
         served.connection.reject("refused: no more")
@@ -17,7 +17,7 @@ async def test_a_refusal_drops_what_has_not_been_taken_and_comes_after_what_is_o
 
 
 # Hazard 33.
-async def test_a_client_that_is_refused_gets_one_reason_and_runs_nothing() -> None:
+async def test_rejected_client_gets_one_reason_and_runs_nothing() -> None:
     async with Served() as served:
         served.connection.reject("refused: not you")
         await served.send(ask("a"))
@@ -26,7 +26,7 @@ async def test_a_client_that_is_refused_gets_one_reason_and_runs_nothing() -> No
         assert served.transport.wrote_eof
 
 
-async def test_aborting_closes_at_once_answered_or_not() -> None:
+async def test_abort_closes_at_once_even_with_requests_in_flight() -> None:
     async with Served("a") as served:
         await served.send(ask("a"))
         served.connection.abort()
@@ -35,7 +35,7 @@ async def test_aborting_closes_at_once_answered_or_not() -> None:
         assert len(served.intake.stopped) == 1
 
 
-async def test_a_half_line_is_dropped_when_the_client_is_let_go() -> None:
+async def test_partial_line_is_dropped_at_shutdown() -> None:
     async with Served(limits=Limits(line_seconds=0.001)) as served:
         served.transport.deliver(b'{"command":')
         served.connection.shut_down()

@@ -1,4 +1,4 @@
-"""Clients next to each other: none of them keeps the others waiting for longer than its turn."""
+"""Fairness: no client delays the others for longer than one batch."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ from execwire.adapters.tcp.batch import LINES_ON_ARRIVAL, LINES_PER_ITERATION
 MANY = 10 * LINES_PER_ITERATION
 
 
-async def test_no_more_than_a_turns_lines_are_taken_before_the_loop_looks_after_everything_else() -> None:
+async def test_limited_number_of_lines_is_handled_per_event_loop_iteration() -> None:
     async with Served(limits=Limits(requests=2 * MANY)) as served:
         served.transport.deliver(b"{}\n" * MANY)
         counts = [len(served.results)]
@@ -22,7 +22,7 @@ async def test_no_more_than_a_turns_lines_are_taken_before_the_loop_looks_after_
         assert max(later - earlier for earlier, later in zip([0, *counts], counts, strict=False)) == LINES_PER_ITERATION
 
 
-async def test_who_sends_much_that_is_invalid_keeps_nobody_from_being_answered() -> None:
+async def test_client_with_many_invalid_lines_does_not_delay_other_clients() -> None:
     async with Served() as busy, Served() as other:
         busy.transport.deliver(b"{nonsense\n" * MANY)
         other.transport.deliver(b"{nonsense\n")
@@ -31,7 +31,7 @@ async def test_who_sends_much_that_is_invalid_keeps_nobody_from_being_answered()
         assert len(await busy.send()) == MANY
 
 
-async def test_who_has_more_to_say_than_fits_into_its_turn_is_not_read_on_before_that_is_taken() -> None:
+async def test_reading_is_paused_until_buffered_lines_are_handled() -> None:
     async with Served(limits=Limits(requests=2 * MANY)) as served:
         served.transport.deliver(b"{}\n" * (LINES_PER_ITERATION + 1))
         reading = [served.transport.is_reading()]
@@ -42,7 +42,7 @@ async def test_who_has_more_to_say_than_fits_into_its_turn_is_not_read_on_before
 
 
 @pytest.mark.parametrize("more", [-1, 0, 1])
-async def test_the_last_line_counts_though_it_comes_with_the_end_of_file_in_a_full_turn(more: int) -> None:
+async def test_last_line_is_handled_when_end_of_file_comes_with_a_full_batch(more: int) -> None:
     # Hazard 20.
     lines = LINES_PER_ITERATION + more
     async with Served(limits=Limits(requests=2 * MANY)) as served:
@@ -52,7 +52,7 @@ async def test_the_last_line_counts_though_it_comes_with_the_end_of_file_in_a_fu
         assert served.transport.closing
 
 
-async def test_a_client_that_goes_in_the_middle_of_its_turns_is_asked_nothing_more() -> None:
+async def test_no_more_lines_are_handled_after_a_disconnect() -> None:
     async with Served(limits=Limits(requests=2 * MANY)) as served:
         served.transport.deliver(ask("a") * MANY)
         served.transport.abort()
@@ -62,8 +62,8 @@ async def test_a_client_that_goes_in_the_middle_of_its_turns_is_asked_nothing_mo
         assert len(served.taken) == taken <= 2 * LINES_PER_ITERATION
 
 
-async def test_while_the_agent_is_full_clients_bring_one_request_each_in_turn() -> None:
-    # Hazard 21: nobody who sends without end keeps the others out.
+async def test_clients_take_turns_with_one_request_each_while_the_agent_is_full() -> None:
+    # Hazard 21: a client that sends without end does not starve the others.
     intake = FakeTaskIntake(echo)
     intake.fill()
     async with Served(intake=intake) as first, Served(intake=intake) as second:

@@ -12,17 +12,17 @@ from execwire.adapters.tcp.unix_listener import UnixListener
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
-def test_addresses_of_this_machine_alone(host: str) -> None:
+def test_loopback_addresses_are_recognised(host: str) -> None:
     assert is_loopback(host)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "2001:db8::1", "fe80::1%1"])  # noqa: S104 -- as text
-def test_addresses_that_other_hosts_may_reach(host: str) -> None:
+def test_addresses_that_other_hosts_may_reach_are_not_loopback(host: str) -> None:
     assert not is_loopback(host)
 
 
 @pytest.mark.parametrize("host", ["127.0.0..1", "a" * 64])
-def test_what_is_no_host_is_an_error_of_the_system(host: str) -> None:
+def test_invalid_host_name_is_an_os_error(host: str) -> None:
     with pytest.raises(OSError) as error:  # noqa: PT011 -- any reason, as long as there is one
         is_loopback(host)
     assert error.value.strerror
@@ -36,12 +36,12 @@ def test_what_is_no_host_is_an_error_of_the_system(host: str) -> None:
         (socket.AF_UNIX, "/run/execwire.sock", "/run/execwire.sock"),
     ],
 )
-def test_an_address_is_written_as_people_write_it(family: int, name: object, text: str) -> None:
+def test_address_is_formatted_as_host_and_port(family: int, name: object, text: str) -> None:
     listener = SimpleNamespace(family=family, getsockname=lambda: name)
     assert format_address(cast("socket.socket", listener)) == text
 
 
-def test_a_file_that_is_no_socket_is_not_replaced(tmp_path: Path) -> None:
+def test_file_that_is_no_socket_is_not_replaced(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("mine")
     with pytest.raises(FileExistsError, match="not a socket"):
@@ -51,7 +51,7 @@ def test_a_file_that_is_no_socket_is_not_replaced(tmp_path: Path) -> None:
 
 @pytest.fixture
 def resolved(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Have every name resolve to these addresses."""
+    """Return a function that makes every name resolve to its arguments."""
 
     def resolve(*addresses: str) -> None:
         def getaddrinfo(_host: str, port: int, **_: object) -> list[tuple[object, ...]]:
@@ -72,17 +72,17 @@ def opened(port: int) -> list[str]:
             listener.close()
 
 
-ANOTHER_HOSTS = "192.0.2.77"
+REMOTE_ADDRESS = "192.0.2.77"
 
 
-def test_a_name_is_listened_on_at_each_address_that_this_machine_has_once_and_at_one_port(
+def test_each_local_address_of_a_name_gets_one_listener_on_the_same_port(
     resolved: Callable[..., None],
 ) -> None:
-    resolved("127.0.0.1", ANOTHER_HOSTS, "127.0.0.2", "127.0.0.1")
+    resolved("127.0.0.1", REMOTE_ADDRESS, "127.0.0.2", "127.0.0.1")
     assert opened(0) == ["127.0.0.1", "127.0.0.2"]
 
 
-def test_a_port_that_is_free_on_the_first_address_alone_is_not_taken(
+def test_port_that_is_free_on_the_first_address_only_is_not_used(
     resolved: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     resolved("127.0.0.1", "127.0.0.2")
@@ -92,7 +92,7 @@ def test_a_port_that_is_free_on_the_first_address_alone_is_not_taken(
     def bind(bound: socket.socket, name: tuple[str, int]) -> None:
         tried.append(name[0])
         if len(tried) == 2:
-            raise OSError(errno.EADDRINUSE, "as a test says")
+            raise OSError(errno.EADDRINUSE, "simulated")
         real(bound, name)
 
     monkeypatch.setattr(socket.socket, "bind", bind)
@@ -100,8 +100,8 @@ def test_a_port_that_is_free_on_the_first_address_alone_is_not_taken(
     assert tried == ["127.0.0.1", "127.0.0.2"] * 2
 
 
-def test_a_name_of_no_address_of_this_machine_is_an_error_that_names_it(resolved: Callable[..., None]) -> None:
-    resolved(ANOTHER_HOSTS)
+def test_name_without_local_address_is_an_error_with_the_address(resolved: Callable[..., None]) -> None:
+    resolved(REMOTE_ADDRESS)
     with pytest.raises(OSError, match="Cannot assign") as error:
         open_listeners("name", 0)
-    assert error.value.filename == f"{ANOTHER_HOSTS}:0"
+    assert error.value.filename == f"{REMOTE_ADDRESS}:0"

@@ -12,7 +12,7 @@ from execwire.adapters.tcp.peers import Presence
 
 
 class Calls:
-    """Counts."""
+    """A callback that counts its calls."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -26,7 +26,7 @@ def _look_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(liveness, "CHECK_SECONDS", 0.001)
 
 
-async def test_a_countdown_calls_back_once() -> None:
+async def test_timer_calls_back_once() -> None:
     calls = Calls()
     OneShotTimer(0.001, calls).start()
     await eventually(lambda: calls.count > 0)
@@ -34,35 +34,35 @@ async def test_a_countdown_calls_back_once() -> None:
     assert calls.count == 1
 
 
-async def test_a_countdown_that_is_stopped_does_not_call_back() -> None:
+async def test_stopped_timer_does_not_call_back() -> None:
     calls = Calls()
-    countdown = OneShotTimer(0.001, calls)
-    countdown.stop()
-    countdown.start()
-    countdown.stop()
+    timer = OneShotTimer(0.001, calls)
+    timer.stop()
+    timer.start()
+    timer.stop()
     await past(0.005)
     assert calls.count == 0
 
 
-async def test_starting_a_countdown_again_does_not_prolong_it() -> None:
+async def test_starting_a_running_timer_does_not_prolong_it() -> None:
     calls = Calls()
-    countdown = OneShotTimer(0.005, calls)
-    countdown.start()
-    asyncio.get_running_loop().call_later(0.004, countdown.start)
+    timer = OneShotTimer(0.005, calls)
+    timer.start()
+    asyncio.get_running_loop().call_later(0.004, timer.start)
     await past(0.006)
     assert calls.count == 1
 
 
-async def test_a_countdown_can_be_started_again_after_it_was_over() -> None:
+async def test_expired_timer_can_be_started_again() -> None:
     calls = Calls()
-    countdown = OneShotTimer(0.001, calls)
-    countdown.start()
+    timer = OneShotTimer(0.001, calls)
+    timer.start()
     await eventually(lambda: calls.count == 1)
-    countdown.start()
+    timer.start()
     await eventually(lambda: calls.count == 2)
 
 
-async def test_a_client_is_looked_up_again_and_again_until_it_has_gone() -> None:
+async def test_client_is_looked_up_periodically_until_it_has_disconnected() -> None:
     transport, peer = FakeTransport(), FakePeer()
     Liveness(transport, peer, lambda: True).watch()
     assert peer.asked == 0
@@ -75,29 +75,29 @@ async def test_a_client_is_looked_up_again_and_again_until_it_has_gone() -> None
     assert peer.asked == asked
 
 
-async def test_checking_looks_at_once() -> None:
+async def test_check_looks_the_client_up_at_once() -> None:
     transport, peer = FakeTransport(), FakePeer(Presence.DISCONNECTED)
     Liveness(transport, peer, lambda: True).check()
     assert transport.aborted
 
 
-async def test_nobody_is_looked_up_who_is_not_waited_for() -> None:
+async def test_client_is_not_looked_up_while_that_is_not_needed() -> None:
     needed = [True]
     transport, peer = FakeTransport(), FakePeer()
-    watched = Liveness(transport, peer, lambda: needed[0])
-    watched.watch()
+    checks = Liveness(transport, peer, lambda: needed[0])
+    checks.watch()
     await eventually(lambda: peer.asked > 0)
     needed[0] = False
     asked = peer.asked
     await past(0.005)
     assert peer.asked == asked
     needed[0] = True
-    watched.watch()
+    checks.watch()
     await eventually(lambda: peer.asked > asked)
-    watched.stop()
+    checks.stop()
 
 
-async def test_a_transport_that_closes_is_left_alone() -> None:
+async def test_client_of_a_closing_transport_is_not_looked_up() -> None:
     transport, peer = FakeTransport(), FakePeer(Presence.DISCONNECTED)
     transport.close()
     Liveness(transport, peer, lambda: True).check()
@@ -105,10 +105,10 @@ async def test_a_transport_that_closes_is_left_alone() -> None:
     assert not transport.aborted
 
 
-async def test_looking_stops_when_told() -> None:
+async def test_stop_ends_periodic_checks() -> None:
     transport, peer = FakeTransport(), FakePeer(Presence.DISCONNECTED)
-    watched = Liveness(transport, peer, lambda: True)
-    watched.watch()
-    watched.stop()
+    checks = Liveness(transport, peer, lambda: True)
+    checks.watch()
+    checks.stop()
     await past(0.005)
     assert peer.asked == 0

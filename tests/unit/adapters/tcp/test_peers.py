@@ -1,4 +1,4 @@
-"""What is asked of the kernel about a client, and what its answers mean, without asking it."""
+"""Requests to the kernel about a client, and what the replies mean, with a fake kernel."""
 
 import errno
 import socket
@@ -30,7 +30,7 @@ LOCAL, ELSEWHERE = route(2), route(1)
 
 
 class FakeClient:
-    """A TCP client that has been accepted; after `stays` looks at its name, it has been reset."""
+    """An accepted TCP client; after `stays` calls of getpeername it has been reset."""
 
     def __init__(self, name: Name, peer: Name, stays: int = 2) -> None:
         self.family = socket.AF_INET6 if ":" in name[0] else socket.AF_INET
@@ -42,7 +42,7 @@ class FakeClient:
     def getpeername(self) -> Name:
         self._stays -= 1
         if self._stays < 0:
-            raise OSError(errno.ENOTCONN, "as a test says")
+            raise OSError(errno.ENOTCONN, "simulated")
         return self._peer
 
 
@@ -68,7 +68,7 @@ def identify(names: tuple[Name, Name] = LOOPBACK, stays: int = 2) -> Peer:
 
 
 @pytest.mark.parametrize("names", [LOOPBACK, LOOPBACK_6, MAPPED, LINK_LOCAL, OTHER])
-def test_the_user_of_a_socket_that_a_process_holds_is_known(kernel: FakeNetlink, names: tuple[Name, Name]) -> None:
+def test_user_of_an_open_socket_is_known(kernel: FakeNetlink, names: tuple[Name, Name]) -> None:
     kernel.replies = [answer(1000, 77)]
     peer = identify(names)
     assert (peer.user, peer.is_local, peer.attested) == (1000, True, False)
@@ -78,12 +78,12 @@ def test_the_user_of_a_socket_that_a_process_holds_is_known(kernel: FakeNetlink,
 @pytest.mark.parametrize(
     ("replies", "presence"),
     [
-        # Hazard 33: of a socket that was closed the kernel says that it is root's.
+        # Hazard 33: for a closed socket the kernel reports user 0.
         ([answer(0, 0, FIN_WAIT2)], Presence.DISCONNECTED),
         ([ABSENT], Presence.UNKNOWN),
-        # Where there is no such connection it is about whoever listens on that port.
+        # If there is no such connection, the kernel reports the socket that listens on that port.
         ([answer(1000, 77, LISTENING)], Presence.UNKNOWN),
-        # A new connection from the same port is none of this one's, nor is one that is over on both sides.
+        # A new connection from the same port is another one, and so is one that both sides have closed.
         ([answer(0, 77, SYN_SENT)], Presence.UNKNOWN),
         ([answer(0, 0, TIME_WAIT)], Presence.UNKNOWN),
         ([error(errno.EPERM)], Presence.UNKNOWN),
@@ -91,7 +91,7 @@ def test_the_user_of_a_socket_that_a_process_holds_is_known(kernel: FakeNetlink,
         ([OSError(errno.ENOBUFS, "No buffer space available")], Presence.UNKNOWN),
     ],
 )
-def test_nothing_else_tells_a_user_nor_that_a_peer_that_was_never_known_has_gone(
+def test_other_replies_reveal_no_user_and_no_disconnect_of_an_unknown_socket(
     kernel: FakeNetlink, replies: list[bytes | OSError], presence: Presence
 ) -> None:
     kernel.replies = replies
@@ -110,31 +110,31 @@ def test_nothing_else_tells_a_user_nor_that_a_peer_that_was_never_known_has_gone
         (BlockingIOError(), Presence.UNKNOWN),
     ],
 )
-def test_a_peer_that_was_known_is_gone_when_the_kernel_knows_that_socket_no_longer(
+def test_known_peer_is_disconnected_when_its_socket_is_closed_or_missing(
     kernel: FakeNetlink, reply: bytes | OSError, presence: Presence
 ) -> None:
     kernel.replies = [answer(1000, 77)]
     peer = identify()
     kernel.replies = [reply]
     assert peer.presence() is presence
-    # It is asked for by its cookie, so that no other socket can stand for it.
+    # The request has the cookie, so that the reply is not about another socket.
     assert all(query[64:72] == COOKIE for query in kernel.asked[1:] if query[6:8] == b"\x01\0")
 
 
-def test_where_the_kernel_describes_no_tcp_sockets_any_more_nobody_is_taken_for_gone(kernel: FakeNetlink) -> None:
+def test_presence_is_unknown_when_the_kernel_reports_no_tcp_sockets_any_more(kernel: FakeNetlink) -> None:
     kernel.replies = [answer(1000, 77)]
     peer = identify()
     kernel.replies, kernel.listing = [ABSENT], done(errno.ENOENT)
     assert peer.presence() is Presence.UNKNOWN
 
 
-def test_a_socket_that_is_bound_to_an_interface_is_looked_for_on_each(kernel: FakeNetlink) -> None:
+def test_socket_bound_to_an_interface_is_searched_on_each_one(kernel: FakeNetlink) -> None:
     kernel.replies = [ABSENT, ABSENT, answer(1000, 77, ESTABLISHED, 7)]
     assert identify().user == 1000
     assert [query[60] for query in kernel.asked if query[6:8] == b"\x01\0"] == [1, 1, 7]
 
 
-def test_a_link_local_client_is_looked_up_by_its_interface(kernel: FakeNetlink) -> None:
+def test_link_local_client_is_looked_up_by_its_interface(kernel: FakeNetlink) -> None:
     kernel.replies = [answer(1000, 77)]
     identify(LINK_LOCAL)
     [query] = kernel.asked
@@ -147,12 +147,12 @@ def test_a_link_local_client_is_looked_up_by_its_interface(kernel: FakeNetlink) 
         (LOCAL, True),
         (ELSEWHERE, False),
         (error(errno.ENETUNREACH), False),
-        # Hazard 33: whose address cannot be asked about is treated as local, since nobody may pass for remote.
+        # Hazard 33: an address that cannot be looked up counts as local, since no local client may pass as remote.
         (error(errno.EPERM), True),
         (BlockingIOError(), True),
     ],
 )
-def test_a_client_that_is_not_known_is_local_if_its_address_is_one_of_this_hosts(
+def test_unknown_client_is_local_if_its_address_belongs_to_this_host(
     kernel: FakeNetlink, reply: bytes | OSError, *, is_local: bool
 ) -> None:
     kernel.replies = [ABSENT, reply, ABSENT]
@@ -160,10 +160,10 @@ def test_a_client_that_is_not_known_is_local_if_its_address_is_one_of_this_hosts
     assert (peer.user, peer.is_local) == (None, is_local)
 
 
-def test_a_connection_that_is_reset_during_the_look_up_is_nobodys(kernel: FakeNetlink) -> None:
-    # By then somebody else may have its port, and would be taken for its other end.
+def test_connection_reset_during_the_look_up_is_an_error(kernel: FakeNetlink) -> None:
+    # By then another socket may have its port, and would be mistaken for its other end.
     kernel.replies = [answer(0, 77)]
-    with pytest.raises(OSError, match="as a test says"):
+    with pytest.raises(OSError, match="simulated"):
         identify(stays=1)
 
 
@@ -171,7 +171,7 @@ def test_a_connection_that_is_reset_during_the_look_up_is_nobodys(kernel: FakeNe
     ("names", "family"),
     [(LOOPBACK, socket.AF_INET), (LOOPBACK_6, socket.AF_INET6), (MAPPED, socket.AF_INET)],
 )
-def test_the_question_is_about_the_socket_at_the_other_end(
+def test_request_is_about_the_socket_at_the_other_end(
     kernel: FakeNetlink, names: tuple[Name, Name], family: socket.AddressFamily
 ) -> None:
     kernel.replies = [answer(1, 1)]

@@ -1,4 +1,4 @@
-"""In which order results leave, and what happens to those that nobody waits for any more."""
+"""The order in which results are sent, and what happens to them after a disconnect."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ ABC = ["a", "b", "c"]
 
 @dataclass
 class Outputs:
-    """An answer for each command, with an output that is remembered."""
+    """Returns a result for each request, and records its output."""
 
     given: list[FakeOutput] = field(default_factory=list[FakeOutput])
 
@@ -28,13 +28,13 @@ class Outputs:
 
 
 def fail_for_a_and_b(request: TaskRequest) -> TaskResult:
-    """Fail as only a defect of the agent can, but for other commands."""
+    """Raise for the commands a and b, as a defect of the agent would; echo others."""
     if request.command[0] in {"a", "b"}:
         raise LookupError(request.command)
     return echo(request)
 
 
-async def test_results_come_in_the_order_of_the_requests_however_they_end() -> None:
+async def test_results_are_in_request_order_whatever_order_they_arrive_in() -> None:
     async with Served(*ABC) as served:
         await served.send(*map(ask, ABC))
         assert await served.let_go("c", "b") == []
@@ -42,14 +42,14 @@ async def test_results_come_in_the_order_of_the_requests_however_they_end() -> N
         assert served.commands == ABC
 
 
-async def test_a_refusal_waits_for_its_turn_too() -> None:
+async def test_error_without_id_waits_for_earlier_results() -> None:
     async with Served("a") as served:
         assert await served.send(ask("a"), b"{}\n", ask("b")) == []
         await served.let_go("a")
         assert served.commands == ["a", "", "b"]
 
 
-async def test_a_result_with_an_id_is_sent_as_soon_as_it_is_there() -> None:
+async def test_result_with_an_id_is_sent_as_soon_as_it_exists() -> None:
     async with Served(*ABC) as served:
         await served.send(ask("a"), ask("b", id="second"), ask("c", id=3))
         await served.let_go("c")
@@ -66,7 +66,7 @@ async def test_results_without_an_id_do_not_wait_for_those_with_one() -> None:
         assert served.commands == ["b"]
 
 
-async def test_what_names_an_id_in_flight_is_refused_without_it_and_the_first_one_runs_on() -> None:
+async def test_request_with_an_id_in_flight_is_rejected_without_id_and_the_first_continues() -> None:
     async with Served("a") as served:
         invalid = ask("b", id=1, timeout=-1), b'{"id":1}\n', b'{"id":1,"command":5}\n'
         await served.send(ask("a", id=1), ask("b", id=1), *invalid, ask("c", id="1"))
@@ -79,7 +79,7 @@ async def test_what_names_an_id_in_flight_is_refused_without_it_and_the_first_on
         assert served.commands == ["", "", "", "", "c", "a"]
 
 
-async def test_a_refusal_of_an_id_in_flight_takes_its_place_among_the_results_without_id() -> None:
+async def test_rejection_of_an_id_in_flight_keeps_its_place_among_results_without_id() -> None:
     async with Served("a", "b") as served:
         await served.send(ask("a", id="x"), ask("b"), ask("c", id="x"), ask("d"))
         assert served.results == []
@@ -87,7 +87,7 @@ async def test_a_refusal_of_an_id_in_flight_takes_its_place_among_the_results_wi
         assert served.commands == ["b", "", "d"]
 
 
-async def test_an_id_that_was_answered_can_be_used_again() -> None:
+async def test_answered_id_can_be_used_again() -> None:
     async with Served() as served:
         await served.send(ask("a", id="x"), ask("b", id="x"))
         assert served.commands == ["", "a"]
@@ -96,20 +96,20 @@ async def test_an_id_that_was_answered_can_be_used_again() -> None:
         assert served.errors[-1] == ""
 
 
-async def test_the_same_id_on_another_connection_is_another_one() -> None:
+async def test_same_id_on_another_connection_is_independent() -> None:
     async with Served("a") as first, Served() as second:
         await first.send(ask("a", id="x"))
         await second.send(ask("b", id="x"))
         assert second.errors == [""]
 
 
-async def test_an_invalid_request_is_answered_at_once_under_its_id_where_one_could_be_read() -> None:
+async def test_invalid_request_with_a_readable_id_is_answered_at_once() -> None:
     async with Served("a") as served:
         await served.send(ask("a"), b'{"command":[],"id":"x"}\n')
         assert [(result["id"], result["command"], result["exit_code"]) for result in served.results] == [("x", [], -1)]
 
 
-async def test_a_defect_of_the_agent_is_answered_and_the_next_request_runs() -> None:
+async def test_internal_error_is_reported_and_the_next_request_runs() -> None:
     async with Served(answer=fail_for_a_and_b) as served:
         await served.send(ask("a"), ask("b", id="b"))
         await served.send(ask("c"))
@@ -117,18 +117,18 @@ async def test_a_defect_of_the_agent_is_answered_and_the_next_request_runs() -> 
         assert served.errors.count("internal error of the agent; its log says more") == 2
 
 
-async def test_results_that_wait_for_their_turn_when_the_client_goes_give_their_outputs_back() -> None:
+async def test_waiting_results_release_their_outputs_after_a_disconnect() -> None:
     outputs = Outputs()
     async with Served("a", answer=outputs) as served:
         await served.send(ask("a"), ask("b"), ask("c"))
-        # Their text is a part of the encoded answers by now.
+        # Their text is in the encoded answers.
         assert [output.closed for output in outputs.given] == [1, 1]
         served.transport.abort()
         await settle()
         assert [output.closed for output in outputs.given] == [1, 1, 1]
 
 
-async def test_a_result_that_was_sent_has_given_its_output_back() -> None:
+async def test_sent_result_has_released_its_output() -> None:
     outputs = Outputs()
     async with Served(answer=outputs) as served:
         await served.send(ask("a"), ask("b", id="b"))
@@ -136,7 +136,7 @@ async def test_a_result_that_was_sent_has_given_its_output_back() -> None:
         assert [output.closed for output in outputs.given] == [1, 1]
 
 
-async def test_a_result_that_comes_before_there_is_anywhere_to_send_it_is_dropped() -> None:
+async def test_result_without_a_result_writer_is_dropped() -> None:
     outputs = Outputs()
     pipeline = Pipeline(context(FakeTaskIntake(outputs)), lambda: None)
     pipeline.submit(DecodedRequest(TaskRequest(("a",)), None))
@@ -144,7 +144,7 @@ async def test_a_result_that_comes_before_there_is_anywhere_to_send_it_is_droppe
     assert [output.closed for output in outputs.given] == [1]
 
 
-async def test_requests_in_flight_are_counted_until_they_are_sent() -> None:
+async def test_requests_are_in_flight_until_their_results_are_sent() -> None:
     pipeline = Pipeline(context(FakeTaskIntake(echo), Limits(requests=3)), lambda: None)
     result_writer = pipeline.result_writer = ResultWriter(FakeTransport(), pipeline.holder, pipeline.on_sent)
     result_writer.pause()
@@ -159,7 +159,7 @@ async def test_requests_in_flight_are_counted_until_they_are_sent() -> None:
     assert (pipeline.empty, pipeline.full, pipeline.holder.charged) == (True, False, 0)
 
 
-async def test_a_client_that_goes_in_the_turn_in_which_it_asks_leaves_nothing_behind() -> None:
+async def test_disconnect_in_the_iteration_of_a_request_leaves_nothing_behind() -> None:
     async with Served("a") as served:
         served.transport.deliver(ask("a"))
         served.transport.abort()

@@ -22,15 +22,15 @@ class Refused:
     def __init__(self, client: socket.socket, accepted: socket.socket) -> None:
         self.client = client
         self.accepted = accepted
-        self.meant: list[bool] = []
+        self.classified: list[bool] = []
         self.closed: list[RefusedClient] = []
-        self.refused = RefusedClient(accepted, self.meant.append, self.closed.append)
+        self.refused = RefusedClient(accepted, self.classified.append, self.closed.append)
 
     def tell(self) -> None:
         self.refused.tell(REASON, 1_700_000_000)
 
     def flood(self) -> int:
-        """Send as much as is taken; return how much that was."""
+        """Send until the socket blocks; return the number of bytes."""
         self.client.settimeout(0.05)
         sent = 0
         try:
@@ -49,12 +49,12 @@ async def refused() -> AsyncGenerator[Refused]:
         client.setblocking(False)  # noqa: FBT003 -- its only form
         accepted, _ = listener.accept()
         accepted.setblocking(False)  # noqa: FBT003 -- its only form
-        one = Refused(client, accepted)
+        harness = Refused(client, accepted)
         try:
-            yield one
+            yield harness
         finally:
-            if not one.closed and accepted.fileno() >= 0:
-                one.refused.abort()
+            if not harness.closed and accepted.fileno() >= 0:
+                harness.refused.abort()
             assert accepted.fileno() < 0
 
 
@@ -66,50 +66,50 @@ async def all_of(client: socket.socket) -> bytes:
     return text
 
 
-async def test_it_gets_one_result_and_the_end_and_is_closed_when_it_has_closed() -> None:
-    async with refused() as one:
-        one.client.send(b'{"command":["true"]}\n')
-        one.tell()
-        result = json.loads(await all_of(one.client))
+async def test_client_gets_one_result_and_end_of_file_and_is_closed_after_its_close() -> None:
+    async with refused() as harness:
+        harness.client.send(b'{"command":["true"]}\n')
+        harness.tell()
+        result = json.loads(await all_of(harness.client))
         assert (result["command"], result["exit_code"], result["error"]) == ([], -1, REASON)
-        assert one.closed == []
-        one.client.close()
-        await eventually(lambda: one.closed == [one.refused])
-        assert one.meant == [True]
+        assert harness.closed == []
+        harness.client.close()
+        await eventually(lambda: harness.closed == [harness.refused])
+        assert harness.classified == [True]
 
 
 @pytest.mark.parametrize("linger", [None, _RESET])
-async def test_one_that_closes_without_a_byte_is_known(linger: bytes | None) -> None:
-    async with refused() as one:
+async def test_close_without_a_byte_is_recognised(linger: bytes | None) -> None:
+    async with refused() as harness:
         if linger:
-            one.client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        one.client.close()
-        one.tell()
-        await eventually(lambda: one.closed == [one.refused])
-        assert one.meant == [False]
+            harness.client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        harness.client.close()
+        harness.tell()
+        await eventually(lambda: harness.closed == [harness.refused])
+        assert harness.classified == [False]
 
 
-async def test_one_that_waits_in_silence_is_closed_when_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_silent_client_is_closed_after_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(refused_client, "CLOSE_SECONDS", 0.01)
-    async with refused() as one:
-        one.tell()
-        await eventually(lambda: one.closed == [one.refused])
-        assert one.meant == [True]
-        assert REASON.encode() in await all_of(one.client)
+    async with refused() as harness:
+        harness.tell()
+        await eventually(lambda: harness.closed == [harness.refused])
+        assert harness.classified == [True]
+        assert REASON.encode() in await all_of(harness.client)
 
 
-async def test_of_one_that_sends_without_end_little_is_read() -> None:
-    async with refused() as flooded:
-        flooded.tell()
-        await asyncio.to_thread(flooded.flood)
-        await eventually(lambda: flooded.refused.discarded == DISCARD_BYTES)
-        assert REASON.encode() in await asyncio.get_running_loop().sock_recv(flooded.client, 4096)
+async def test_little_is_read_from_a_client_that_sends_without_end() -> None:
+    async with refused() as harness:
+        harness.tell()
+        await asyncio.to_thread(harness.flood)
+        await eventually(lambda: harness.refused.discarded == DISCARD_BYTES)
+        assert REASON.encode() in await asyncio.get_running_loop().sock_recv(harness.client, 4096)
 
 
-async def test_what_it_has_sent_before_it_is_closed_resets_nothing() -> None:
-    async with refused() as one:
-        one.tell()
-        one.client.send(bytes(DISCARD_BYTES // 2))
-        one.refused.abort()
-        assert REASON.encode() in await all_of(one.client)
-        assert one.closed == []
+async def test_abort_after_received_bytes_does_not_reset_the_connection() -> None:
+    async with refused() as harness:
+        harness.tell()
+        harness.client.send(bytes(DISCARD_BYTES // 2))
+        harness.refused.abort()
+        assert REASON.encode() in await all_of(harness.client)
+        assert harness.closed == []

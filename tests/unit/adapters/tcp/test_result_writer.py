@@ -1,4 +1,4 @@
-"""Results on their way to a client that reads, or does not."""
+"""Sending results to a client that reads, or does not."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ from execwire.protocol.results import ESCAPE_BYTES
 
 
 class Client(asyncio.Protocol):
-    """An ResultWriter with the client that it writes to."""
+    """A ResultWriter with the client that it writes to."""
 
     def __init__(self) -> None:
         self.transport = FakeTransport(self)
@@ -41,7 +41,7 @@ class Client(asyncio.Protocol):
             self.result_writer.write(Exchange(None, 0, TaskResult((str(number),), 0, 0.0, 0, output, "")))
 
     def read(self) -> list[str]:
-        """What has been read, each result by its output."""
+        """Return the outputs of the results that the client has read."""
         return [json.loads(line)["output"] for line in self.transport.written.splitlines()]
 
 
@@ -60,7 +60,7 @@ def large(pieces: int = 3) -> FakeOutput:
     return FakeOutput([b"x" * WRITE_BUFFER_BYTES] * pieces)
 
 
-async def test_results_go_out_at_once_in_their_order_and_give_their_outputs_back(client: Client) -> None:
+async def test_results_are_sent_at_once_in_order_and_release_their_outputs(client: Client) -> None:
     outputs = [small(b"one"), small(b"two")]
     client.put(*outputs)
     assert client.read() == ["one", "two"]
@@ -71,7 +71,7 @@ async def test_results_go_out_at_once_in_their_order_and_give_their_outputs_back
 # Hazard 20.
 @pytest.mark.parametrize("size", [ESCAPE_BYTES - 1, ESCAPE_BYTES, ESCAPE_BYTES + 1])
 @pytest.mark.parametrize("in_memory", [True, False])
-async def test_every_size_arrives_whole_whichever_way_it_goes(client: Client, size: int, *, in_memory: bool) -> None:
+async def test_result_of_any_size_arrives_complete(client: Client, size: int, *, in_memory: bool) -> None:
     output = FakeOutput([b"\0" * size], is_in_memory=in_memory)
     client.put(output, small(b"next"))
     await settle()
@@ -79,13 +79,13 @@ async def test_every_size_arrives_whole_whichever_way_it_goes(client: Client, si
     assert output.closed == 1
 
 
-async def test_a_client_that_does_not_read_is_written_no_more_than_its_buffer(client: Client) -> None:
+async def test_slow_client_is_sent_no_more_than_its_buffer(client: Client) -> None:
     client.transport.client_reads = False
     outputs = [FakeOutput([b"x" * 60_000], is_in_memory=True) for _ in range(20)]
     client.put(*outputs)
     assert len(client.transport.unread) < WRITE_BUFFER_BYTES + 2 * 60_000
     assert 0 < len(client.sent) < 20
-    # What waits is encoded, and on the account of the client.
+    # Waiting results are encoded and charged to the client.
     assert 20 * 60_000 < client.holder.charged < 20 * 65_000
     client.transport.client_reads = True
     client.transport.catch_up()
@@ -94,7 +94,7 @@ async def test_a_client_that_does_not_read_is_written_no_more_than_its_buffer(cl
 
 
 # Hazard 21.
-async def test_a_large_result_is_read_from_where_it_is_kept_only_as_fast_as_the_client_reads(client: Client) -> None:
+async def test_large_output_is_read_only_as_fast_as_the_client_reads(client: Client) -> None:
     client.transport.client_reads = False
     output = large(pieces=40)
     client.put(output, small(b"next"))
@@ -111,7 +111,7 @@ async def test_a_large_result_is_read_from_where_it_is_kept_only_as_fast_as_the_
     assert output.closed == 1
 
 
-async def test_small_results_wait_for_the_large_one_before_them(client: Client) -> None:
+async def test_small_results_wait_for_an_earlier_large_one(client: Client) -> None:
     client.put(large(), small(b"b"), large(), small(b"d"))
     assert client.read() == []
     await settle()
@@ -119,7 +119,7 @@ async def test_small_results_wait_for_the_large_one_before_them(client: Client) 
     assert len(client.sent) == 4
 
 
-async def test_pausing_and_resuming_more_often_than_needed_changes_nothing(client: Client) -> None:
+async def test_pause_and_resume_are_idempotent(client: Client) -> None:
     client.result_writer.resume()
     client.result_writer.pause()
     client.result_writer.pause()
@@ -130,6 +130,6 @@ async def test_pausing_and_resuming_more_often_than_needed_changes_nothing(clien
     assert client.read() == ["a"]
 
 
-async def test_an_exchange_without_a_result_has_nothing_to_send(client: Client) -> None:
+async def test_exchange_without_a_result_sends_nothing(client: Client) -> None:
     client.result_writer.write(Exchange(None, 0))
     assert client.transport.written == b""

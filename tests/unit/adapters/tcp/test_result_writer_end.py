@@ -1,4 +1,4 @@
-"""Outputs are given back exactly when nobody will read them any more, however the client ends."""
+"""Outputs are closed once they are not needed any more, however the connection ends."""
 
 import pytest
 from connection_harness import Served, ask
@@ -9,15 +9,15 @@ from execwire.adapters.tcp.result_writer import WRITE_BUFFER_BYTES
 from execwire.domain.task import TaskRequest, TaskResult
 
 
-class Shelf:
-    """Answers each command with the next of these outputs."""
+class Results:
+    """Returns a result with the next of these outputs for each request."""
 
     def __init__(self, *outputs: FakeOutput) -> None:
         self.outputs = outputs
-        self._rest = list(outputs)
+        self._remaining = list(outputs)
 
     def __call__(self, request: TaskRequest) -> TaskResult:
-        return TaskResult(request.command, 0, 0.0, 0, self._rest.pop(0), "")
+        return TaskResult(request.command, 0, 0.0, 0, self._remaining.pop(0), "")
 
     @property
     def closed(self) -> list[int]:
@@ -33,49 +33,49 @@ def small() -> FakeOutput:
 
 
 # Hazard 21.
-async def test_a_client_lost_in_the_middle_of_a_large_result_leaves_no_output_behind() -> None:
-    shelf = Shelf(large(), small(), large())
-    async with Served(answer=shelf) as served:
+async def test_disconnect_during_a_large_result_leaves_no_output_open() -> None:
+    results = Results(large(), small(), large())
+    async with Served(answer=results) as served:
         served.transport.client_reads = False
         await served.send(ask("a"), ask("b"), ask("c"))
-        assert shelf.closed == [0, 1, 0]
+        assert results.closed == [0, 1, 0]
         served.transport.abort()
         await settle()
-        assert min(shelf.closed) >= 1
+        assert min(results.closed) >= 1
 
 
-@pytest.mark.parametrize("turns", range(12))
-async def test_a_client_lost_at_any_moment_leaves_no_output_behind(turns: int) -> None:
-    shelf = Shelf(large(), small(), large())
-    async with Served(answer=shelf) as served:
+@pytest.mark.parametrize("iterations", range(12))
+async def test_disconnect_at_any_moment_leaves_no_output_open(iterations: int) -> None:
+    results = Results(large(), small(), large())
+    async with Served(answer=results) as served:
         for line in (ask("a"), ask("b"), ask("c")):
             served.transport.deliver(line)
-        await settle(turns)
+        await settle(iterations)
         served.transport.client_reads = False
         served.transport.abort()
         await settle()
         started = len(served.taken)
-        assert all(closed >= 1 for closed in shelf.closed[:started])
-        assert all(closed == 0 for closed in shelf.closed[started:])
+        assert all(closed >= 1 for closed in results.closed[:started])
+        assert all(closed == 0 for closed in results.closed[started:])
 
 
 # Hazard 15.
-async def test_an_output_that_cannot_be_read_back_cuts_the_line_short_and_the_connection() -> None:
-    shelf = Shelf(small(), large(OSError("the disk is gone")), small())
-    async with Served(answer=shelf) as served:
+async def test_unreadable_output_truncates_the_line_and_aborts_the_connection() -> None:
+    results = Results(small(), large(OSError("simulated")), small())
+    async with Served(answer=results) as served:
         for line in (ask("a"), ask("b"), ask("c")):
             served.transport.deliver(line)
         await settle()
         assert served.transport.aborted
-        first, rest = bytes(served.transport.written).split(b"\n")
+        first, truncated = bytes(served.transport.written).split(b"\n")
         assert b'"output":"text"' in first
-        assert rest.endswith(b"xxx")
-        assert min(shelf.closed) >= 1
+        assert truncated.endswith(b"xxx")
+        assert min(results.closed) >= 1
 
 
-async def test_a_large_result_is_the_last_thing_a_client_that_half_closed_is_sent() -> None:
-    shelf = Shelf(large())
-    async with Served(answer=shelf) as served:
+async def test_half_closed_client_gets_a_large_result_before_the_close() -> None:
+    results = Results(large())
+    async with Served(answer=results) as served:
         await served.send(ask("a"))
         served.transport.client_reads = False
         await served.end_of_file()
@@ -84,12 +84,12 @@ async def test_a_large_result_is_the_last_thing_a_client_that_half_closed_is_sen
         await settle()
         assert [len(result["output"]) for result in served.results] == [4 * WRITE_BUFFER_BYTES]
         assert served.lost == [served.connection]
-        assert shelf.closed == [1]
+        assert results.closed == [1]
 
 
-async def test_a_large_result_holds_up_what_comes_after_it_and_nothing_that_runs() -> None:
-    shelf = Shelf(large(), small())
-    async with Served(answer=shelf) as served:
+async def test_large_result_delays_later_results_but_no_tasks() -> None:
+    results = Results(large(), small())
+    async with Served(answer=results) as served:
         served.transport.client_reads = False
         await served.send(ask("a"), ask("b", id="b"))
         assert served.taken == ["a", "b"]

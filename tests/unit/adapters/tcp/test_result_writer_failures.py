@@ -1,4 +1,4 @@
-"""A result that cannot be written is answered all the same, or its connection is closed: nobody waits for ever."""
+"""If a result cannot be written, the client gets an error or the connection is closed: no client waits for ever."""
 
 import json
 from collections.abc import Callable
@@ -19,19 +19,19 @@ FAILURES = [MemoryError(), RecursionError(), ValueError("anything"), UnicodeEnco
 
 
 def results_with(error: str, *outputs: FakeOutput) -> Callable[[TaskRequest], TaskResult]:
-    """Answer each command with the next of these outputs."""
-    rest = list(outputs)
-    return lambda request: TaskResult(request.command, 0, 0.0, 3, rest.pop(0), error)
+    """Return a function that gives each request a result with the next of these outputs."""
+    remaining = list(outputs)
+    return lambda request: TaskResult(request.command, 0, 0.0, 3, remaining.pop(0), error)
 
 
 def text(size: int = 4) -> FakeOutput:
     return FakeOutput([b"x" * size], is_in_memory=size < WRITE_BUFFER_BYTES)
 
 
-# What os.fsdecode makes of a name that is not UTF-8, and what else a str may hold.
+# As os.fsdecode returns for a name that is not UTF-8, and other surrogates that a str can contain.
 @pytest.mark.parametrize("surrogate", ["\udcff", "\udfff\ud800"])
 @pytest.mark.parametrize("size", [4, WRITE_BUFFER_BYTES])
-async def test_what_is_not_text_in_an_error_is_replaced_and_the_rest_kept(surrogate: str, size: int) -> None:
+async def test_invalid_text_in_an_error_is_replaced_and_the_rest_kept(surrogate: str, size: int) -> None:
     async with Served(answer=results_with(f"in /x/{surrogate}é", text(size), text(size))) as served:
         first, second = await served.send(ask("a"), ask("b", id="k"))
         assert first["error"] == f"in /x/{REPLACED * len(surrogate)}é"
@@ -40,21 +40,21 @@ async def test_what_is_not_text_in_an_error_is_replaced_and_the_rest_kept(surrog
         assert served.connection.idle
 
 
-def test_nothing_that_a_result_can_hold_keeps_it_from_being_encoded() -> None:
+def test_result_with_invalid_text_can_be_encoded() -> None:
     result = TaskResult(("a\ud800", "b"), 0, 0.0, 0, text(), "\udcff")
     answer = json.loads(encode_result(result, b"\xed\xa0\x80\xff", "\udc80"))
     assert (answer["command"], answer["error"], answer["id"]) == ([f"a{REPLACED}", "b"], REPLACED, REPLACED)
 
 
 def failing(times: int, failure: Exception) -> Callable[[TaskResult, str, RequestId | None], bytes]:
-    """What encodes a line, failing so many times."""
-    left = times
+    """Return an `encode_line` that fails so many times."""
+    remaining = times
     encode = wire_result.encode_line
 
     def encode_or_fail(result: TaskResult, output: str, request_id: RequestId | None) -> bytes:
-        nonlocal left
-        left -= 1
-        if left >= 0:
+        nonlocal remaining
+        remaining -= 1
+        if remaining >= 0:
             raise failure
         return encode(result, output, request_id)
 
@@ -62,7 +62,7 @@ def failing(times: int, failure: Exception) -> Callable[[TaskResult, str, Reques
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-async def test_any_failure_to_encode_is_answered_as_one_of_the_agent(
+async def test_encoding_failure_is_reported_as_an_internal_error(
     failure: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     output = text()
@@ -80,7 +80,7 @@ async def test_any_failure_to_encode_is_answered_as_one_of_the_agent(
         assert output.closed == 1
 
 
-async def test_where_not_even_the_failure_can_be_encoded_the_connection_is_closed(
+async def test_connection_is_closed_if_the_error_cannot_be_encoded_either(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with Served(answer=results_with("", text())) as served:
@@ -92,7 +92,7 @@ async def test_where_not_even_the_failure_can_be_encoded_the_connection_is_close
         assert served.lost == [served.connection]
 
 
-async def test_a_large_result_that_fails_before_its_first_byte_is_answered_and_later_is_cut_short(
+async def test_large_result_failing_before_its_first_byte_is_reported_and_later_is_truncated(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     output = text(WRITE_BUFFER_BYTES)

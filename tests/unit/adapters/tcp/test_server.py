@@ -1,4 +1,4 @@
-"""Who is let in."""
+"""Which clients are accepted, and how many at one wake-up."""
 
 import errno
 import socket
@@ -15,7 +15,7 @@ from execwire.adapters.tcp import closing_clients, server
 EMFILE = OSError(errno.EMFILE, "Too many open files")
 
 
-async def test_a_client_is_let_in_and_served(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_client_is_accepted_and_served(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(monkeypatch) as served:
         client = FakeClient()
         await served.connect(client)
@@ -26,7 +26,7 @@ async def test_a_client_is_let_in_and_served(monkeypatch: pytest.MonkeyPatch) ->
         assert client.options == [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
 
 
-async def test_a_unix_socket_has_nothing_of_tcp(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_unix_socket_gets_no_tcp_options(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(monkeypatch) as served:
         client = FakeClient(socket.AF_UNIX)
         await served.connect(client)
@@ -35,7 +35,7 @@ async def test_a_unix_socket_has_nothing_of_tcp(monkeypatch: pytest.MonkeyPatch)
 
 # Hazard 27.
 @pytest.mark.parametrize(("at_once", "accepts"), [(64, 4), (1, 3)])
-async def test_a_burst_is_accepted_at_one_wake_up_unless_workers_share_it(
+async def test_burst_is_accepted_at_one_wake_up_unless_workers_share_the_socket(
     monkeypatch: pytest.MonkeyPatch, at_once: int, accepts: int
 ) -> None:
     async with serving(monkeypatch, at_once=at_once) as served:
@@ -43,7 +43,7 @@ async def test_a_burst_is_accepted_at_one_wake_up_unless_workers_share_it(
         assert served.listener.accepts == accepts
 
 
-async def test_one_client_too_many_is_told_which_option_allows_more(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_client_past_the_limit_gets_the_option_that_raises_it(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(monkeypatch, max_connections=2) as served:
         clients = [FakeClient() for _ in range(3)]
         await served.connect(*clients)
@@ -59,7 +59,7 @@ async def test_one_client_too_many_is_told_which_option_allows_more(monkeypatch:
 
 
 # Hazard 33.
-async def test_another_user_is_refused_with_a_reason_and_runs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_unauthorised_user_gets_a_reason_and_runs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(monkeypatch, users=frozenset({1000})) as served:
         served.peers.peer.user = 1001
         client = FakeClient(says=ask("a"))
@@ -70,7 +70,7 @@ async def test_another_user_is_refused_with_a_reason_and_runs_nothing(monkeypatc
         assert served.intake.taken == []
 
 
-async def test_while_many_are_refused_few_are_accepted_at_one_wake_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_few_clients_are_accepted_per_wake_up_while_many_are_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(closing_clients, "MANY", 2)
     async with serving(monkeypatch, users=frozenset({1000})) as served:
         served.peers.peer.user = 1001
@@ -82,18 +82,18 @@ async def test_while_many_are_refused_few_are_accepted_at_one_wake_up(monkeypatc
 
 
 # Hazard 26.
-async def test_a_client_that_is_gone_before_it_is_served_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_client_that_disconnects_before_it_is_served_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(monkeypatch, users=frozenset({1000}), max_connections=1) as served:
-        gone = FakeClient(failure=OSError(errno.ENOTCONN, "Transport endpoint is not connected"))
-        await served.connect(gone)
-        assert gone.closed
+        disconnected = FakeClient(failure=OSError(errno.ENOTCONN, "Transport endpoint is not connected"))
+        await served.connect(disconnected)
+        assert disconnected.closed
         served.peers.peer.user = 1000
         client = FakeClient()
         await served.connect(client)
         assert errors(client) == []
 
 
-async def test_a_client_that_went_before_it_was_accepted_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_client_that_disconnects_before_accept_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(monkeypatch) as served:
         served.listener.put(ConnectionAbortedError())
         client = FakeClient()
@@ -102,7 +102,7 @@ async def test_a_client_that_went_before_it_was_accepted_is_no_trouble(monkeypat
 
 
 # Hazard 15.
-async def test_without_descriptors_accepting_pauses_says_so_once_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_accepting_pauses_without_descriptors_logs_once_and_resumes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "ACCEPT_PAUSE_SECONDS", 0.002)
     async with serving(monkeypatch) as served:
         with capture_logs() as logs:

@@ -1,4 +1,4 @@
-"""What becomes of all clients, and of newcomers, when the server stops."""
+"""What happens to connected clients and to new connections when the server stops."""
 
 import asyncio
 import errno
@@ -14,7 +14,7 @@ from execwire.adapters.tcp.refusals import STOPPING
 EMFILE = OSError(errno.EMFILE, "Too many open files")
 
 
-async def test_a_stop_in_the_middle_of_such_a_pause_is_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_accepting_does_not_resume_if_the_server_stops_during_the_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "ACCEPT_PAUSE_SECONDS", 0.002)
     async with serving(monkeypatch) as served:
         served.listener.put(EMFILE, FakeClient())
@@ -25,7 +25,7 @@ async def test_a_stop_in_the_middle_of_such_a_pause_is_for_good(monkeypatch: pyt
 
 
 # Hazard 31.
-async def test_leaving_answers_what_was_taken_and_waits_until_each_client_has_gone(
+async def test_shutdown_answers_requests_and_waits_until_each_client_has_disconnected(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with serving(monkeypatch, "a") as served:
@@ -48,7 +48,7 @@ async def test_leaving_answers_what_was_taken_and_waits_until_each_client_has_go
 
 
 # Hazard 31.
-async def test_newcomers_are_turned_away_with_a_word_as_long_as_the_agent_lives(
+async def test_new_connections_are_rejected_with_a_reason_until_the_agent_exits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clients = [FakeClient(says=ask("late")) for _ in range(3)]
@@ -56,7 +56,7 @@ async def test_newcomers_are_turned_away_with_a_word_as_long_as_the_agent_lives(
         served.server.begin_shutdown()
         await served.connect(clients[0])
         assert errors(clients[0]) == [STOPPING]
-        # They are not waited for.
+        # Rejected clients are not waited for.
         await served.server.wait_closed()
         await served.connect(clients[1])
         served.listener.put(clients[2])
@@ -66,7 +66,7 @@ async def test_newcomers_are_turned_away_with_a_word_as_long_as_the_agent_lives(
 
 
 # Hazard 31.
-async def test_who_is_being_let_in_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_client_being_accepted_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(monkeypatch) as served:
         client = FakeClient()
         served.listener.put(client)
@@ -81,29 +81,29 @@ async def test_who_is_being_let_in_is_waited_for(monkeypatch: pytest.MonkeyPatch
 
 
 # Hazard 31.
-@pytest.mark.parametrize("turns", range(6))
-async def test_a_client_that_is_being_let_in_at_the_stop_is_let_go(monkeypatch: pytest.MonkeyPatch, turns: int) -> None:
+@pytest.mark.parametrize("iterations", range(6))
+async def test_client_being_accepted_at_shutdown_is_closed(monkeypatch: pytest.MonkeyPatch, iterations: int) -> None:
     async with serving(monkeypatch) as served:
         client = FakeClient()
         served.listener.put(client)
         await soon(lambda: not served.listener.queue)
-        await settle(turns)
+        await settle(iterations)
         served.server.begin_shutdown()
         await settle()
         assert client.transport.wrote_eof or client.transport.closing
 
 
-@pytest.mark.parametrize("turns", range(6))
-async def test_closing_waits_for_a_client_that_is_being_let_in(monkeypatch: pytest.MonkeyPatch, turns: int) -> None:
+@pytest.mark.parametrize("iterations", range(6))
+async def test_server_exit_waits_for_a_client_being_accepted(monkeypatch: pytest.MonkeyPatch, iterations: int) -> None:
     client = FakeClient()
     async with serving(monkeypatch) as served:
         served.listener.put(client)
         await soon(lambda: not served.listener.queue)
-        await settle(turns)
+        await settle(iterations)
     assert client.transport.aborted
 
 
-async def test_closing_closes_every_client_and_kills_its_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_server_exit_closes_every_client_and_stops_its_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     clients = [FakeClient(), FakeClient()]
     async with serving(monkeypatch, "a") as served:
         await served.connect(*clients)

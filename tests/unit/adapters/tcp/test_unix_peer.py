@@ -1,4 +1,4 @@
-"""What the kernel says of the other end of a Unix socket, asked."""
+"""What the real kernel reports about the other end of a Unix socket."""
 
 import os
 import socket
@@ -6,7 +6,7 @@ import socket
 from execwire.adapters.tcp.peers import Peers, Presence
 
 
-def test_its_user_is_known_and_a_hang_up_says_that_it_has_gone() -> None:
+def test_user_of_a_unix_peer_is_known_and_a_hang_up_means_disconnected() -> None:
     client, served = socket.socketpair()
     with client, served:
         peer = Peers().identify(served)
