@@ -27,37 +27,37 @@ class ClosingClients:
     If the newest were closed instead, clients that do not close could keep all others from reading their answer.
     """
 
-    __slots__ = ("_limit", "_order")
+    __slots__ = ("_clients", "_limit")
 
     def __init__(self, limit: int = MAX_CLOSING) -> None:
         self._limit = limit
         # An ordered set, oldest first.
-        self._order: dict[Abortable, None] = {}
+        self._clients: dict[Abortable, None] = {}
 
     def __len__(self) -> int:
         """Return the number of closing clients."""
-        return len(self._order)
+        return len(self._clients)
 
     @property
     def are_many(self) -> bool:
         """Whether there are so many that the server should accept fewer per wake-up, for the sake of served clients."""
-        return len(self._order) > MANY
+        return len(self._clients) > MANY
 
     def add(self, client: Abortable) -> None:
         """Add a client; `abort` is called at most once, and the caller removes a client that has closed by itself."""
-        self._order[client] = None
-        if len(self._order) > self._limit:
-            self._abort(next(iter(self._order)))
+        self._clients[client] = None
+        if len(self._clients) > self._limit:
+            self._abort(next(iter(self._clients)))
 
     def remove(self, client: Abortable) -> None:
         """Remove a client, if it is in the set."""
-        self._order.pop(client, None)
+        self._clients.pop(client, None)
 
     def abort_all(self) -> None:
         """Close all of them now."""
-        while self._order:
-            self._abort(next(iter(self._order)))
+        while self._clients:
+            self._abort(next(iter(self._clients)))
 
     def _abort(self, client: Abortable) -> None:
-        del self._order[client]
+        del self._clients[client]
         client.abort()

@@ -61,7 +61,7 @@ class Connection(asyncio.Protocol):
         self._on_open(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Close the pipeline, which stops or finishes running tasks, and drop pending results."""
+        """Stop the client's running tasks, or let them finish, by the limits, and drop all results."""
         self._state = State.EOF_SENT
         self._framer.clear()
         self._read_flow.close()

@@ -11,7 +11,7 @@ from .keepalive import probe_clients
 
 BACKLOG = 1024
 _ATTEMPTS = 16
-"""How often to look for a port that is free on several addresses."""
+"""Attempts to find a port that is free on all addresses."""
 _NOT_HERE = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 """Errors of bind(2) where this machine does not have the address, or not its address family."""
 

@@ -73,7 +73,7 @@ class StreamServer:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        """Close every connection, even with requests in flight, whose tasks that cancels."""
+        """Close every connection, even with requests in flight, as if its client had disconnected."""
         self._shutting_down = self._aborting = True
         for connection in tuple(self._connections):
             connection.abort()

@@ -12,7 +12,7 @@ from execwire.domain.task import TaskRequest, TaskResult
 
 
 @pytest.fixture
-def _look_often(monkeypatch: pytest.MonkeyPatch) -> None:
+def _short_check_interval(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(liveness, "CHECK_SECONDS", 0.001)
 
 
@@ -112,7 +112,7 @@ async def test_tasks_of_a_disconnected_client_may_finish_and_their_output_is_dro
 
 
 # Hazard 26.
-@pytest.mark.usefixtures("_look_often")
+@pytest.mark.usefixtures("_short_check_interval")
 async def test_disconnect_after_half_close_is_detected_and_the_task_is_stopped() -> None:
     async with Served("a") as served:
         await served.send(ask("a"))
@@ -126,7 +126,7 @@ async def test_disconnect_after_half_close_is_detected_and_the_task_is_stopped()
 
 
 # Hazard 26.
-@pytest.mark.usefixtures("_look_often")
+@pytest.mark.usefixtures("_short_check_interval")
 async def test_disconnect_while_reading_is_paused_is_detected() -> None:
     async with Served("a", limits=Limits(requests=1)) as served:
         await served.send(ask("a"), ask("b"))

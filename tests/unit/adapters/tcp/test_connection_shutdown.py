@@ -11,7 +11,7 @@ from execwire.adapters.tcp.peers import Presence
 
 
 @pytest.fixture
-def _look_often(monkeypatch: pytest.MonkeyPatch) -> None:
+def _short_check_interval(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(liveness, "CHECK_SECONDS", 0.001)
 
 
@@ -70,7 +70,7 @@ async def test_little_is_read_from_a_client_after_its_rejection(*, idle: bool) -
         assert served.errors[-1:] == ["refused: no more"]
 
 
-@pytest.mark.usefixtures("_look_often")
+@pytest.mark.usefixtures("_short_check_interval")
 async def test_disconnect_of_a_paused_rejected_client_is_detected_while_its_task_runs() -> None:
     async with Served("a") as served:
         await served.send(ask("a"))

@@ -3,7 +3,6 @@
 import errno
 import socket
 import struct
-from collections.abc import Callable
 from typing import cast
 
 import pytest
@@ -51,8 +50,6 @@ LOOPBACK_6 = ("::1", 3000, 0, 0), ("::1", 50000, 0, 0)
 MAPPED = ("::ffff:127.0.0.1", 3000, 0, 0), ("::ffff:127.0.0.1", 50000, 0, 0)
 LINK_LOCAL = ("fe80::1%eth0", 3000, 0, 7), ("fe80::2%eth0", 50000, 0, 7)
 OTHER = ("192.0.2.1", 3000), ("192.0.2.2", 50000)
-
-Identifying = Callable[..., Peer]
 
 
 @pytest.fixture

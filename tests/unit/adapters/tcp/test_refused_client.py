@@ -58,7 +58,7 @@ async def refused() -> AsyncGenerator[Refused]:
             assert accepted.fileno() < 0
 
 
-async def all_of(client: socket.socket) -> bytes:
+async def read_all(client: socket.socket) -> bytes:
     text = b""
     async with asyncio.timeout(20):
         while piece := await asyncio.get_running_loop().sock_recv(client, 4096):
@@ -70,7 +70,7 @@ async def test_client_gets_one_result_and_end_of_file_and_is_closed_after_its_cl
     async with refused() as harness:
         harness.client.send(b'{"command":["true"]}\n')
         harness.tell()
-        result = json.loads(await all_of(harness.client))
+        result = json.loads(await read_all(harness.client))
         assert (result["command"], result["exit_code"], result["error"]) == ([], -1, REASON)
         assert harness.closed == []
         harness.client.close()
@@ -95,7 +95,7 @@ async def test_silent_client_is_closed_after_the_timeout(monkeypatch: pytest.Mon
         harness.tell()
         await eventually(lambda: harness.closed == [harness.refused])
         assert harness.classified == [True]
-        assert REASON.encode() in await all_of(harness.client)
+        assert REASON.encode() in await read_all(harness.client)
 
 
 async def test_little_is_read_from_a_client_that_sends_without_end() -> None:
@@ -111,5 +111,5 @@ async def test_abort_after_received_bytes_does_not_reset_the_connection() -> Non
         harness.tell()
         harness.client.send(bytes(DISCARD_BYTES // 2))
         harness.refused.abort()
-        assert REASON.encode() in await all_of(harness.client)
+        assert REASON.encode() in await read_all(harness.client)
         assert harness.closed == []
