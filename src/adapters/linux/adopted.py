@@ -63,8 +63,8 @@ class Adopted:
 
     def keep_only(self, present: Collection[int]) -> None:
         """Remove children that do not exist any more; `present` are all existing children."""
-        for gone in self.marks_by_pid.keys() - set(present):
-            self.forget(gone)
+        for pid in self.marks_by_pid.keys() - set(present):
+            self.forget(pid)
 
     def scan(self, pid: int) -> tuple[int | None, bool] | None:
         """Return the mark of an adopted child, None if unknown, and whether it had ended and has been reaped here.

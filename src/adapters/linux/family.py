@@ -33,7 +33,7 @@ class ListedFamily:
 
 
 class ScannedFamily:
-    """Reads the parent of every process on the machine, 10 us each, where lists would only need relevant processes."""
+    """Reads the parent of every process on the machine, 10 us each; lists are read for relevant processes only."""
 
     def __init__(self) -> None:
         self._children: dict[int, list[int]] = {}

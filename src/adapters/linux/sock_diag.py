@@ -92,13 +92,13 @@ class SockDiag:
         found = self._describe(source, anywhere, source.interface or LOOPBACK, _ANY_COOKIE)
         return Missing.ABSENT if isinstance(found, SocketInfo) and found.state != _LISTEN else found
 
-    def _search(self, look: Callable[[int], SocketInfo | Missing]) -> SocketInfo | Missing:
+    def _search(self, find: Callable[[int], SocketInfo | Missing]) -> SocketInfo | Missing:
         try:
             interfaces = socket.if_nameindex()
         except OSError:
             return Missing.UNKNOWN
         for interface, _ in interfaces:
-            found = look(interface)
+            found = find(interface)
             if found is not Missing.ABSENT:
                 return found
         return Missing.ABSENT
