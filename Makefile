@@ -41,8 +41,9 @@ fast-test: dev
 	$(BIN)/python -m pytest tests/unit tests/contracts
 
 # Coverage doubles what a test of a live agent takes, so it is measured by those without, and a few that do most.
-MEASURED = tests/unit tests/contracts $(patsubst %,tests/integration/test_%.py,\
-	unix_socket leftovers taken_addresses oom_score exhaustion pipe_held_open supervisor)
+MEASURED = tests/unit tests/contracts $(patsubst %,tests/integration/%.py,\
+	connections/test_unix_socket containment/test_leftovers limits/test_exhaustion operation/test_oom_score \
+	operation/test_addresses_in_use operation/test_supervisor output/test_pipe_held_open)
 
 #: make check    formatting, lint, types, import contracts, coverage of the fast tests
 check: static

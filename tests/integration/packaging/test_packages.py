@@ -17,7 +17,7 @@ from zipfile import ZipFile
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 BUILD = [sys.executable, "-m", "hatchling", "build"]
 SECONDS = 60
 

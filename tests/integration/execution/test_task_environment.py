@@ -13,7 +13,7 @@ from module_agent import module_agent
 from proc import descriptors
 from programs import made
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 DEAF = (
     sys.executable,
     "-c",

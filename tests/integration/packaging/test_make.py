@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 # As Debian's python3: without python3-venv it fails, and what it has made until then stays.
 PYTHON = """#!/bin/sh
 case "$1 $2" in
