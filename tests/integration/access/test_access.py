@@ -38,7 +38,7 @@ async def check_served(agent: Agent) -> None:
 
 
 # Hazard 33.
-async def test_another_user_is_refused_and_told_how_to_be_let_in(agent: Agent, tmp_path: Path) -> None:
+async def test_other_user_is_rejected_and_told_how_to_get_access(agent: Agent, tmp_path: Path) -> None:
     trace = tmp_path / "ran"
     answer = json.loads(await run_as_other_user(ASK, str(agent.port), touching(trace)))
     assert list(answer) == ["command", "executed_at", "duration_ms", "exit_code", "output", "error"]
@@ -50,7 +50,7 @@ async def test_another_user_is_refused_and_told_how_to_be_let_in(agent: Agent, t
 
 
 # Hazard 33.
-async def test_one_who_writes_and_closes_before_he_is_looked_up_has_nothing_run(tmp_path: Path) -> None:
+async def test_request_of_client_that_closes_before_its_user_is_known_is_not_run(tmp_path: Path) -> None:
     trace = tmp_path / "ran"
     async with running_agent() as agent:
         worker = agent.worker
@@ -67,7 +67,7 @@ async def test_one_who_writes_and_closes_before_he_is_looked_up_has_nothing_run(
         assert not trace.exists()
 
 
-async def test_two_hundred_refusals_are_a_few_lines_of_the_log_and_port_probes_none() -> None:
+async def test_two_hundred_rejections_log_few_lines_and_port_probes_none() -> None:
     probes = 'for _ in {1..200}; do exec 3<>"/dev/tcp/127.0.0.1/$1" && exec 3>&-; done'
     requests = 'for _ in {1..200}; do exec 3<>"/dev/tcp/127.0.0.1/$1" && echo "{}" >&3 && exec 3>&-; done'
     async with running_agent() as agent:
@@ -89,7 +89,7 @@ def refusals(agent: Agent) -> int:
 
 # Hazard 33.
 @pytest.mark.parametrize("allowed", [str(OTHER_USER), "*"])
-async def test_another_user_is_let_in_by_number_or_with_everybody(allowed: str) -> None:
+async def test_other_user_is_accepted_by_number_or_when_all_users_are_allowed(allowed: str) -> None:
     async with running_agent("--allow-user", allowed) as agent:
         request = json.dumps({"command": ["echo", "hi"]})
         answer = json.loads(await run_as_other_user(ASK_AND_READ_A_LINE, str(agent.port), request))
@@ -98,7 +98,7 @@ async def test_another_user_is_let_in_by_number_or_with_everybody(allowed: str) 
 
 
 # Hazard 33.
-async def test_an_agent_of_another_user_lets_him_in_and_root_where_told_and_runs_tasks_as_himself() -> None:
+async def test_agent_of_other_user_accepts_that_user_and_root_if_configured() -> None:
     skip_unless_he_can_run_an_agent()
     async with running_agent(launcher=BECOME_STRANGER) as agent:
         refused = await agent.run("id", "-u")
@@ -113,7 +113,7 @@ async def test_an_agent_of_another_user_lets_him_in_and_root_where_told_and_runs
 
 
 # Hazard 33.
-async def test_root_is_let_in_by_the_unix_socket_of_an_agent_of_another_user() -> None:
+async def test_unix_socket_of_agent_of_other_user_accepts_root() -> None:
     skip_unless_he_can_run_an_agent()
     with tempfile.TemporaryDirectory() as folder:
         os.chown(folder, OTHER_USER, OTHER_USER)

@@ -63,7 +63,7 @@ async def check_not_run(agent: Agent, marker: Path) -> None:
 @pytest.mark.skipif(
     chromium() is None, reason="Chromium is not installed: `make chromium`, or apt-get install chromium"
 )
-async def test_a_page_under_a_rebound_name_has_nothing_run(tmp_path: Path) -> None:
+async def test_page_under_rebound_name_cannot_run_commands(tmp_path: Path) -> None:
     marker = tmp_path / "executed"
     async with running_agent() as agent:
         rebinding = Rebinding(PAGE % json.dumps(smuggled(marker)), agent.port)
@@ -77,7 +77,7 @@ async def test_a_page_under_a_rebound_name_has_nothing_run(tmp_path: Path) -> No
     assert all(answer.count(b"refused: this port takes JSON objects") == 1 for answer in rebinding.answers)
 
 
-async def test_what_chromium_has_once_sent_has_nothing_run(tmp_path: Path) -> None:
+async def test_recorded_chromium_requests_run_nothing(tmp_path: Path) -> None:
     marker = tmp_path / "executed"
     async with running_agent() as agent:
         for sent in RECORDED:

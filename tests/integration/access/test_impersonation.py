@@ -74,7 +74,7 @@ def reset(client: socket.socket) -> None:
     client.close()
 
 
-async def test_an_answer_that_he_has_sent_in_the_kernels_name_lets_nobody_in(tmp_path: Path) -> None:
+async def test_forged_netlink_reply_gives_no_access(tmp_path: Path) -> None:
     bounding = int(re.findall(r"CapBnd:\s*(\w+)", Path("/proc/self/status").read_text(encoding="ascii"))[0], 16)
     if not bounding >> CAP_NET_ADMIN & 1:
         pytest.skip("root has no CAP_NET_ADMIN here that it could give away")
@@ -96,7 +96,7 @@ async def test_an_answer_that_he_has_sent_in_the_kernels_name_lets_nobody_in(tmp
     assert not (tmp_path / "ran").exists()
 
 
-async def test_whoever_gets_the_port_of_a_connection_that_was_reset_does_not_stand_for_it(tmp_path: Path) -> None:
+async def test_new_owner_of_port_of_reset_connection_is_not_mistaken_for_its_client(tmp_path: Path) -> None:
     trace, hold, held = tmp_path / "ran", tmp_path / "hold", tmp_path / "hold.held"
     (tmp_path / "sitecustomize.py").write_text(HOLD_THE_NEXT_QUESTION)
     async with running_agent(
@@ -125,7 +125,7 @@ def check_served(client: socket.socket) -> None:
     assert json.loads(client.makefile().readline())["output"] == "hi\n"
 
 
-async def test_whoever_is_about_to_connect_from_the_port_of_one_that_has_gone_does_not_stand_for_it(
+async def test_socket_connecting_from_port_of_closed_client_is_not_mistaken_for_it(
     tmp_path: Path,
 ) -> None:
     trace = tmp_path / "ran"

@@ -22,7 +22,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return {"PYTHONPATH": str(tmp_path)}
 
 
-async def test_a_client_that_half_closes_gets_its_answer_where_everybody_is_let_in(environment: dict[str, str]) -> None:
+async def test_half_closed_client_gets_its_result_where_all_users_are_allowed(environment: dict[str, str]) -> None:
     async with running_agent("--allow-user", "*", environment=environment) as agent, await agent.connect() as client:
         # Longer than it takes to look at the peer twice.
         await client.request(command=["sh", "-c", "sleep 0.7; echo served"])
@@ -30,7 +30,7 @@ async def test_a_client_that_half_closes_gets_its_answer_where_everybody_is_let_
         assert json.loads(await client.at_end())["output"] == "served\n"
 
 
-async def test_where_users_are_told_apart_the_agent_does_not_start(environment: dict[str, str]) -> None:
+async def test_agent_that_has_to_identify_users_does_not_start(environment: dict[str, str]) -> None:
     command = ("env", *(f"{name}={value}" for name, value in environment.items()), sys.executable, "-m", "execwire")
     run = await asyncio.to_thread(
         subprocess.run, (*command, "serve", "--port", "0"), check=False, capture_output=True, text=True, timeout=30

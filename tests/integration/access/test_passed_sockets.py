@@ -50,7 +50,7 @@ def trace() -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("listening", [True, False])
-async def test_it_lets_nobody_in_who_is_not_root(trace: Path, *, listening: bool) -> None:
+async def test_passed_socket_of_root_is_rejected(trace: Path, *, listening: bool) -> None:
     skip_unless_he_can_run_an_agent()
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as connected:
         async with running_agent(launcher=BECOME_STRANGER) as agent:
@@ -59,7 +59,7 @@ async def test_it_lets_nobody_in_who_is_not_root(trace: Path, *, listening: bool
     assert not trace.exists()
 
 
-async def test_where_root_is_let_in_over_tcp_it_counts_as_roots(trace: Path) -> None:
+async def test_passed_socket_is_accepted_where_root_may_connect_over_tcp(trace: Path) -> None:
     # No better can be had of the kernel; docs/guarantees.md says so.
     skip_unless_he_can_run_an_agent()
     with socket.create_server(("127.0.0.1", 0)) as server:

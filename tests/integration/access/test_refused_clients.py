@@ -74,14 +74,14 @@ async def serving(listener: socket.socket, max_connections: int = 10) -> AsyncGe
 
 
 # Hazard 33.
-async def test_clients_of_another_user_that_do_not_close_keep_no_allowed_one_out(listener: socket.socket) -> None:
+async def test_rejected_users_that_do_not_close_block_no_allowed_client(listener: socket.socket) -> None:
     async with serving(listener, max_connections=2) as (_, clients):
         for _ in range(20):
             assert b"may not send requests" in await clients.answer(OTHER_USER)
         assert b'"exit_code":0' in await clients.answer()
 
 
-async def test_clients_of_another_protocol_that_do_not_close_keep_nobody_out(listener: socket.socket) -> None:
+async def test_foreign_protocol_clients_that_do_not_close_block_no_client(listener: socket.socket) -> None:
     async with serving(listener, max_connections=2) as (_, clients):
         for _ in range(20):
             assert b"takes JSON objects" in await clients.answer(says=b"GET / HTTP/1.1\r\n\r\n")
@@ -90,7 +90,7 @@ async def test_clients_of_another_protocol_that_do_not_close_keep_nobody_out(lis
         assert b'"exit_code":0' in await clients.answer()
 
 
-async def test_who_comes_again_and_again_for_want_of_room_is_let_in_when_the_others_have_gone(
+async def test_client_that_retries_at_connection_limit_is_accepted_when_others_leave(
     listener: socket.socket,
 ) -> None:
     async with serving(listener, max_connections=2) as (_, clients):
@@ -106,7 +106,7 @@ async def test_who_comes_again_and_again_for_want_of_room_is_let_in_when_the_oth
                 pass
 
 
-async def test_of_those_on_their_way_out_the_oldest_are_closed_past_a_bound_and_all_are_told(
+async def test_oldest_rejected_clients_are_closed_past_limit_and_all_get_the_reason(
     listener: socket.socket,
 ) -> None:
     before = len(open_descriptors())
@@ -117,7 +117,7 @@ async def test_of_those_on_their_way_out_the_oldest_are_closed_past_a_bound_and_
         assert len(open_descriptors()) <= before + 2 * MAX_CLOSING + 40 + 10
 
 
-async def test_a_flood_of_refusals_is_a_line_and_a_count(listener: socket.socket) -> None:
+async def test_flood_of_rejections_logs_one_line_and_a_count(listener: socket.socket) -> None:
     with capture_logs() as logs:
         async with serving(listener) as (_, clients):
             for _ in range(50):
@@ -128,7 +128,7 @@ async def test_a_flood_of_refusals_is_a_line_and_a_count(listener: socket.socket
     assert all(line["client"].startswith("127.0.0.1:") for line in lines)
 
 
-async def test_a_port_probe_of_another_user_is_no_warning(listener: socket.socket) -> None:
+async def test_port_probe_of_other_user_logs_no_warning(listener: socket.socket) -> None:
     with capture_logs() as logs:
         async with serving(listener) as (_, clients):
             for _ in range(20):
@@ -137,7 +137,7 @@ async def test_a_port_probe_of_another_user_is_no_warning(listener: socket.socke
     assert {log["log_level"] for log in logs} == {"debug"}
 
 
-async def test_a_client_of_another_user_that_waits_in_silence_is_a_warning_and_its_end_is_none(
+async def test_silent_client_of_other_user_logs_one_warning_and_none_at_close(
     listener: socket.socket,
 ) -> None:
     with capture_logs() as logs:
@@ -148,7 +148,7 @@ async def test_a_client_of_another_user_that_waits_in_silence_is_a_warning_and_i
 
 @pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
 @pytest.mark.parametrize("failure", [RuntimeError, MemoryError])
-def test_whatever_goes_wrong_with_a_client_takes_no_place_for_ever(
+def test_failed_rejections_free_their_slots(
     monkeypatch: pytest.MonkeyPatch,
     listener: socket.socket,
     failure: type[Exception],
@@ -176,7 +176,7 @@ def test_whatever_goes_wrong_with_a_client_takes_no_place_for_ever(
 
 
 # Hazard 31.
-async def test_a_stop_waits_for_no_client_that_is_owed_nothing(listener: socket.socket) -> None:
+async def test_shutdown_does_not_wait_for_rejected_clients(listener: socket.socket) -> None:
     async with serving(listener) as (serving_now, clients):
         idle = await clients.connect()
         assert b'"exit_code":0' in await received(idle)

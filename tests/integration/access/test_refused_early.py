@@ -20,7 +20,7 @@ def refused(port: int, request: bytes) -> list[str]:
     return [json.loads(line)["error"] for line in answer.splitlines()]
 
 
-async def test_what_a_refused_client_has_sent_already_is_not_run(tmp_path: Path) -> None:
+async def test_data_sent_before_rejection_is_not_run(tmp_path: Path) -> None:
     mark = tmp_path / "ran"
     request = json.dumps({"command": ["touch", str(mark)]}).encode() + b"\n"
     async with running_agent("--max-connections", "1") as agent, await agent.connect() as client:

@@ -17,7 +17,7 @@ NO_MAP = (SHOWN, "")
 ECHO = json.dumps({"command": ["echo", "hi"]})
 
 
-async def test_only_who_is_mapped_is_told_from_others_and_that_number_is_not_advised() -> None:
+async def test_only_mapped_users_are_identified_and_overflow_uid_is_not_suggested() -> None:
     async with running_agent(launcher=in_user_namespace(*AS_ROOT_INSIDE)) as agent:
         # He is the agent's own user; this process's, root, is not mapped.
         answer = json.loads(await run_as_other_user(ASK_AND_READ_A_LINE, str(agent.port), ECHO))
@@ -36,7 +36,7 @@ async def test_only_who_is_mapped_is_told_from_others_and_that_number_is_not_adv
         (NO_MAP, [], f"own user, {SHOWN}, stands for every user"),
     ],
 )
-def test_an_agent_that_would_let_in_everybody_unasked_ends_with_a_line(
+def test_agent_that_would_accept_every_unmapped_user_does_not_start(
     inside: tuple[int, str], options: list[str], words: str
 ) -> None:
     command = (*in_user_namespace(*inside), sys.executable, "-m", "execwire", "serve", "--port", "0", *options)
@@ -45,6 +45,6 @@ def test_an_agent_that_would_let_in_everybody_unasked_ends_with_a_line(
     assert words in run.stderr
 
 
-async def test_where_everybody_is_let_in_it_serves_whatever_its_own_number() -> None:
+async def test_agent_with_any_uid_serves_where_all_users_are_allowed() -> None:
     async with running_agent("--allow-user", "*", launcher=in_user_namespace(*AS_NOBODY_INSIDE)) as agent:
         assert (await agent.run("echo", "hi"))["output"] == "hi\n"

@@ -21,7 +21,7 @@ pwd.getpwnam = getpwnam
 
 
 @only_root
-async def test_a_name_is_looked_up_once_and_never_by_a_worker(tmp_path: Path) -> None:
+async def test_user_name_is_looked_up_once_and_never_by_worker(tmp_path: Path) -> None:
     guest = tmp_path / "guest"
     guest.touch()
     (tmp_path / "sitecustomize.py").write_text(NAMES)

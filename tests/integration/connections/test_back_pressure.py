@@ -44,9 +44,7 @@ async def reluctant_client(agent: Agent) -> Client:
 
 
 # Hazard 21.
-async def test_a_client_that_stops_reading_holds_up_neither_its_tasks_nor_others_and_no_memory(
-    gate: Gate, tmp_path: Path
-) -> None:
+async def test_client_that_stops_reading_blocks_no_task_and_uses_no_memory(gate: Gate, tmp_path: Path) -> None:
     done = tmp_path / "done"
     async with running_agent() as agent, await reluctant_client(agent) as client:
         await agent.run("true")
@@ -67,7 +65,7 @@ async def test_a_client_that_stops_reading_holds_up_neither_its_tasks_nor_others
         assert memory_kib(agent.worker, "VmHWM") - before < 16 * 1024
 
 
-async def test_a_connection_may_have_1024_requests_in_flight_and_past_that_it_is_not_read(gate: Gate) -> None:
+async def test_reading_is_paused_at_1024_requests_in_flight(gate: Gate) -> None:
     async with running_agent("--max-running", "2") as agent, await agent.connect() as client:
         await client.request(command=gate.before("echo", "first"))
         await client.send((b'{"command":["true"]}\n') * (IN_FLIGHT - 2))
@@ -84,7 +82,7 @@ async def test_a_connection_may_have_1024_requests_in_flight_and_past_that_it_is
         assert outputs == ["first\n", *[""] * (IN_FLIGHT - 2), "last\n", *["later\n"] * 9]
 
 
-async def test_past_the_bound_of_the_queue_nobody_is_read_until_there_is_room(gate: Gate) -> None:
+async def test_full_queue_pauses_reading_from_all_clients(gate: Gate) -> None:
     options = ("--max-running", "1", "--max-queued", "3")
     async with running_agent(*options) as agent, await agent.connect() as filling, await agent.connect() as other:
         for number in range(4):

@@ -56,7 +56,7 @@ async def until_the_end(client: socket.socket) -> bytes:
 
 
 # Hazard 33.
-async def test_what_a_stranger_has_sent_before_he_is_accepted_is_not_run(
+async def test_data_of_unauthorised_user_sent_before_accept_is_not_run(
     listener: socket.socket, client: socket.socket
 ) -> None:
     intake = FakeTaskIntake(echo)
@@ -67,7 +67,7 @@ async def test_what_a_stranger_has_sent_before_he_is_accepted_is_not_run(
     assert intake.taken == []
 
 
-async def test_what_one_client_too_many_has_sent_is_not_run(listener: socket.socket, client: socket.socket) -> None:
+async def test_data_of_client_over_connection_limit_is_not_run(listener: socket.socket, client: socket.socket) -> None:
     intake = FakeTaskIntake(echo)
     async with server_for(listener, intake, os.geteuid(), max_connections=1):
         assert (await asyncio.get_running_loop().sock_recv(client, 4096)).count(b"\n") == 1
@@ -81,7 +81,7 @@ async def test_what_one_client_too_many_has_sent_is_not_run(listener: socket.soc
 # A client is accepted in one turn of the loop and has its transport in a later one.
 @pytest.mark.parametrize("turns", range(8))
 @pytest.mark.parametrize("in_good_order", [True, False])
-async def test_a_stop_while_a_client_is_being_let_in_keeps_nobody_waiting(
+async def test_shutdown_during_accept_does_not_block(
     monkeypatch: pytest.MonkeyPatch, listener: socket.socket, client: socket.socket, turns: int, *, in_good_order: bool
 ) -> None:
     monkeypatch.setattr(closing, "CLOSE_SECONDS", 0.01)

@@ -51,7 +51,7 @@ async def client(agent: Agent) -> AsyncIterator[Client]:
     await until_let_go(agent, port)
 
 
-async def test_before_its_first_byte(agent: Agent, depart: Departure) -> None:
+async def test_disconnect_before_first_byte(agent: Agent, depart: Departure) -> None:
     clients = [await agent.connect() for _ in range(20)]
     for client in clients:
         port = port_of(client)
@@ -60,22 +60,20 @@ async def test_before_its_first_byte(agent: Agent, depart: Departure) -> None:
     assert (await agent.run("echo", "others"))["output"] == "others\n"
 
 
-async def test_in_the_middle_of_a_line(agent: Agent, client: Client, depart: Departure) -> None:
+async def test_disconnect_in_middle_of_line(agent: Agent, client: Client, depart: Departure) -> None:
     await client.send(b'{"command":["echo"')
     await until_read(agent, client)
     depart(client)
 
 
-async def test_while_its_task_runs(client: Client, gate: Gate, depart: Departure) -> None:
+async def test_disconnect_while_task_runs(client: Client, gate: Gate, depart: Departure) -> None:
     await client.request(command=gate.before("true"))
     await gate.until_waiting(1)
     depart(client)
     await gate.until_none_waits()
 
 
-async def test_while_one_of_its_tasks_waits_in_the_queue(
-    client: Client, gate: Gate, depart: Departure, tmp_path: Path
-) -> None:
+async def test_disconnect_while_task_is_queued(client: Client, gate: Gate, depart: Departure, tmp_path: Path) -> None:
     requests = [gate.before("true"), gate.before("true"), ["touch", str(tmp_path / "ran")]]
     await client.send(b"".join(json.dumps({"command": command}).encode() + b"\n" for command in requests))
     await gate.until_waiting(RUNNING)
@@ -84,7 +82,7 @@ async def test_while_one_of_its_tasks_waits_in_the_queue(
     assert not (tmp_path / "ran").exists()
 
 
-async def test_while_it_is_not_read_because_it_has_enough_in_flight(
+async def test_disconnect_while_reading_is_paused_at_max_in_flight(
     agent: Agent, client: Client, gate: Gate, depart: Departure
 ) -> None:
     line = json.dumps({"command": gate.before("true")}).encode() + b"\n"
@@ -98,13 +96,13 @@ async def test_while_it_is_not_read_because_it_has_enough_in_flight(
     await gate.until_none_waits()
 
 
-async def test_while_a_result_is_sent_that_it_does_not_read(client: Client, depart: Departure) -> None:
+async def test_disconnect_while_result_is_sent_but_not_read(client: Client, depart: Departure) -> None:
     await client.request(command=["head", "-c", str(LARGE), "/dev/zero"])
     await client.reader.readuntil(b',"output":"')
     depart(client)
 
 
-async def test_with_a_result_that_waits_for_its_turn(client: Client, gate: Gate, depart: Departure) -> None:
+async def test_disconnect_while_result_waits_for_earlier_ones(client: Client, gate: Gate, depart: Departure) -> None:
     await client.request(command=gate.before("true"))
     await client.request(command=["head", "-c", str(LARGE), "/dev/zero"])
     assert (await client.ask(command=["true"], id=1))["id"] == 1
@@ -112,12 +110,12 @@ async def test_with_a_result_that_waits_for_its_turn(client: Client, gate: Gate,
     await gate.until_none_waits()
 
 
-async def test_with_an_answer_that_it_has_not_read(agent: Agent, client: Client, depart: Departure) -> None:
+async def test_disconnect_with_unread_result(agent: Agent, client: Client, depart: Departure) -> None:
     await client.request(command=["echo", "unread"])
     await until_read(agent, client)
     depart(client)
 
 
-async def test_after_its_last_answer(client: Client, depart: Departure) -> None:
+async def test_disconnect_after_last_result(client: Client, depart: Departure) -> None:
     assert (await client.ask(command=["echo", "read"]))["output"] == "read\n"
     depart(client)

@@ -56,7 +56,7 @@ async def waits(client: Client) -> list[float]:
 
 
 @pytest.mark.parametrize("kind", FLOODS)
-async def test_nobody_waits_long_for_one_who_sends_without_pause(kind: str) -> None:
+async def test_flooding_client_does_not_delay_other_clients(kind: str) -> None:
     async with running_agent() as agent, flooding(agent, FLOODS[kind]), await agent.connect() as client:
         await client.ask(command=["true"])
         assert statistics.median(await waits(client)) < MEDIAN_SECONDS

@@ -27,7 +27,7 @@ def gate(tmp_path: Path) -> Iterator[Gate]:
 
 
 # Hazard 26.
-async def test_a_half_close_gets_every_answer_however_long_it_takes_and_then_the_end(agent: Agent) -> None:
+async def test_half_closed_client_gets_all_late_results_then_eof(agent: Agent) -> None:
     async with await agent.connect() as client:
         # Longer than two looks at the peer.
         for command in (["sh", "-c", "sleep 1.2; echo slow"], ["echo", "fast"], []):
@@ -38,7 +38,7 @@ async def test_a_half_close_gets_every_answer_however_long_it_takes_and_then_the
 
 
 # Hazard 26.
-async def test_a_half_close_behind_more_than_may_be_in_flight_gets_every_answer(agent: Agent, gate: Gate) -> None:
+async def test_half_closed_client_with_more_than_max_in_flight_gets_all_results(agent: Agent, gate: Gate) -> None:
     async with await agent.connect() as client:
         for number in range(5 * IN_FLIGHT):
             await client.request(command=gate.before("echo", str(number)))
@@ -50,14 +50,14 @@ async def test_a_half_close_behind_more_than_may_be_in_flight_gets_every_answer(
 
 
 # Hazard 26.
-async def test_a_half_close_with_nothing_asked_is_answered_with_the_end(agent: Agent) -> None:
+async def test_half_close_without_requests_is_closed(agent: Agent) -> None:
     async with await agent.connect() as client:
         client.writer.write_eof()
         assert await client.at_end() == b""
 
 
 # Hazard 26.
-async def test_who_goes_after_having_waited_half_closed_loses_its_tasks(agent: Agent, gate: Gate) -> None:
+async def test_half_closed_client_that_disconnects_loses_its_tasks(agent: Agent, gate: Gate) -> None:
     clients = [await agent.connect() for _ in (close, reset)]
     for client in clients:
         await client.request(command=gate.before("true"))
@@ -72,7 +72,7 @@ async def test_who_goes_after_having_waited_half_closed_loses_its_tasks(agent: A
 
 
 # Hazard 28.
-async def test_tasks_of_a_client_that_has_gone_finish_if_the_agent_is_told_so(tmp_path: Path) -> None:
+async def test_tasks_of_disconnected_client_finish_if_so_configured(tmp_path: Path) -> None:
     with gate_in(tmp_path) as gate:
         async with running_agent("--lost-client", "finish", "--max-running", "1") as agent:
             done = [tmp_path / f"done-{number}" for number in range(2 * len(DEPARTURES))]

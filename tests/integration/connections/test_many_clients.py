@@ -41,7 +41,7 @@ async def _nothing_is_kept(agent: Agent) -> AsyncIterator[None]:
 
 # Hazard 27.
 @pytest.mark.usefixtures("_nothing_is_kept")
-async def test_a_line_that_is_not_completed_in_time_is_refused_and_its_client_let_go(agent: Agent) -> None:
+async def test_incomplete_line_is_rejected_after_timeout_and_connection_closed(agent: Agent) -> None:
     async with await agent.connect() as loris:
         loris.writer.write(b"{")
         answer = asyncio.create_task(loris.at_end())
@@ -56,7 +56,7 @@ async def test_a_line_that_is_not_completed_in_time_is_refused_and_its_client_le
 
 
 # Hazard 27.
-async def test_a_client_that_is_idle_or_waits_between_whole_lines_is_not_let_go(agent: Agent) -> None:
+async def test_idle_connection_between_lines_stays_open(agent: Agent) -> None:
     async with await agent.connect() as client:
         assert (await client.ask(command=["echo", "1"]))["output"] == "1\n"
         await client.request(command=["sleep", str(LINE_SECONDS + 0.5)])
@@ -66,7 +66,7 @@ async def test_a_client_that_is_idle_or_waits_between_whole_lines_is_not_let_go(
 
 # Hazard 27.
 @pytest.mark.usefixtures("_nothing_is_kept")
-async def test_a_thousand_idle_clients_are_held_and_others_served(agent: Agent) -> None:
+async def test_thousand_idle_clients_stay_connected_while_others_are_served(agent: Agent) -> None:
     async with AsyncExitStack() as stack:
         idle = [await stack.enter_async_context(await agent.connect()) for _ in range(MANY)]
         assert (await agent.run("echo", "others", timeout=10_000))["output"] == "others\n"
@@ -76,7 +76,7 @@ async def test_a_thousand_idle_clients_are_held_and_others_served(agent: Agent) 
 
 # Hazard 27.
 @pytest.mark.usefixtures("_nothing_is_kept")
-async def test_a_thousand_clients_that_come_and_go_at_once_harm_nobody(agent: Agent) -> None:
+async def test_thousand_simultaneous_connects_and_disconnects_harm_no_client(agent: Agent) -> None:
     sockets = [socket.socket() for _ in range(MANY)]
     for number, knocking in enumerate(sockets):
         knocking.setblocking(False)  # noqa: FBT003 -- its only form
@@ -93,7 +93,7 @@ async def test_a_thousand_clients_that_come_and_go_at_once_harm_nobody(agent: Ag
     assert (await agent.run("echo", "others"))["output"] == "others\n"
 
 
-async def test_one_client_too_many_is_told_so_and_the_next_gets_in_when_one_has_gone() -> None:
+async def test_client_over_limit_is_rejected_and_slot_is_reused_after_disconnect() -> None:
     async with running_agent("--max-connections", "2") as agent, await agent.connect() as first:
         assert (await first.ask(command=["echo", "1"]))["output"] == "1\n"
         async with await agent.connect() as second:

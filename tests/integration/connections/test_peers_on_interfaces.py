@@ -72,7 +72,7 @@ def ask(connected: socket.socket, *command: str) -> tuple[str, str]:
 @pytest.mark.parametrize(
     ("host", "interface"), [("127.0.0.1", "lo"), ("10.9.8.1", "veth0"), ("10.9.8.1", ""), ("fe80::1%veth0", "")]
 )
-async def test_one_of_this_host_is_served_and_half_closes_whatever_it_is_bound_to(
+async def test_local_client_can_half_close_on_every_interface(
     hosts: Hosts, host: str, interface: str, tmp_path: Path, *, everybody: bool
 ) -> None:
     port = hosts.agents[everybody].port
@@ -91,9 +91,7 @@ async def test_one_of_this_host_is_served_and_half_closes_whatever_it_is_bound_t
 
 
 @pytest.mark.parametrize("nonlocal_bind", [0, 1])
-async def test_one_of_another_host_is_served_and_half_closes_and_is_probed_for_being_there(
-    hosts: Hosts, nonlocal_bind: int
-) -> None:
+async def test_remote_client_can_half_close_and_is_probed_by_keepalive(hosts: Hosts, nonlocal_bind: int) -> None:
     hosts.here.set("ipv4/ip_nonlocal_bind", nonlocal_bind)
     hosts.here.set("ipv6/ip_nonlocal_bind", nonlocal_bind)
     slow = [

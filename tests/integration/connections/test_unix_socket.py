@@ -30,7 +30,7 @@ async def check_served(agent: Agent, path: Path) -> None:
         assert (await client.ask(command=["echo", "unix"]))["output"] == "unix\n"
 
 
-async def test_it_is_served_beside_tcp_for_its_owner_alone_and_removed_at_the_end(path: Path) -> None:
+async def test_unix_socket_serves_its_owner_only_and_is_removed_at_shutdown(path: Path) -> None:
     async with running_agent("--unix", str(path)) as agent:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert re.search(rf"listening on 127\.0\.0\.1:{agent.port} and {re.escape(str(path))}", agent.log_text())
@@ -39,14 +39,14 @@ async def test_it_is_served_beside_tcp_for_its_owner_alone_and_removed_at_the_en
     assert not path.exists()
 
 
-async def test_a_socket_that_a_dead_agent_left_is_replaced(path: Path) -> None:
+async def test_stale_socket_of_dead_agent_is_replaced(path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(path))
     async with running_agent("--unix", str(path)) as agent:
         await check_served(agent, path)
 
 
-def test_a_socket_on_which_somebody_listens_and_a_file_are_left_alone(path: Path) -> None:
+def test_socket_in_use_and_regular_file_are_not_replaced(path: Path) -> None:
     command = (sys.executable, "-m", "execwire", "serve", "--port", "0", "--unix", str(path))
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
@@ -63,7 +63,7 @@ def test_a_socket_on_which_somebody_listens_and_a_file_are_left_alone(path: Path
 
 
 # Hazard 26.
-async def test_a_hang_up_kills_the_tasks_of_its_client_and_a_half_close_does_not(path: Path, tmp_path: Path) -> None:
+async def test_unix_disconnect_kills_tasks_and_half_close_does_not(path: Path, tmp_path: Path) -> None:
     async with running_agent("--unix", str(path), "--max-in-flight", "2") as agent:
         with gate_in(tmp_path) as gate:
             async with await connect(path) as half_closed:
@@ -88,7 +88,7 @@ async def check_hang_up(path: Path, gate: Gate, *, requests: int, running: int) 
 
 # Hazard 33.
 @only_root
-async def test_another_user_who_gets_at_the_socket_is_refused() -> None:
+async def test_other_user_with_access_to_socket_file_is_rejected() -> None:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         path = Path(folder) / "execwire.sock"

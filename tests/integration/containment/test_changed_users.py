@@ -41,7 +41,7 @@ def as_root(how: str, script: str) -> tuple[str, ...]:
 
 @with_second_mark
 @pytest.mark.parametrize("how", ["su", "runuser", "sudo"])
-async def test_a_daemon_of_another_session_of_a_user_is_gone_at_its_timeout(how: str, sleeper: str) -> None:
+async def test_daemon_in_user_session_is_killed_at_timeout(how: str, sleeper: str) -> None:
     command = as_root(how, _DAEMON.replace("$0", sleeper))
     async with running_agent() as agent:
         for _ in range(2):
@@ -54,7 +54,7 @@ def children_but_helpers(pid: int) -> list[int]:
     return [child for child in children(pid) if alive_with("sleeper-").count(child)]
 
 
-async def test_the_command_itself_is_gone_at_its_timeout_whoever_runs_it(sleeper: str) -> None:
+async def test_command_run_as_other_user_is_killed_at_timeout(sleeper: str) -> None:
     # In a session of its own, below a process that dies at once.
     command = as_root("su", f'"{sleeper}" 600; :')
     async with running_agent(launcher=_WITHOUT_SYS_NICE) as agent:
@@ -64,7 +64,7 @@ async def test_the_command_itself_is_gone_at_its_timeout_whoever_runs_it(sleeper
 
 
 @with_second_mark
-async def test_it_goes_when_its_worker_dies(sleeper: str) -> None:
+async def test_daemon_in_user_session_is_killed_when_worker_dies(sleeper: str) -> None:
     command = as_root("su", _DAEMON.replace("$0", sleeper))
     async with running_agent() as agent, await agent.connect() as client:
         await client.request(command=list(command))
@@ -74,14 +74,14 @@ async def test_it_goes_when_its_worker_dies(sleeper: str) -> None:
 
 
 @with_second_mark
-async def test_with_kill_all_it_goes_at_the_end_of_its_command(sleeper: str) -> None:
+async def test_kill_all_kills_daemon_in_user_session_when_command_exits(sleeper: str) -> None:
     command = as_root("su", f'setsid -f "{sleeper}" 600')
     async with running_agent("--leftovers", "kill-all") as agent:
         assert (await agent.run(*command))["exit_code"] == 0
         assert alive_with(sleeper) == []
 
 
-async def test_with_kill_all_it_goes_at_the_agents_stop_also_without_a_second_mark(sleeper: str) -> None:
+async def test_kill_all_kills_daemon_without_second_mark_at_shutdown(sleeper: str) -> None:
     command = as_root("su", f'setsid -f "{sleeper}" 600')
     async with running_agent("--leftovers", "kill-all", launcher=_WITHOUT_SYS_NICE) as agent:
         assert (await agent.run(*command))["exit_code"] == 0

@@ -25,7 +25,7 @@ async def all_gone(trees: Iterable[Tree]) -> None:
     assert all(silent)
 
 
-async def test_no_descendant_writes_after_its_timeout_was_answered(tmp_path: Path) -> None:
+async def test_no_descendant_writes_after_timeout_result(tmp_path: Path) -> None:
     trees = escaping(tmp_path)
     async with running_agent() as agent:
 
@@ -43,7 +43,7 @@ async def test_no_descendant_writes_after_its_timeout_was_answered(tmp_path: Pat
         await eventually(lambda: children(agent.worker) == [])
 
 
-async def test_a_lost_client_takes_all_of_its_tasks_along(tmp_path: Path) -> None:
+async def test_disconnect_kills_all_tasks_of_client(tmp_path: Path) -> None:
     trees = escaping(tmp_path)
     async with running_agent() as agent:
         async with await agent.connect() as client:
@@ -55,7 +55,7 @@ async def test_a_lost_client_takes_all_of_its_tasks_along(tmp_path: Path) -> Non
         await eventually(lambda: children(agent.worker) == [])
 
 
-async def test_the_stop_takes_along_what_still_runs(tmp_path: Path) -> None:
+async def test_shutdown_kills_running_tasks(tmp_path: Path) -> None:
     trees = escaping(tmp_path)
     async with running_agent("--drain-seconds", "0") as agent, await agent.connect() as client:
         for tree in trees:
@@ -69,7 +69,9 @@ async def test_the_stop_takes_along_what_still_runs(tmp_path: Path) -> None:
 
 # Hazard 6.
 @pytest.mark.parametrize(("chains", "stay"), [(4, 0.0), (48, 0.02)], ids=["fast", "many"])
-async def test_what_forks_while_it_is_killed_is_brought_down(tmp_path: Path, chains: int, stay: float) -> None:
+async def test_tree_that_forks_while_it_is_killed_is_killed_completely(
+    tmp_path: Path, chains: int, stay: float
+) -> None:
     async with running_agent() as agent:
         tree = hopping(tmp_path, chains=chains, stay=stay, seconds=20)
         started = time.monotonic()
@@ -85,7 +87,7 @@ async def test_what_forks_while_it_is_killed_is_brought_down(tmp_path: Path, cha
         await eventually(lambda: zombies(agent.worker) == [])
 
 
-async def test_orphans_of_a_task_that_runs_on_are_reaped(tmp_path: Path) -> None:
+async def test_orphans_of_running_task_are_reaped(tmp_path: Path) -> None:
     tree = sleeper(tmp_path)
     script = f"for _ in 1 2 3; do (setsid sleep 0 &); done; {tree.command[2]}"
     async with running_agent() as agent, await agent.connect() as client:
@@ -95,7 +97,7 @@ async def test_orphans_of_a_task_that_runs_on_are_reaped(tmp_path: Path) -> None
         assert tree.alive
 
 
-async def test_a_daemon_stays_unless_leftovers_are_killed(tmp_path: Path) -> None:
+async def test_daemon_survives_unless_leftovers_is_kill_all(tmp_path: Path) -> None:
     tree = daemon(tmp_path)
     async with running_agent() as agent:
         assert (await agent.run(*tree.command))["exit_code"] == 0
@@ -108,7 +110,7 @@ async def test_a_daemon_stays_unless_leftovers_are_killed(tmp_path: Path) -> Non
         os.kill(survivor, signal.SIGKILL)
 
 
-async def test_kill_all_takes_daemons_at_the_end_of_their_command(tmp_path: Path) -> None:
+async def test_kill_all_kills_daemons_when_command_exits(tmp_path: Path) -> None:
     tree = daemon(tmp_path)
     async with running_agent("--leftovers", "kill-all") as agent:
         assert (await agent.run(*tree.command))["exit_code"] == 0

@@ -45,14 +45,14 @@ async def started(program: str) -> int:
     return pid
 
 
-async def test_a_daemon_that_cannot_be_traced_leaves_no_zombie(agent: Agent, untraceable: str) -> None:
+async def test_untraceable_daemon_leaves_no_zombie(agent: Agent, untraceable: str) -> None:
     assert (await agent.run("sh", "-c", _DAEMON, untraceable))["exit_code"] == 0
     os.kill(await started(untraceable), signal.SIGKILL)
     # Hazard 11.
     await eventually(lambda: children(agent.worker) == [])
 
 
-async def test_a_daemon_that_cannot_be_traced_is_gone_at_its_timeout(agent: Agent, untraceable: str) -> None:
+async def test_untraceable_daemon_is_killed_at_timeout(agent: Agent, untraceable: str) -> None:
     result = await agent.run("sh", "-c", _DAEMON + "sleep 600", untraceable, timeout=1000)
     assert (result["error"], alive_with(untraceable)) == ("timeout exceeded", [])
     await eventually(lambda: children(agent.worker) == [])

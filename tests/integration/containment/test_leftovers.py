@@ -31,7 +31,9 @@ def marker() -> Iterator[str]:
 @pytest.mark.parametrize(
     ("leftovers", "staying"), [("kill", ["daemon"]), ("keep", ["group", "daemon"]), ("kill-all", [])]
 )
-async def test_leftovers_go_or_stay_as_was_decided(marker: str, leftovers: str, staying: list[str]) -> None:
+async def test_leftovers_setting_decides_which_processes_survive(
+    marker: str, leftovers: str, staying: list[str]
+) -> None:
     def left() -> list[str]:
         return [who for who in ("group", "daemon") if alive_with(f"{marker}-{who}")]
 
@@ -48,7 +50,7 @@ async def test_leftovers_go_or_stay_as_was_decided(marker: str, leftovers: str, 
     assert left() == staying
 
 
-async def test_what_a_background_process_writes_within_the_linger_belongs_to_the_output() -> None:
+async def test_background_output_within_linger_is_captured() -> None:
     async with running_agent("--linger-ms", "20000") as agent:
         began = time.monotonic()
         result = await agent.run("sh", "-c", "(sleep 1; echo late) & echo early")
@@ -58,7 +60,7 @@ async def test_what_a_background_process_writes_within_the_linger_belongs_to_the
         assert result["duration_ms"] < 1000
 
 
-async def test_past_the_linger_nobody_is_waited_for_even_who_may_stay(marker: str) -> None:
+async def test_result_does_not_wait_past_linger_for_kept_processes(marker: str) -> None:
     async with running_agent("--linger-ms", "0", "--leftovers", "keep") as agent:
         began = time.monotonic()
         script = '(exec -a "$0" sleep 60; echo late) & echo early'
@@ -67,7 +69,7 @@ async def test_past_the_linger_nobody_is_waited_for_even_who_may_stay(marker: st
         assert time.monotonic() - began < 15
 
 
-async def test_what_a_process_substitution_writes_to_a_file_is_whole_when_the_answer_comes(tmp_path: Path) -> None:
+async def test_file_written_by_process_substitution_is_complete_at_result(tmp_path: Path) -> None:
     async with running_agent("--linger-ms", "20000") as agent:
         for number in range(3):
             file = tmp_path / f"{number}.gz"
@@ -76,7 +78,7 @@ async def test_what_a_process_substitution_writes_to_a_file_is_whole_when_the_an
             assert gzip.decompress(file.read_bytes()).endswith(b"\n100000\n")
 
 
-async def test_who_holds_no_stdout_has_the_linger_too_and_is_killed_then(marker: str) -> None:
+async def test_process_without_stdout_gets_linger_and_is_then_killed(marker: str) -> None:
     async with running_agent("--linger-ms", "300") as agent:
         began = time.monotonic()
         script = '(exec -a "$0" sleep 60) > /dev/null & until grep -qs "$0" /proc/$!/cmdline; do :; done; echo hi'
@@ -86,7 +88,7 @@ async def test_who_holds_no_stdout_has_the_linger_too_and_is_killed_then(marker:
         assert alive_with(marker) == []
 
 
-async def test_who_leaves_nothing_but_zombies_behind_is_answered_at_once() -> None:
+async def test_command_that_leaves_only_zombies_gets_its_result_at_once() -> None:
     async with running_agent("--linger-ms", "60000") as agent:
         began = time.monotonic()
         for _ in range(20):
@@ -95,7 +97,7 @@ async def test_who_leaves_nothing_but_zombies_behind_is_answered_at_once() -> No
         await eventually(lambda: children(agent.worker) == [])
 
 
-async def test_a_client_that_goes_during_the_linger_takes_the_rest_along(marker: str) -> None:
+async def test_disconnect_during_linger_kills_remaining_processes(marker: str) -> None:
     async with running_agent("--linger-ms", "60000") as agent:
         async with await agent.connect() as client:
             await client.request(command=["bash", "-c", '(exec -a "$0" sleep 60) > /dev/null & exit 0', marker])

@@ -17,7 +17,7 @@ from execwire.adapters.linux.timer_slack import timer_slack
 @pytest.mark.skipif(
     timer_slack() is None, reason="an orphan of both is told by its second mark, with CAP_SYS_NICE only"
 )
-async def test_what_an_inner_agent_has_orphaned_goes_with_the_outer_ones_task(tmp_path: Path) -> None:
+async def test_orphans_of_nested_agent_are_killed_with_outer_task(tmp_path: Path) -> None:
     name, log = f"inner-{os.urandom(4).hex()}", tmp_path / "log"
     serve = f'"{sys.executable}" -m execwire serve --port 0 2> "{log}"'
     async with running_agent() as outer:

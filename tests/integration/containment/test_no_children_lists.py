@@ -22,7 +22,7 @@ main(sys.argv[4:])
 """
 
 
-async def test_everything_of_a_task_is_found_by_a_scan_of_all_processes(tmp_path: Path) -> None:
+async def test_scan_of_all_processes_finds_whole_task(tmp_path: Path) -> None:
     trees = escaping(tmp_path)
     async with running_agent(launcher=(sys.executable, "-c", _WITHOUT_LISTS)) as agent:
         assert "lists no children (CONFIG_PROC_CHILDREN)" in agent.log_text()
@@ -41,7 +41,7 @@ async def test_everything_of_a_task_is_found_by_a_scan_of_all_processes(tmp_path
 
 
 @only_root
-def test_a_proc_that_shows_another_pid_namespace_ends_the_start_with_a_line() -> None:
+def test_agent_does_not_start_if_proc_shows_other_pid_namespace() -> None:
     inside = ("unshare", "--pid", "--fork", "--kill-child")
     if subprocess.run((*inside, "true"), check=False, capture_output=True).returncode != 0:
         pytest.skip("no PID namespace to be had")

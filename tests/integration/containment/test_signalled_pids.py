@@ -50,7 +50,7 @@ def spawned() -> int:
     return os.posix_spawn("/bin/true", ["true"], {}, setsid=True)
 
 
-def test_a_leader_is_signalled_while_it_is_a_zombie_and_never_again_once_reaped(signalled: Signalled) -> None:
+def test_leader_is_signalled_as_zombie_and_never_after_reaping(signalled: Signalled) -> None:
     leader = Leader(spawned(), SystemClock())
     os.waitid(os.P_PID, leader.pid, os.WEXITED | os.WNOWAIT)
     assert not is_alive(leader.pid)
@@ -62,7 +62,7 @@ def test_a_leader_is_signalled_while_it_is_a_zombie_and_never_again_once_reaped(
     assert signalled == [(leader.pid, True)]
 
 
-def test_the_record_would_show_a_signal_to_a_pid_that_was_reaped(signalled: Signalled) -> None:
+def test_audit_record_shows_signal_to_reaped_pid(signalled: Signalled) -> None:
     pid = spawned()
     os.waitpid(pid, 0)
     with pytest.raises(ProcessLookupError):
@@ -70,7 +70,7 @@ def test_the_record_would_show_a_signal_to_a_pid_that_was_reaped(signalled: Sign
     assert signalled == [(pid, False)]
 
 
-async def test_whatever_ends_tasks_at_whatever_moment_only_children_are_signalled(signalled: Signalled) -> None:
+async def test_only_children_are_signalled_however_tasks_end(signalled: Signalled) -> None:
     source = random.Random(8)  # noqa: S311 -- to be the same every time
     scripts = ("exit 0", "sleep 0.005", "sleep 1 & exit 0", "exec >&-; sleep 0.01", "setsid -f sleep 0.1", "sleep 60")
     async with executor_drivers.real() as driver:

@@ -24,7 +24,7 @@ def walk(tree: ProcessTree) -> Survivors:
     return survivors_by_mark.get(MARK, Survivors())
 
 
-async def test_a_zombie_counts_as_seen_for_it_may_have_forked() -> None:
+async def test_zombie_counts_as_seen_because_it_may_have_forked() -> None:
     # Hazard 6: of a chain of processes that hand over to each other, walks may see nothing but zombies.
     pid = adopt("true")
     await eventually(lambda: not is_alive(pid))
@@ -35,7 +35,7 @@ async def test_a_zombie_counts_as_seen_for_it_may_have_forked() -> None:
         reap(pid)
 
 
-async def test_the_living_are_killed_then_reaped_then_forgotten() -> None:
+async def test_live_processes_are_killed_then_reaped_then_forgotten() -> None:
     pid = adopt("sleep", "600")
     tree = ProcessTree()
     assert walk(tree).alive == [pid]
@@ -46,7 +46,7 @@ async def test_the_living_are_killed_then_reaped_then_forgotten() -> None:
     assert not tree.has_children
 
 
-async def test_a_child_that_somebody_waits_for_is_killed_but_not_reaped() -> None:
+async def test_tracked_child_is_killed_but_not_reaped() -> None:
     pid = adopt("sleep", "600")
     tree = ProcessTree()
     tree.add(pid, MARK)
@@ -58,7 +58,7 @@ async def test_a_child_that_somebody_waits_for_is_killed_but_not_reaped() -> Non
     assert not tree.has_children
 
 
-def test_other_marks_are_left_alone() -> None:
+def test_processes_with_other_marks_are_not_killed() -> None:
     with subprocess.Popen(("sleep", "600")) as other:
         tree = ProcessTree()
         assert walk(tree).clean
@@ -76,7 +76,7 @@ def no_descriptor_left() -> Generator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
-def test_a_failure_to_look_is_not_taken_for_absence() -> None:
+def test_scan_failure_does_not_count_as_absence() -> None:
     # Hazard 15.
     with no_descriptor_left():
         for look in (procfs.children, procfs.stat):
@@ -85,7 +85,7 @@ def test_a_failure_to_look_is_not_taken_for_absence() -> None:
         assert procfs.mark(os.getpid()) is not None
 
 
-async def test_what_cannot_be_looked_for_is_not_called_gone_and_is_swept_on() -> None:
+async def test_failed_scan_is_repeated_until_processes_are_killed() -> None:
     # Hazard 15.
     containment = Containment()
     pid = adopt("sleep", "600")
@@ -96,7 +96,7 @@ async def test_what_cannot_be_looked_for_is_not_called_gone_and_is_swept_on() ->
     walk(ProcessTree())
 
 
-async def test_the_reserve_finds_what_has_to_be_killed_when_no_descriptor_is_left() -> None:
+async def test_spare_descriptors_allow_scan_when_no_descriptor_is_free() -> None:
     # Hazard 15.
     containment = Containment()
     pid = adopt("sleep", "600")

@@ -43,9 +43,7 @@ def warning(agent: Agent) -> dict[str, Any]:
     return found
 
 
-async def test_what_may_not_be_signalled_is_answered_all_the_same_and_logged(
-    becomes_root: Path, tmp_path: Path
-) -> None:
+async def test_task_that_may_not_be_signalled_gets_result_and_log_line(becomes_root: Path, tmp_path: Path) -> None:
     # Hazard 7.
     launcher = ("setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups")
     skip_unless_he_can_run_an_agent(launcher)

@@ -22,7 +22,7 @@ async def nothing_stays(before: list[str], children_before: list[int]) -> None:
     assert alive_with(SECONDS) == []
 
 
-async def test_nothing_stays_of_a_command_for_whose_watching_there_is_no_memory(
+async def test_command_that_cannot_be_watched_for_lack_of_memory_is_killed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class Unwatchable(Process):
@@ -42,7 +42,7 @@ async def test_nothing_stays_of_a_command_for_whose_watching_there_is_no_memory(
         await nothing_stays(before, children_before)
 
 
-async def test_nothing_stays_of_a_command_whose_group_may_not_be_signalled(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_command_whose_group_may_not_be_signalled_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
 
     def refuse(group: int, _: int) -> None:

@@ -17,7 +17,7 @@ async def output_of(agent: Agent, *command: str) -> list[str]:
     return str(result["output"]).split()
 
 
-async def test_tasks_get_the_descriptors_that_are_still_allowed_and_none_is_lost() -> None:
+async def test_tasks_get_lowered_descriptor_limit_and_none_fails() -> None:
     async with running_agent(launcher=("prlimit", "--nofile=500:6000")) as agent:
         for _ in range(2):
             assert await output_of(agent, "sh", "-c", SHOW) == ["500", "6000"]
@@ -33,14 +33,14 @@ async def test_tasks_get_the_descriptors_that_are_still_allowed_and_none_is_lost
         await eventually(lambda: len(descriptors(agent.worker)) <= len(before))
 
 
-async def test_other_limits_are_those_of_the_agent_at_the_moment_of_the_start() -> None:
+async def test_other_limits_are_those_of_agent_at_task_start() -> None:
     async with running_agent() as agent:
         resource.prlimit(agent.worker, resource.RLIMIT_CPU, (5000, 6000))
         for shell in ("sh", "sh", "bash"):
             assert await output_of(agent, shell, "-c", "ulimit -S -t; ulimit -H -t") == ["5000", "6000"]
 
 
-async def test_tasks_are_marked_where_the_agent_may_no_longer_do_it_itself(tmp_path: Path) -> None:
+async def test_tasks_are_marked_after_agent_loses_permission_to_mark_itself(tmp_path: Path) -> None:
     async with running_agent() as agent:
         assert await output_of(agent, "sh", "-c", "echo hi") == ["hi"]
         before = await descriptors_at_rest(agent.worker)

@@ -30,7 +30,7 @@ def reaped(pid: int) -> bool:
     return not os.path.exists(f"/proc/{pid}")  # noqa: PTH110 -- a zombie has it, and Path's is slow
 
 
-async def test_an_orphan_that_ends_is_reaped_at_once(containment: Containment) -> None:
+async def test_orphan_is_reaped_as_soon_as_it_exits(containment: Containment) -> None:
     orphan, running = adopt("sleep", "600"), adopt("sleep", "600")
     containment.track(running, MARK)
     os.kill(orphan, signal.SIGKILL)
@@ -41,7 +41,7 @@ async def test_an_orphan_that_ends_is_reaped_at_once(containment: Containment) -
     containment.untrack(running)
 
 
-async def test_an_orphan_that_ends_behind_zombies_of_others_is_reaped_after_them(containment: Containment) -> None:
+async def test_orphan_behind_other_zombies_is_reaped_after_them(containment: Containment) -> None:
     orphan, leaders = adopt("sleep", "600"), [adopt("true") for _ in range(3)]
     for leader in leaders:
         containment.track(leader, MARK)
@@ -58,13 +58,13 @@ async def test_an_orphan_that_ends_behind_zombies_of_others_is_reaped_after_them
     containment.untrack(running)
 
 
-async def test_a_sweep_goes_on_when_what_it_waits_for_has_died(containment: Containment) -> None:
+async def test_sweep_continues_as_soon_as_awaited_process_dies(containment: Containment) -> None:
     pid = adopt("sleep", "600")
     assert await containment.kill(MARK)
     assert reaped(pid)
 
 
-async def test_the_signal_is_as_before_when_nobody_listens_any_more() -> None:
+async def test_sigchld_handler_is_restored_after_last_listener() -> None:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     containment = Containment()
     assert signal.SIGCHLD in signal.pthread_sigmask(signal.SIG_BLOCK, ())

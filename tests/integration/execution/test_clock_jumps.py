@@ -24,7 +24,7 @@ class SetClock(SystemClock):
         return next(self.settings)
 
 
-async def test_only_executed_at_follows_a_wall_clock_that_jumps() -> None:
+async def test_only_executed_at_follows_wall_clock_jumps() -> None:
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     container = Container(clock=SetClock(), settings=Settings(), descriptor_limit=limit)
     executor = container.executor()

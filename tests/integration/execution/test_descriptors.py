@@ -17,7 +17,7 @@ LIST = ("sh", "-c", "ls /proc/$$/fd; :")
 STANDARD = "0\n1\n2\n"
 
 
-async def test_nothing_of_other_tasks_connections_and_files_is_open_in_a_task() -> None:
+async def test_task_inherits_no_descriptors_of_other_tasks_or_connections() -> None:
     async with running_agent() as agent, AsyncExitStack() as stack:
         idle = [await stack.enter_async_context(await agent.connect()) for _ in range(20)]
         for client in idle[:10]:
@@ -34,20 +34,20 @@ async def test_nothing_of_other_tasks_connections_and_files_is_open_in_a_task() 
         assert {(await client.result())["output"] for _ in range(100)} == {STANDARD}
 
 
-async def test_what_the_agent_was_started_with_is_not_passed_on() -> None:
+async def test_descriptors_inherited_by_agent_are_not_passed_to_tasks() -> None:
     launcher = ("bash", "-c", 'exec 3<&0 7</etc/passwd 9>/dev/null 77</ 200<>/dev/null; exec "$@"', "bash")
     async with running_agent(launcher=launcher) as agent:
         assert "/etc/passwd" in descriptors(agent.pid)
         assert (await agent.run(*LIST))["output"] == STANDARD
 
 
-async def test_an_agent_without_standard_descriptors_gives_them_to_tasks() -> None:
+async def test_agent_without_standard_descriptors_provides_them_to_tasks() -> None:
     async with running_agent(launcher=("sh", "-c", 'exec "$@" <&- >&-', "sh")) as agent:
         assert (await agent.run(*LIST))["output"] == STANDARD
         assert (await agent.run("sh", "-c", "cat; echo out; echo err >&2"))["output"] == "out\n"
 
 
-async def test_an_agent_whose_stderr_is_closed_too_serves() -> None:
+async def test_agent_without_stderr_serves() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     process = await asyncio.create_subprocess_exec(
@@ -68,7 +68,7 @@ def accepts(port: int) -> bool:
         return client.connect_ex(("127.0.0.1", port)) == 0
 
 
-async def test_the_agent_can_be_started_again_on_its_port_while_a_daemon_of_its_lives() -> None:
+async def test_agent_restarts_on_its_port_while_daemon_of_task_lives() -> None:
     marker = f"execwire-test-{uuid4().hex}"
     try:
         async with running_agent() as agent:

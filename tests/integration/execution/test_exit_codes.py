@@ -22,7 +22,7 @@ def agent() -> Iterator[Agent]:
         yield agent
 
 
-async def test_a_result_has_six_keys_in_their_order_on_one_compact_line(agent: Agent) -> None:
+async def test_result_is_one_compact_line_with_six_ordered_keys(agent: Agent) -> None:
     async with await agent.connect() as client:
         await client.request(command=["printf", "a b"])
         line = await client.reader.readuntil(b"\n")
@@ -33,14 +33,14 @@ async def test_a_result_has_six_keys_in_their_order_on_one_compact_line(agent: A
     assert isinstance(result["duration_ms"], float)
 
 
-async def test_an_id_comes_back_as_the_seventh_key(agent: Agent) -> None:
+async def test_id_is_echoed_as_seventh_key(agent: Agent) -> None:
     for request_id in ("some name", 7):
         result = await agent.run("true", id=request_id)
         assert list(result) == [*KEYS, "id"]
         assert result["id"] == request_id
 
 
-async def test_every_exit_status_is_told_as_it_is(agent: Agent) -> None:
+async def test_every_exit_status_is_reported_unchanged(agent: Agent) -> None:
     async with await agent.connect() as client:
         for status in range(256):
             await client.request(command=["sh", "-c", f"exit {status}"])
@@ -49,7 +49,7 @@ async def test_every_exit_status_is_told_as_it_is(agent: Agent) -> None:
     assert {result["error"] for result in results} == {""}
 
 
-async def test_every_fatal_signal_is_128_and_its_number_and_told_by_name(agent: Agent) -> None:
+async def test_fatal_signal_is_128_plus_its_number_and_named(agent: Agent) -> None:
     async with await agent.connect() as client:
         for number in FATAL:
             await client.request(command=["sh", "-c", f"ulimit -c 0; printf said; kill -{number} $$"])
@@ -63,18 +63,18 @@ async def test_every_fatal_signal_is_128_and_its_number_and_told_by_name(agent: 
 @pytest.mark.parametrize(
     ("number", "name"), [(34, "SIGRTMIN"), (35, "SIGRTMIN+1"), (63, "SIGRTMIN+29"), (64, "SIGRTMAX")]
 )
-async def test_real_time_signals_have_names_too(agent: Agent, number: int, name: str) -> None:
+async def test_real_time_signals_are_named(agent: Agent, number: int, name: str) -> None:
     result = await agent.run("sh", "-c", f"kill -{number} $$")
     assert (result["exit_code"], result["error"]) == (128 + number, f"terminated by signal {name}")
 
 
-async def test_an_exit_status_above_128_is_not_taken_for_a_signal(agent: Agent) -> None:
+async def test_exit_status_above_128_is_not_reported_as_signal(agent: Agent) -> None:
     # A shell reports its child's signal like that; the command itself ended by itself.
     result = await agent.run("sh", "-c", "sh -c 'kill -SEGV $$'; exit $?")
     assert (result["exit_code"], result["error"]) == (139, "")
 
 
-async def test_times_are_those_of_the_execution(agent: Agent) -> None:
+async def test_times_are_those_of_execution(agent: Agent) -> None:
     before = int(time.time())
     results = await asyncio.gather(agent.run("true"), agent.run("sleep", "0.3"))
     after = time.time()
@@ -85,7 +85,7 @@ async def test_times_are_those_of_the_execution(agent: Agent) -> None:
     assert results[1]["duration_ms"] >= 300
 
 
-async def test_the_command_is_echoed_as_it_was_sent(agent: Agent) -> None:
+async def test_command_is_echoed_unchanged(agent: Agent) -> None:
     command = ["printf", "%s", "", 'ü "\\\n\t\u2028\U0001f600', "-1", " "]
     result = await agent.run(*command)
     assert result["command"] == command

@@ -24,55 +24,55 @@ def reason_of(result: dict[str, Any]) -> str:
     return reason
 
 
-async def test_a_path_at_which_there_is_nothing(agent: Agent, tmp_path: Path) -> None:
+async def test_path_that_does_not_exist(agent: Agent, tmp_path: Path) -> None:
     path = str(tmp_path / "missing")
     assert reason_of(await agent.run(path)) == f"cannot start {path}: No such file or directory"
 
 
-async def test_a_name_that_is_nowhere_in_the_path(agent: Agent) -> None:
+async def test_name_that_is_not_in_path_variable(agent: Agent) -> None:
     reason = reason_of(await agent.run("no-such-command"))
     assert reason == "cannot start no-such-command: No such file or directory in PATH"
 
 
-async def test_a_path_through_what_is_no_directory(agent: Agent) -> None:
+async def test_path_through_non_directory(agent: Agent) -> None:
     reason = reason_of(await agent.run("/dev/null/program"))
     assert reason == "cannot start /dev/null/program: Not a directory"
 
 
-async def test_a_file_that_may_not_be_executed(agent: Agent, tmp_path: Path) -> None:
+async def test_file_without_execute_permission(agent: Agent, tmp_path: Path) -> None:
     path = made(tmp_path / "script", "#!/bin/sh\n", stat.S_IRUSR | stat.S_IWUSR)
     assert reason_of(await agent.run(path)) == f"cannot start {path}: Permission denied"
 
 
-async def test_a_directory(agent: Agent, tmp_path: Path) -> None:
+async def test_path_that_is_a_directory(agent: Agent, tmp_path: Path) -> None:
     reason = reason_of(await agent.run(str(tmp_path)))
     assert reason == f"cannot start {tmp_path}: Permission denied (it is a directory)"
 
 
-async def test_a_file_that_is_neither_program_nor_script(agent: Agent, tmp_path: Path) -> None:
+async def test_file_that_is_neither_program_nor_script(agent: Agent, tmp_path: Path) -> None:
     path = made(tmp_path / "text", "echo not run by any shell\n")
     reason = reason_of(await agent.run(path))
     assert reason.startswith(f"cannot start {path}: Exec format error (")
 
 
-async def test_a_script_whose_interpreter_is_missing_names_the_interpreter(agent: Agent, tmp_path: Path) -> None:
+async def test_missing_script_interpreter_is_named(agent: Agent, tmp_path: Path) -> None:
     path = made(tmp_path / "script", "#! /no/such/interpreter -x\n")
     reason = reason_of(await agent.run(path))
     assert reason == f"cannot start {path}: bad interpreter: /no/such/interpreter: No such file or directory"
 
 
-async def test_arguments_that_are_too_long_in_all(agent: Agent) -> None:
+async def test_arguments_too_long_in_total(agent: Agent) -> None:
     result = await agent.run("/bin/echo", *["x" * 100_000] * 40)
     assert reason_of(result).startswith("cannot start /bin/echo: Argument list too long (")
     assert len(result["command"]) == 41
 
 
-async def test_one_argument_that_is_too_long(agent: Agent) -> None:
+async def test_single_argument_too_long(agent: Agent) -> None:
     result = await agent.run("/bin/echo", "x" * 2_000_000)
     assert reason_of(result).startswith("cannot start /bin/echo: Argument list too long (")
 
 
-async def test_a_start_that_fails_is_quick_and_stamped_and_leaves_the_next_one_alone(agent: Agent) -> None:
+async def test_failed_start_is_quick_and_timestamped_and_next_task_runs(agent: Agent) -> None:
     async with await agent.connect() as client:
         result = await client.ask(command=["/no/such/file"], id="first")
         assert result["executed_at"] > 1_700_000_000
@@ -81,7 +81,7 @@ async def test_a_start_that_fails_is_quick_and_stamped_and_leaves_the_next_one_a
         assert (await client.ask(command=["echo", "next"]))["output"] == "next\n"
 
 
-async def test_a_name_is_looked_up_as_execvp_would(tmp_path: Path) -> None:
+async def test_name_is_looked_up_like_execvp(tmp_path: Path) -> None:
     closed, folder, first, second = (tmp_path / name for name in ("closed", "folder", "first", "second"))
     made(closed / "tool", "#!/bin/sh\n", stat.S_IRUSR)
     made(closed / "only", "#!/bin/sh\n", stat.S_IRUSR)
@@ -96,7 +96,7 @@ async def test_a_name_is_looked_up_as_execvp_would(tmp_path: Path) -> None:
 
 
 # Hazard 16: a program that was written a moment ago may still be open for writing, in whoever else has been forked.
-async def test_a_file_that_is_still_being_written_is_started_once_it_is_closed(agent: Agent, tmp_path: Path) -> None:
+async def test_file_open_for_writing_is_started_after_close(agent: Agent, tmp_path: Path) -> None:
     path = made(tmp_path / "program", "#!/bin/sh\necho started\n")
     async with await agent.connect() as client:
         with written_to(path):
@@ -106,14 +106,14 @@ async def test_a_file_that_is_still_being_written_is_started_once_it_is_closed(a
         assert (await client.result())["output"] == "started\n"
 
 
-async def test_a_file_that_stays_open_for_writing_is_refused_with_the_reason(agent: Agent, tmp_path: Path) -> None:
+async def test_file_that_stays_open_for_writing_is_reported(agent: Agent, tmp_path: Path) -> None:
     path = made(tmp_path / "program", "#!/bin/sh\necho started\n")
     with written_to(path):
         assert "Text file busy" in reason_of(await agent.run(str(path)))
 
 
 # Hazard 16, as it comes about: every task writes a program and starts it, and all others are being forked meanwhile.
-async def test_programs_that_tasks_write_and_start_at_once_all_start(agent: Agent, tmp_path: Path) -> None:
+async def test_programs_that_tasks_write_and_start_immediately_all_start(agent: Agent, tmp_path: Path) -> None:
     async with await agent.connect() as client:
         for number in range(100):
             path = tmp_path / f"program-{number}"

@@ -25,7 +25,7 @@ as pidfd_getfd(2) and a debugger do."""
 
 
 @needs_root
-async def test_a_task_neither_reads_nor_takes_what_is_in_the_agent_and_is_itself_as_any_process() -> None:
+async def test_task_cannot_read_agent_memory_or_descriptors_and_is_itself_dumpable() -> None:
     skip_unless_he_can_run_an_agent(AS_NOBODY_ELSE)
     async with running_agent("--allow-user", "root", launcher=AS_NOBODY_ELSE) as agent:
         for pid in (agent.pid, agent.worker):
@@ -34,7 +34,7 @@ async def test_a_task_neither_reads_nor_takes_what_is_in_the_agent_and_is_itself
 
 
 @needs_root
-async def test_an_ordinary_users_agent_finds_what_it_needs_in_proc_all_the_same(tmp_path: Path) -> None:
+async def test_unprivileged_agent_can_read_proc_while_protected(tmp_path: Path) -> None:
     skip_unless_he_can_run_an_agent(AS_NOBODY_ELSE)
     tmp_path.chmod(0o777)
     for folder in tmp_path.parents[:3]:

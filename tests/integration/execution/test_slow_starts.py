@@ -59,20 +59,20 @@ async def assert_times_out_beside(agent: Agent, other: Client, *command: str) ->
     assert 400 <= result["duration_ms"] < (0.4 + LATE_SECONDS) * 1000
 
 
-async def test_a_program_that_has_never_been_started(agent: Agent, other: Client, program: str) -> None:
+async def test_slow_start_of_new_program_meets_timeout(agent: Agent, other: Client, program: str) -> None:
     with leased(program):
         await assert_times_out_beside(agent, other, program, "0")
     assert (await agent.run(program, "0"))["exit_code"] == 0
 
 
-async def test_a_program_that_has_been_started_before(agent: Agent, other: Client, program: str) -> None:
+async def test_slow_start_of_known_program_meets_timeout(agent: Agent, other: Client, program: str) -> None:
     for _ in range(2):
         assert (await agent.run(program, "0"))["exit_code"] == 0
     with leased(program):
         await assert_times_out_beside(agent, other, program, "0")
 
 
-async def test_an_interpreter(agent: Agent, other: Client, tmp_path: Path) -> None:
+async def test_slow_start_of_interpreter_meets_timeout(agent: Agent, other: Client, tmp_path: Path) -> None:
     skip_unless_leases_hold(tmp_path)
     interpreter = shutil.copy("/bin/sh", str(tmp_path / "interpreter"))
     script = made(tmp_path / "script", f"#!{interpreter}\necho hi\n")
@@ -84,7 +84,7 @@ async def test_an_interpreter(agent: Agent, other: Client, tmp_path: Path) -> No
         await assert_times_out_beside(agent, other, script)
 
 
-async def test_without_a_timeout_it_is_waited_for_and_runs(agent: Agent, other: Client, program: str) -> None:
+async def test_slow_start_without_timeout_is_awaited_and_runs(agent: Agent, other: Client, program: str) -> None:
     async with await agent.connect() as client:
         with leased(program):
             await client.request(command=[program, "0"])
@@ -94,7 +94,7 @@ async def test_without_a_timeout_it_is_waited_for_and_runs(agent: Agent, other: 
     assert result["duration_ms"] >= 100
 
 
-async def test_a_client_that_goes_takes_its_start_along_and_nothing_is_left(agent: Agent, program: str) -> None:
+async def test_disconnect_cancels_slow_start_and_leaves_nothing(agent: Agent, program: str) -> None:
     assert (await agent.run("true"))["exit_code"] == 0
     before = await descriptors_at_rest(agent.worker)
     with leased(program):
@@ -105,7 +105,7 @@ async def test_a_client_that_goes_takes_its_start_along_and_nothing_is_left(agen
     await eventually(lambda: len(descriptors(agent.worker)) <= len(before))
 
 
-async def test_a_stop_of_the_agent_ends_what_has_not_got_to_start(program: str) -> None:
+async def test_shutdown_cancels_slow_start(program: str) -> None:
     async with running_agent("--drain-seconds", "0.2") as agent, await agent.connect() as client:
         with leased(program):
             await client.request(command=[program, "0"])
@@ -118,7 +118,7 @@ async def test_a_stop_of_the_agent_ends_what_has_not_got_to_start(program: str) 
 
 
 @needs_fuse
-async def test_a_file_system_that_does_not_answer(agent: Agent, other: Client, tmp_path: Path) -> None:
+async def test_unresponsive_file_system_does_not_delay_timeout(agent: Agent, other: Client, tmp_path: Path) -> None:
     (tmp_path / "slow").mkdir()
     script = made(tmp_path / "script", f"#!{tmp_path / 'slow' / 'tool'}\n")
     with slow_file_system(tmp_path / "slow", Path("/bin/true").read_bytes(), 1.0) as tool:
@@ -131,7 +131,7 @@ async def test_a_file_system_that_does_not_answer(agent: Agent, other: Client, t
 
 
 @needs_fuse
-async def test_a_directory_of_the_path_that_does_not_answer(tmp_path: Path) -> None:
+async def test_unresponsive_directory_in_path_variable_does_not_delay_timeout(tmp_path: Path) -> None:
     with slow_file_system(tmp_path, b"", 1.0):
         path = f"/usr/local/bin:{tmp_path}:/usr/bin:/bin"
         async with running_agent(environment={"PATH": path}) as agent, await agent.connect() as other:

@@ -53,37 +53,37 @@ async def both_ways(agent: Agent, folder: Path, script: str, *arguments: str) ->
     ],
     ids=["descriptors", "status", "limits", "environment", "session", "stdin", "rest"],
 )
-async def test_a_task_finds_the_same_either_way(agent: Agent, tmp_path: Path, script: str) -> None:
+async def test_task_environment_is_identical_with_and_without_starter(
+    agent: Agent, tmp_path: Path, script: str
+) -> None:
     first, second = await both_ways(agent, tmp_path, script, "argument", "ü€ 2")
     assert first == second
     assert first
 
 
-async def test_the_process_that_is_started_is_the_agents_child_and_the_tasks_leader(
-    agent: Agent, tmp_path: Path
-) -> None:
+async def test_started_process_is_child_of_agent_and_leader_of_task(agent: Agent, tmp_path: Path) -> None:
     first, second = await both_ways(agent, tmp_path, "echo $PPID")
     assert first == second == f"{agent.worker}\n"
 
 
-async def test_a_megabyte_of_arguments_arrives(agent: Agent, tmp_path: Path) -> None:
+async def test_megabyte_of_arguments_arrives(agent: Agent, tmp_path: Path) -> None:
     words = ["x" * 100_000] * 10 + ["ü" * 10_000]
     assert await both_ways(agent, tmp_path, 'printf %s "$@" | wc -c', *words) == ["1020000\n"] * 2
 
 
-async def test_a_name_of_a_megabyte_is_refused_with_the_systems_reason(agent: Agent) -> None:
+async def test_program_name_of_one_megabyte_is_reported_with_errno(agent: Agent) -> None:
     name = "/" + "x" * MEGABYTE
     assert (await agent.run(name))["error"] == f"cannot start {name}: File name too long"
     assert "No such file or directory in PATH" in (await agent.run("x" * MEGABYTE))["error"]
 
 
-async def test_links_that_lead_to_one_another_are_refused_with_the_systems_reason(agent: Agent, tmp_path: Path) -> None:
+async def test_symlink_loop_is_reported_with_errno(agent: Agent, tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
     reason = (await agent.run(str(tmp_path / "loop")))["error"]
     assert reason == f"cannot start {tmp_path / 'loop'}: Too many levels of symbolic links"
 
 
-async def test_a_program_that_is_replaced_or_comes_earlier_in_the_path_is_the_one_that_runs(tmp_path: Path) -> None:
+async def test_replaced_program_or_earlier_one_in_path_variable_runs(tmp_path: Path) -> None:
     early, late = tmp_path / "early", tmp_path / "late"
     made(late / "tool", "#!/bin/sh\necho late\n")
     early.mkdir()
@@ -102,7 +102,7 @@ async def test_a_program_that_is_replaced_or_comes_earlier_in_the_path_is_the_on
 
 
 @only_root
-async def test_what_another_user_may_not_look_at_is_said_to_be_closed_and_what_he_may_not_read_runs() -> None:
+async def test_inaccessible_directory_is_reported_and_unreadable_program_runs() -> None:
     skip_unless_he_can_run_an_agent()
     # Not below pytest's own folders, which are closed to him.
     with tempfile.TemporaryDirectory() as name:
@@ -121,7 +121,7 @@ async def test_what_another_user_may_not_look_at_is_said_to_be_closed_and_what_h
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
-async def test_a_starter_that_is_killed_or_stopped_is_replaced(tmp_path: Path, number: int) -> None:
+async def test_killed_or_stopped_starter_is_replaced(tmp_path: Path, number: int) -> None:
     async with running_agent() as agent:
         before = starter(agent)
         os.kill(before, number)
@@ -133,7 +133,7 @@ async def test_a_starter_that_is_killed_or_stopped_is_replaced(tmp_path: Path, n
         await eventually(lambda: zombies(agent.worker) == [])
 
 
-async def test_many_who_wait_for_a_stopped_starter_have_it_replaced_once(tmp_path: Path) -> None:
+async def test_stopped_starter_with_many_waiting_tasks_is_replaced_once(tmp_path: Path) -> None:
     programs = [made(tmp_path / str(number), "#!/bin/sh\necho hi\n") for number in range(12)]
     async with running_agent() as agent:
         os.kill(starter(agent), signal.SIGSTOP)
@@ -141,7 +141,7 @@ async def test_many_who_wait_for_a_stopped_starter_have_it_replaced_once(tmp_pat
         assert [(result["output"], result["error"]) for result in results] == [("hi\n", "")] * len(programs)
 
 
-async def test_a_stopped_starter_keeps_no_deadline_from_being_met(tmp_path: Path) -> None:
+async def test_stopped_starter_does_not_delay_timeouts(tmp_path: Path) -> None:
     async with running_agent() as agent:
         os.kill(starter(agent), signal.SIGSTOP)
         result = await agent.run(made(tmp_path / "script", "#!/bin/sh\necho hi\n"), timeout=300)
@@ -149,7 +149,7 @@ async def test_a_stopped_starter_keeps_no_deadline_from_being_met(tmp_path: Path
         assert 300 <= result["duration_ms"] < 2000
 
 
-async def test_a_process_that_comes_after_its_deadline_is_reaped_also_where_nothing_else_runs(tmp_path: Path) -> None:
+async def test_process_that_starts_after_its_deadline_is_reaped_on_idle_agent(tmp_path: Path) -> None:
     async with running_agent() as agent:
         # Until then it looks anyway, after its own start.
         await asyncio.sleep(2 * REAP_SECONDS)
@@ -162,7 +162,7 @@ async def test_a_process_that_comes_after_its_deadline_is_reaped_also_where_noth
         await eventually(lambda: zombies(agent.worker) == [])
 
 
-async def test_a_killed_worker_takes_its_starter_along(tmp_path: Path) -> None:
+async def test_starter_exits_when_worker_is_killed(tmp_path: Path) -> None:
     async with running_agent() as agent:
         before = starter(agent)
         os.kill(agent.worker, signal.SIGKILL)
@@ -171,7 +171,7 @@ async def test_a_killed_worker_takes_its_starter_along(tmp_path: Path) -> None:
         assert (await agent.run(made(tmp_path / "script", "#!/bin/sh\necho hi\n")))["output"] == "hi\n"
 
 
-async def test_many_different_programs_at_once_all_start_and_leave_nothing(agent: Agent, tmp_path: Path) -> None:
+async def test_many_different_programs_at_once_start_and_leave_nothing(agent: Agent, tmp_path: Path) -> None:
     before = await descriptors_at_rest(agent.worker)
     programs = [made(tmp_path / str(number), f"#!/bin/sh\necho {number}\n") for number in range(100)]
     async with await agent.connect() as client:

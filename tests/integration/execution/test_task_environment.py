@@ -56,7 +56,7 @@ async def unusual_signals(agent: Agent) -> int:
     return found & ~GLIBCS_OWN
 
 
-async def test_the_environment_is_the_agents_byte_by_byte() -> None:
+async def test_environment_is_that_of_agent_byte_for_byte() -> None:
     # Not UTF-8, and as PEP 383 has it in Python.
     environment = {"OF_A_TASK": "ü\udcff=\n end", "EMPTY": ""}
     async with running_agent(environment=environment) as agent, await agent.connect() as client:
@@ -69,14 +69,14 @@ async def test_the_environment_is_the_agents_byte_by_byte() -> None:
     assert seen["PATH"] == os.environ["PATH"]
 
 
-async def test_what_is_said_to_the_agent_alone_is_not_passed_on() -> None:
+async def test_variables_for_agent_only_are_not_passed_on() -> None:
     async with running_agent(environment={**OF_THE_AGENT, "MAKE": "kept"}) as agent:
         names = {entry.partition("=")[0] for entry in (await agent.run("env", "-0"))["output"].split("\0")}
     assert not names & OF_THE_AGENT.keys()
     assert "MAKE" in names
 
 
-async def test_what_python_sets_for_itself_is_not_passed_on() -> None:
+async def test_variables_set_by_python_are_not_passed_on() -> None:
     # Without a locale, it sets one (PEP 538).
     launcher = ("env", "-u", "LC_ALL", "-u", "LANG", "-u", "LC_CTYPE")
     async with running_agent(launcher=launcher) as agent:
@@ -85,7 +85,7 @@ async def test_what_python_sets_for_itself_is_not_passed_on() -> None:
             assert [entry for entry in entries if entry.startswith("LC_")] == []
 
 
-async def test_an_environment_that_shells_do_not_make_is_passed_as_execve_takes_it() -> None:
+async def test_unusual_environment_is_passed_on_unchanged() -> None:
     # A name twice, of which getenv(3) takes the first; what is no variable; a name that is no text.
     program = (
         "import ctypes, os, sys\n"
@@ -105,14 +105,14 @@ async def test_an_environment_that_shells_do_not_make_is_passed_as_execve_takes_
             ]
 
 
-async def test_the_directory_is_the_agents_and_relative_paths_start_there(tmp_path: Path) -> None:
+async def test_working_directory_is_that_of_agent(tmp_path: Path) -> None:
     made(tmp_path / "script", "#!/bin/sh\npwd\n")
     launcher = ("sh", "-c", 'cd "$0" && exec "$@"', str(tmp_path))
     async with running_agent(launcher=launcher, environment={"PYTHONPATH": str(ROOT)}) as agent:
         assert (await agent.run("./script"))["output"] == f"{tmp_path}\n"
 
 
-async def test_arguments_are_utf_8_whatever_the_locale() -> None:
+async def test_arguments_are_utf_8_in_any_locale() -> None:
     # Python would make UTF-8 of the C locale by itself (PEP 538, PEP 540); without that, it takes bytes for ASCII.
     environment = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
     text = "ü€\U0001f600\u0085"
@@ -124,12 +124,12 @@ async def test_arguments_are_utf_8_whatever_the_locale() -> None:
         assert missing["error"] == "cannot start /nowhere/ü: No such file or directory"
 
 
-async def test_no_signal_is_ignored_caught_or_blocked(agent: Agent) -> None:
+async def test_no_signal_is_ignored_caught_or_blocked_in_task(agent: Agent) -> None:
     assert await unusual_signals(agent) == 0
 
 
 # SIGCHLD among them: a parent that ignores it never sees how its children ended (wait(2)).
-async def test_an_agent_that_was_started_with_all_signals_ignored_passes_that_on_to_nobody() -> None:
+async def test_ignored_signals_of_agent_are_not_inherited_by_tasks() -> None:
     async with running_agent(launcher=DEAF) as agent:
         assert await unusual_signals(agent) == 0
         ended = await agent.run("sh", "-c", "kill -PIPE $$")
@@ -140,14 +140,14 @@ async def test_an_agent_that_was_started_with_all_signals_ignored_passes_that_on
         await agent.stop(signal.SIGKILL)
 
 
-async def test_a_task_leads_a_session_and_a_group_of_its_own_without_a_terminal(agent: Agent) -> None:
+async def test_task_leads_its_own_session_and_group_without_terminal(agent: Agent) -> None:
     stat = (await agent.run("cat", "/proc/self/stat"))["output"]
     pid = stat.split()[0]
     group, session, terminal = stat.rpartition(")")[2].split()[2:5]
     assert (group, session, terminal) == (pid, pid, "0")
 
 
-async def test_tasks_get_the_descriptor_limit_that_the_agent_was_given_before_it_raised_its_own() -> None:
+async def test_tasks_get_original_descriptor_limit_of_agent() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     soft = min(500, hard - 1)
     async with running_agent(launcher=("sh", "-c", f'ulimit -S -n {soft} && exec "$@"', "sh")) as agent:
@@ -157,7 +157,7 @@ async def test_tasks_get_the_descriptor_limit_that_the_agent_was_given_before_it
         assert task["output"] == f"{soft}\n{hard}\n"
 
 
-async def test_all_other_limits_are_those_of_the_agent(agent: Agent) -> None:
+async def test_other_limits_are_those_of_agent(agent: Agent) -> None:
     task = (await agent.run("cat", "/proc/self/limits"))["output"].splitlines()
     # What tells a task (ARCHITECTURE, Containment), and what the test above is about.
     ours = {"Max file locks", "Max open files"}
@@ -171,7 +171,7 @@ async def test_stderr_is_discarded(agent: Agent) -> None:
 
 
 # Hazard 14.
-async def test_stdin_is_at_its_end_whatever_the_agents_is() -> None:
+async def test_stdin_of_task_is_empty_whatever_that_of_agent_is() -> None:
     async with running_agent(launcher=("sh", "-c", 'exec "$@" </dev/zero', "sh")) as agent:
         assert "/dev/zero" in descriptors(agent.worker)
         result = await agent.run("sh", "-c", "cat; readlink /proc/$$/fd/0", timeout=20_000)

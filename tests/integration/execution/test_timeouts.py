@@ -32,7 +32,7 @@ def agent() -> Iterator[Agent]:
 
 
 @pytest.mark.parametrize("timeout_ms", [200, 200.5, 2e2])
-async def test_a_timeout_is_milliseconds_integer_or_decimal(agent: Agent, timeout_ms: float) -> None:
+async def test_timeout_is_integer_or_decimal_milliseconds(agent: Agent, timeout_ms: float) -> None:
     began = time.monotonic()
     result = await agent.run("sleep", "60", timeout=timeout_ms)
     elapsed_ms = (time.monotonic() - began) * 1000
@@ -42,17 +42,17 @@ async def test_a_timeout_is_milliseconds_integer_or_decimal(agent: Agent, timeou
 
 
 @pytest.mark.parametrize("timeout_ms", [0, 0.0, -0.0, None, 1e300, 10**9])
-async def test_no_timeout_and_a_distant_one_let_a_task_end(agent: Agent, timeout_ms: float | None) -> None:
+async def test_task_with_no_or_distant_timeout_finishes(agent: Agent, timeout_ms: float | None) -> None:
     result = await agent.run("sh", "-c", "sleep 0.1; echo done", timeout=timeout_ms)
     assert (result["exit_code"], result["output"], result["error"]) == (0, "done\n", "")
 
 
-async def test_a_timeout_that_nothing_can_meet_is_exceeded(agent: Agent) -> None:
+async def test_timeout_too_short_for_any_program_is_exceeded(agent: Agent) -> None:
     result = await agent.run("sleep", "60", timeout=0.001)
     assert (result["exit_code"], result["error"]) == EXCEEDED
 
 
-async def test_what_ends_in_time_does_not_wait_for_its_timeout(agent: Agent) -> None:
+async def test_result_does_not_wait_for_timeout(agent: Agent) -> None:
     began = time.monotonic()
     result = await agent.run("echo", "hi", timeout=60_000)
     assert (result["exit_code"], result["output"]) == (0, "hi\n")
@@ -70,7 +70,7 @@ async def test_output_before_a_timeout_is_kept(agent: Agent) -> None:
 
 
 # Hazard 10.
-async def test_whatever_processes_do_about_signals_and_groups_they_end_at_their_timeout(agent: Agent) -> None:
+async def test_processes_end_at_timeout_whatever_signals_and_groups_they_use(agent: Agent) -> None:
     marker = f"execwire-test-{uuid4().hex}"
     results = await asyncio.gather(
         *(agent.run("bash", "-c", script, marker, timeout=1500) for script in STUBBORN.values())
@@ -80,7 +80,7 @@ async def test_whatever_processes_do_about_signals_and_groups_they_end_at_their_
         assert (name, result["exit_code"], result["error"], result["output"]) == (name, *EXCEEDED, "ready\n")
 
 
-async def test_timeouts_at_the_moment_of_the_end_say_one_thing_or_the_other(agent: Agent) -> None:
+async def test_timeout_at_moment_of_exit_reports_exactly_one_outcome(agent: Agent) -> None:
     # From far too little to plenty of time for the same command.
     timeouts = [tenths / 10 for tenths in range(1, 200, 4)]
     results = await asyncio.gather(*(agent.run("sh", "-c", "echo hi", timeout=timeout) for timeout in timeouts))

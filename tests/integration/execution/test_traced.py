@@ -24,7 +24,7 @@ os._exit(7)
 """
 
 
-async def test_a_dead_command_that_its_tracer_holds_costs_no_processor_and_is_answered_when_it_lets_go() -> None:
+async def test_dead_traced_command_uses_no_cpu_and_gets_result_when_tracer_detaches() -> None:
     async with running_agent() as agent:
         before = cpu_seconds(agent.worker)
         result = await agent.run(sys.executable, "-c", LEADER_DIES_HELD)

@@ -42,7 +42,7 @@ SAME_LIMITS = ("prlimit", "--nofile=4096:4096")
 """Soft and hard limit the same: the agent has nothing to put back for tasks, so what a test sets stays."""
 
 
-async def test_without_a_descriptor_for_a_pipe_a_task_fails_and_no_other_survives_its_timeout(tmp_path: Path) -> None:
+async def test_task_without_pipe_descriptor_fails_and_others_meet_timeouts(tmp_path: Path) -> None:
     trees = [sleeper(tmp_path) for _ in range(60)]
     async with running_agent(launcher=SAME_LIMITS) as agent:
         before = await open_at_rest(agent)
@@ -57,7 +57,7 @@ async def test_without_a_descriptor_for_a_pipe_a_task_fails_and_no_other_survive
         await assert_all_is_well(agent, before)
 
 
-async def test_without_a_descriptor_for_a_client_it_waits_until_there_is_one() -> None:
+async def test_client_without_descriptor_waits_until_one_is_free() -> None:
     async with running_agent(launcher=SAME_LIMITS) as agent:
         before = await open_at_rest(agent)
         limit_descriptors(agent.worker, 64)
@@ -72,7 +72,7 @@ async def test_without_a_descriptor_for_a_client_it_waits_until_there_is_one() -
 
 
 @needs_root
-async def test_without_a_process_to_be_had_a_task_fails() -> None:
+async def test_task_fails_at_process_limit() -> None:
     skip_unless_he_can_run_an_agent(AS_SOMEBODY)
     async with running_agent("--allow-user", "root", launcher=("prlimit", "--nproc=16:16", *AS_SOMEBODY)) as agent:
         before = await open_at_rest(agent)
@@ -85,7 +85,7 @@ async def test_without_a_process_to_be_had_a_task_fails() -> None:
 
 
 @needs_root
-async def test_on_a_full_disk_the_task_that_writes_fails(tmp_path: Path) -> None:
+async def test_task_that_writes_to_full_disk_fails(tmp_path: Path) -> None:
     script = 'mount -t tmpfs -o size=1m tmpfs "$0" && exec "$@"'
     launcher = ("unshare", "--mount", "sh", "-c", script, str(tmp_path))
     async with running_agent("--spool-dir", str(tmp_path), launcher=launcher) as agent:
@@ -102,7 +102,7 @@ async def test_on_a_full_disk_the_task_that_writes_fails(tmp_path: Path) -> None
         await assert_all_is_well(agent, before)
 
 
-async def test_without_memory_a_task_fails() -> None:
+async def test_task_fails_without_memory() -> None:
     async with running_agent() as agent:
         before = await open_at_rest(agent)
         # Known by then: what is not is started by a process that has memory of its own.

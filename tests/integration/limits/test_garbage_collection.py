@@ -32,9 +32,7 @@ from execwire.protocol.framing import LineFramer
         ("head -c 1000000 /dev/zero; sleep 3600", 300),
     ],
 )
-async def test_an_ended_task_takes_no_memory_until_the_collector_comes_by(
-    script: str, timeout_ms: float | None
-) -> None:
+async def test_ended_task_is_freed_without_garbage_collection(script: str, timeout_ms: float | None) -> None:
     # Hazard 11. The collector comes seldom, and what waits for it has the task's output in its hands.
     async with real() as driver:
         gc.collect()
@@ -56,7 +54,7 @@ CONNECTION_PARTS = Connection | Pipeline | ResultWriter | Liveness | ReadFlow | 
 
 
 @pytest.mark.parametrize("command", [["true"], ["sleep", "3600"], []])
-async def test_a_client_that_has_gone_takes_no_memory_until_the_collector_comes_by(command: list[str]) -> None:
+async def test_disconnected_client_is_freed_without_garbage_collection(command: list[str]) -> None:
     # Hazard 26.
     [listener] = open_listeners("127.0.0.1", 0)
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -43,7 +43,7 @@ async def in_flight(agent: Agent, stack: contextlib.AsyncExitStack) -> list[asyn
     return [asyncio.create_task(answer(client)) for client in clients]
 
 
-async def test_without_memory_every_request_is_answered_or_its_connection_closed_and_nothing_is_left() -> None:
+async def test_out_of_memory_each_request_gets_result_or_its_connection_closes() -> None:
     async with running_agent("--workers", "1") as agent:
         assert (await agent.run("sh", "-c", ":"))["exit_code"] == 0
         for more in MORE_KIB:
@@ -64,7 +64,7 @@ async def test_without_memory_every_request_is_answered_or_its_connection_closed
                 await eventually(lambda: children(worker) == [])  # noqa: B023
 
 
-async def test_without_memory_an_agent_stops_in_time() -> None:
+async def test_out_of_memory_agent_shuts_down_in_time() -> None:
     async with running_agent("--workers", "1") as agent, contextlib.AsyncExitStack() as stack:
         worker = agent.worker
         answers = await in_flight(agent, stack)

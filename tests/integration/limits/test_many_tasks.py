@@ -46,7 +46,7 @@ async def has_nothing_left(agent: Agent, before: list[str]) -> None:
     assert zombies(agent.pid) == []
 
 
-async def test_two_thousand_tasks_of_all_sorts_leave_nothing(agent: Agent) -> None:
+async def test_two_thousand_mixed_tasks_leave_nothing(agent: Agent) -> None:
     before = await what_is_open(agent)
 
     async def ask_for(command: list[str]) -> set[tuple[int, str]]:
@@ -65,7 +65,7 @@ async def test_two_thousand_tasks_of_all_sorts_leave_nothing(agent: Agent) -> No
     await has_nothing_left(agent, before)
 
 
-async def test_tasks_that_time_out_spool_and_leave_processes_behind_leave_nothing(agent: Agent) -> None:
+async def test_timeouts_spooled_output_and_leftover_processes_leave_nothing(agent: Agent) -> None:
     before = await what_is_open(agent)
     async with await agent.connect() as client:
         for _ in range(25):
@@ -79,7 +79,7 @@ async def test_tasks_that_time_out_spool_and_leave_processes_behind_leave_nothin
 
 
 # Hazard 12, from outside: between the start of a process and the first look at it its client has gone.
-async def test_clients_that_go_right_after_asking_leave_nothing(agent: Agent) -> None:
+async def test_clients_that_disconnect_right_after_requests_leave_nothing(agent: Agent) -> None:
     before = await what_is_open(agent)
     for _ in range(10):
         async with AsyncExitStack() as stack:

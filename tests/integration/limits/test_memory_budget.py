@@ -15,7 +15,7 @@ LINE = json.dumps({"command": ["true", *["ab"] * 150_000]}, separators=(",", ":"
 """It takes fifteen times as much as Python's strings."""
 
 
-async def test_answers_that_nobody_reads_take_no_more_than_the_budget_and_others_are_served() -> None:
+async def test_unread_results_stay_within_memory_budget() -> None:
     async with running_agent("--max-memory", "32MiB", "--drain-seconds", "0") as agent:
         hogs = [await asyncio.open_connection("127.0.0.1", agent.port, limit=4096) for _ in range(3)]
 
@@ -39,7 +39,7 @@ async def test_answers_that_nobody_reads_take_no_more_than_the_budget_and_others
         await asyncio.gather(*sending, return_exceptions=True)
 
 
-async def test_those_who_use_memory_up_by_that_with_which_they_wait_are_answered_all_the_same() -> None:
+async def test_clients_whose_queued_requests_fill_memory_budget_get_results() -> None:
     async with running_agent("--max-memory", "2MiB") as agent:
         clients = [await asyncio.open_connection("127.0.0.1", agent.port, limit=256 * KIB) for _ in range(20)]
         line = json.dumps({"command": ["true", *[""] * 25_000]}, separators=(",", ":")).encode() + b"\n"

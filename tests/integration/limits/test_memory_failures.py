@@ -49,7 +49,7 @@ async def execute(driver: ExecutorDriver, request: TaskRequest, injection: Injec
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("kind", COMMANDS)
-async def test_memory_that_runs_out_at_any_step_ends_that_task_and_nothing_of_it_stays(kind: str) -> None:
+async def test_memory_error_at_any_step_ends_only_that_task(kind: str) -> None:
     command, timeout, stride = COMMANDS[kind]
     # What only the loop hears of is told to nobody here: that it ends the task, is the subject.
     asyncio.get_running_loop().set_exception_handler(hear_nothing)

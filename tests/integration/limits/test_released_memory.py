@@ -6,7 +6,7 @@ from proc import eventually, memory_kib
 MIB = 1024
 
 
-async def test_memory_goes_back_while_a_long_task_runs() -> None:
+async def test_memory_is_released_while_long_task_runs() -> None:
     async with running_agent() as agent, await agent.connect() as long:
         await long.request(command=["sleep", "600"])
         await agent.run("true")

@@ -40,7 +40,7 @@ def refusal(*options: str, environment: dict[str, str] | None = None) -> str:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", pytest.param("::1", marks=needs_ipv6)])
-def test_who_holds_a_taken_port_is_named(host: str) -> None:
+def test_process_that_uses_the_port_is_named(host: str) -> None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, 0), family=family) as taken:
         port = taken.getsockname()[1]
@@ -49,13 +49,13 @@ def test_who_holds_a_taken_port_is_named(host: str) -> None:
     assert f"cannot listen on {address}: it is taken by pid {os.getpid()} ({TOLD_BY_NAME}); free it" in said
 
 
-def test_who_stands_in_the_way_of_all_addresses_is_named() -> None:
+def test_process_that_blocks_wildcard_address_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         said = refusal("--host", "0.0.0.0", "--insecure-bind", "--port", str(taken.getsockname()[1]))  # noqa: S104
     assert f"it is taken by pid {os.getpid()}" in said
 
 
-def test_a_port_that_is_bound_without_anybody_listening_is_taken_all_the_same() -> None:
+def test_port_bound_by_non_listening_socket_is_in_use() -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         said = refusal("--port", str(bound.getsockname()[1]))
@@ -70,7 +70,7 @@ def both(tmp_path: Path) -> dict[str, str]:
 
 
 @needs_ipv6
-async def test_by_the_name_localhost_it_is_reached_at_each_of_its_addresses(both: dict[str, str]) -> None:
+async def test_localhost_is_served_on_each_of_its_addresses(both: dict[str, str]) -> None:
     async with running_agent("--host", "localhost", environment=both) as agent:
         assert f"listening on [::1]:{agent.port} and 127.0.0.1:{agent.port}" in agent.log_text()
         for address in ("::1", "127.0.0.1"):
@@ -79,7 +79,7 @@ async def test_by_the_name_localhost_it_is_reached_at_each_of_its_addresses(both
 
 
 @needs_ipv6
-def test_who_holds_one_of_its_addresses_is_in_the_way(both: dict[str, str]) -> None:
+def test_process_that_uses_one_address_of_localhost_is_named(both: dict[str, str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         said = refusal("--host", "localhost", "--port", str(port), environment=both)
@@ -104,14 +104,14 @@ def full_backlog(tmp_path: Path) -> Iterator[Path]:
         yield path
 
 
-def test_a_unix_socket_whose_backlog_is_full_is_not_waited_for(full_backlog: Path) -> None:
+def test_unix_socket_with_full_backlog_does_not_block_start(full_backlog: Path) -> None:
     assert f"cannot listen on {full_backlog}: somebody listens on it" in refusal(
         "--port", "0", "--unix", str(full_backlog)
     )
     assert full_backlog.is_socket()
 
 
-def test_who_listens_on_a_unix_socket_is_named(tmp_path: Path) -> None:
+def test_process_that_listens_on_unix_socket_is_named(tmp_path: Path) -> None:
     path = tmp_path / "execwire.sock"
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
@@ -125,7 +125,7 @@ async def stop(agent: Agent) -> str:
     return agent.log_text()
 
 
-async def test_a_socket_file_that_is_another_agents_by_now_is_left_at_the_stop(tmp_path: Path) -> None:
+async def test_socket_file_taken_over_by_other_agent_is_not_removed(tmp_path: Path) -> None:
     path = tmp_path / "execwire.sock"
     async with running_agent("--unix", str(path)) as agent:
         path.unlink()
@@ -138,7 +138,9 @@ async def test_a_socket_file_that_is_another_agents_by_now_is_left_at_the_stop(t
 
 
 @pytest.mark.parametrize("gone", [True, False])
-async def test_a_socket_file_that_cannot_be_removed_or_is_gone_spoils_no_stop(tmp_path: Path, *, gone: bool) -> None:
+async def test_socket_file_that_cannot_be_removed_or_is_missing_does_not_fail_shutdown(
+    tmp_path: Path, *, gone: bool
+) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     async with running_agent("--unix", str(folder / "execwire.sock")) as agent:
@@ -151,13 +153,13 @@ async def test_a_socket_file_that_cannot_be_removed_or_is_gone_spoils_no_stop(tm
 
 
 @pytest.mark.parametrize("path", ["", "a\0b", "x" * 200])
-def test_what_is_no_path_of_a_unix_socket_is_one_line(tmp_path: Path, path: str) -> None:
+def test_invalid_unix_socket_path_is_one_line(tmp_path: Path, path: str) -> None:
     config = tmp_path / "execwire.toml"
     config.write_text(f'unix = "{path}"\n'.replace("\0", "\\u0000"))
     assert "unix" in refusal("--port", "0", "--config", str(config))
 
 
-async def test_what_other_hosts_can_reach_is_warned_of() -> None:
+async def test_address_reachable_from_other_hosts_logs_warning() -> None:
     async with running_agent("--host", "0.0.0.0", "--insecure-bind") as agent:  # noqa: S104 -- the test's subject
         assert "may run commands, unencrypted (--insecure-bind)" in agent.log_text()
     async with running_agent("--insecure-bind") as agent:

@@ -42,7 +42,7 @@ async def enter(agent: Agent, script: str, name: str) -> None:
     assert await process.wait() == 0
 
 
-async def test_what_it_is_given_is_reaped_when_it_ends(agent: Agent) -> None:
+async def test_adopted_process_is_reaped_when_it_exits(agent: Agent) -> None:
     name = f"given-{os.urandom(4).hex()}"
     await enter(agent, 'setsid -f bash -c "exec -a $0 sleep 600"', name)
     await eventually(lambda: len(alive_with(name)) == 1)
@@ -51,7 +51,7 @@ async def test_what_it_is_given_is_reaped_when_it_ends(agent: Agent) -> None:
     await eventually(lambda: zombies(first(agent)) == [], 2.0)
 
 
-async def test_what_it_is_given_is_left_alone_when_a_worker_dies(agent: Agent) -> None:
+async def test_adopted_process_survives_worker_death(agent: Agent) -> None:
     name, task = (f"{kind}-{os.urandom(4).hex()}" for kind in ("given", "task"))
     await enter(agent, 'setsid -f bash -c "exec -a $0 sleep 600"', name)
     async with await agent.connect() as client:

@@ -33,7 +33,7 @@ async def check_served_and_killed_with_its_client(agent: Agent, host: str, folde
             assert (await client.result())["output"] == "half-closed\n"
 
 
-async def test_the_line_that_says_so_names_the_address_and_whoever_follows_it_is_served() -> None:
+async def test_listening_log_line_names_usable_address() -> None:
     async with running_agent() as agent:
         (line,) = [json.loads(line) for line in agent.log_text().splitlines() if "listening" in line]
         assert line["event"] == f"listening on 127.0.0.1:{agent.port}"
@@ -41,7 +41,7 @@ async def test_the_line_that_says_so_names_the_address_and_whoever_follows_it_is
 
 
 @needs_ipv6
-async def test_ipv6_is_served_and_its_clients_looked_up(tmp_path: Path) -> None:
+async def test_ipv6_clients_are_served_and_identified(tmp_path: Path) -> None:
     async with running_agent("--host", "::1") as agent:
         assert re.search(rf"listening on \[::1\]:{agent.port}\b", agent.log_text())
         await check_served_and_killed_with_its_client(agent, "::1", tmp_path)
@@ -49,7 +49,7 @@ async def test_ipv6_is_served_and_its_clients_looked_up(tmp_path: Path) -> None:
 
 @needs_ipv6
 @only_root
-async def test_another_user_is_refused_over_ipv6_too() -> None:
+async def test_other_user_is_rejected_over_ipv6() -> None:
     # Hazard 33.
     async with running_agent("--host", "::1") as agent:
         ask = 'exec 3<>"/dev/tcp/::1/$1" && echo "$2" >&3 && cat <&3'
@@ -57,14 +57,14 @@ async def test_another_user_is_refused_over_ipv6_too() -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", pytest.param("::", marks=needs_ipv6)])  # noqa: S104 -- the test's subject
-async def test_an_address_that_others_can_reach_is_served_when_insisted_on(host: str, tmp_path: Path) -> None:
+async def test_insecure_bind_serves_public_address(host: str, tmp_path: Path) -> None:
     async with running_agent("--host", host, "--insecure-bind") as agent:
         await check_served_and_killed_with_its_client(agent, "127.0.0.1", tmp_path)
         if host == "::":
             await check_served_and_killed_with_its_client(agent, "::1", tmp_path)
 
 
-async def test_a_restarted_agent_gets_the_port_of_the_one_before() -> None:
+async def test_restarted_agent_reuses_port() -> None:
     async with running_agent() as agent, await agent.connect() as client:
         assert (await client.ask(command=["echo", "1"]))["output"] == "1\n"
         # The agent ends the connection, so that the address stays in the kernel's memory for a minute.
@@ -77,7 +77,7 @@ async def test_a_restarted_agent_gets_the_port_of_the_one_before() -> None:
             assert (await successor.run("echo", "2"))["output"] == "2\n"
 
 
-async def test_no_socket_is_left_when_it_has_ended() -> None:
+async def test_no_listening_socket_remains_after_exit() -> None:
     async with running_agent() as agent:
         assert (await agent.run("true"))["exit_code"] == 0
         assert await agent.stop() == 0

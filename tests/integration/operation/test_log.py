@@ -79,7 +79,7 @@ async def run_tasks(agent: Agent, count: int) -> None:
 
 # Hazard 29.
 @pytest.mark.parametrize("is_closed", [False, True])
-async def test_an_agent_whose_log_nobody_reads_serves_on_and_stops_in_good_order(*, is_closed: bool) -> None:
+async def test_agent_with_unread_log_serves_and_shuts_down_cleanly(*, is_closed: bool) -> None:
     # At level debug each task is a line, and a few of them fill the pipe.
     async with agent_heard_through(small_pipe, "--log-level", "debug") as (agent, heard):
         if is_closed:
@@ -90,13 +90,13 @@ async def test_an_agent_whose_log_nobody_reads_serves_on_and_stops_in_good_order
 
 
 # Hazard 29.
-async def test_a_log_that_is_read_late_has_the_lines_that_waited() -> None:
+async def test_log_that_is_read_late_is_complete() -> None:
     async with agent_heard_through(small_pipe, "--log-level", "debug") as (agent, heard):
         await run_tasks(agent, TASKS)
         await eventually(lambda: (heard.has("task ended"), heard.text.count("task ended") == TASKS)[1])
 
 
-async def test_without_a_terminal_every_line_is_json_with_time_level_and_event() -> None:
+async def test_log_without_terminal_is_json_lines() -> None:
     async with running_agent() as agent:
         await run_tasks(agent, 3)
         assert await agent.stop() == 0
@@ -109,7 +109,7 @@ async def test_without_a_terminal_every_line_is_json_with_time_level_and_event()
         assert not any("task" in line["event"] for line in lines)
 
 
-async def test_at_level_debug_each_task_is_a_line() -> None:
+async def test_debug_level_logs_each_task() -> None:
     async with running_agent("--log-level", "debug") as agent:
         shell = await agent.run("sh", "-c", "echo $$; exit 7", id="seven")
         assert shell["exit_code"] == 7
@@ -123,7 +123,7 @@ async def test_at_level_debug_each_task_is_a_line() -> None:
         assert [line["client"] - ended[0]["client"] for line in ended] == [0, 1, 1, 1]
 
 
-async def test_on_a_terminal_it_is_written_for_people() -> None:
+async def test_log_on_terminal_is_plain_text() -> None:
     async with agent_heard_through(os.openpty) as (agent, heard):
         await run_tasks(agent, 1)
         agent.process.send_signal(signal.SIGINT)

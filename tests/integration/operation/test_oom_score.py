@@ -31,7 +31,7 @@ def score(pid: int) -> int:
     return int(Path(f"/proc/{pid}/oom_score_adj").read_text())
 
 
-async def test_tasks_and_their_children_have_the_score_that_was_set_and_the_agent_its_own(agent: Agent) -> None:
+async def test_tasks_have_configured_oom_score_and_agent_keeps_its_own(agent: Agent) -> None:
     own = score(os.getpid())
     for _ in range(5):
         # The first time through the starter, then by the worker itself.
@@ -42,18 +42,18 @@ async def test_tasks_and_their_children_have_the_score_that_was_set_and_the_agen
     assert {score(pid) for pid in children(agent.worker)} <= {own}
 
 
-async def test_without_the_setting_tasks_have_the_agents_own() -> None:
+async def test_tasks_inherit_oom_score_by_default() -> None:
     async with running_agent() as agent:
         assert set((await agent.run("sh", "-c", SCORES))["output"].split()) == {str(score(agent.worker))}
 
 
-async def test_a_score_that_is_not_above_the_agents_own_is_left_alone_with_a_warning() -> None:
+async def test_oom_score_not_above_that_of_agent_is_ignored_with_warning() -> None:
     raised = ("sh", "-c", 'echo 500 > /proc/self/oom_score_adj; exec "$@"', "-")
     async with running_agent("--task-oom-score-adj", "300", launcher=raised) as agent:
         assert set((await agent.run("sh", "-c", SCORES))["output"].split()) == {"500"}
         assert "task_oom_score_adj is not above" in agent.log_text()
 
 
-async def test_a_task_that_has_ended_at_once_costs_nothing(agent: Agent) -> None:
+async def test_oom_score_of_task_that_exits_at_once_is_no_error(agent: Agent) -> None:
     for _ in range(30):
         assert (await agent.run("true"))["exit_code"] == 0

@@ -25,7 +25,7 @@ async def execwire(*arguments: str, environment: Mapping[str, str] | None = None
     return process.returncode, output.decode(), errors.decode()
 
 
-async def test_version_and_help_are_told_on_stdout() -> None:
+async def test_version_and_help_are_printed_on_stdout() -> None:
     version, top, serve = await asyncio.gather(execwire("--version"), execwire("--help"), execwire("serve", "--help"))
     assert version == (0, f"execwire {__version__}\n", "")
     assert (top[0], top[2], "serve" in top[1]) == (0, "", True)
@@ -34,7 +34,7 @@ async def test_version_and_help_are_told_on_stdout() -> None:
         assert f"  --{setting.name.replace('_', '-')}" in serve[1]
 
 
-async def test_whatever_an_operator_gets_wrong_is_one_line_and_status_2(tmp_path: Path) -> None:
+async def test_configuration_errors_are_one_line_and_status_2(tmp_path: Path) -> None:
     config = tmp_path / "execwire.toml"
     config.write_text("max_runing = 5\n")
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -58,7 +58,7 @@ async def test_whatever_an_operator_gets_wrong_is_one_line_and_status_2(tmp_path
         assert "Traceback" not in errors
 
 
-async def test_the_command_line_wins_over_the_environment_and_that_over_the_file(tmp_path: Path) -> None:
+async def test_command_line_overrides_environment_overrides_file(tmp_path: Path) -> None:
     config = tmp_path / "execwire.toml"
     config.write_text('max_line = "1000"\n')
     file, environment = {"EXECWIRE_CONFIG": str(config)}, {"EXECWIRE_MAX_LINE": "2000"}

@@ -51,7 +51,7 @@ async def part(*clients: Client) -> None:
 
 
 # Hazard 31.
-async def test_every_request_that_was_accepted_is_answered_once_whatever_state_it_is_in(gate: Gate) -> None:
+async def test_accepted_request_in_any_state_gets_one_result_at_shutdown(gate: Gate) -> None:
     async with running_agent("--max-running", str(RUNNING), *PATIENT) as agent:
         slow = Client(*await asyncio.open_connection("127.0.0.1", agent.port, limit=4096))
         # This one's result is being sent when the stop comes; it is read when all is over.
@@ -87,7 +87,7 @@ async def test_every_request_that_was_accepted_is_answered_once_whatever_state_i
 
 
 @pytest.mark.parametrize("number", STOP_SIGNALS)
-async def test_each_signal_stops_in_good_order_with_status_0(gate: Gate, number: int) -> None:
+async def test_each_stop_signal_shuts_down_cleanly_with_status_0(gate: Gate, number: int) -> None:
     async with running_agent(*PATIENT) as agent, await agent.connect() as client, await agent.connect() as idle:
         await client.request(command=gate.before("echo", "in its own time"))
         await gate.until_waiting(1)
@@ -101,7 +101,7 @@ async def test_each_signal_stops_in_good_order_with_status_0(gate: Gate, number:
         assert await ended(agent) == 0
 
 
-async def test_a_task_that_outlasts_the_drain_is_killed_and_its_client_told(gate: Gate) -> None:
+async def test_task_that_exceeds_drain_is_killed_and_reported(gate: Gate) -> None:
     async with running_agent("--drain-seconds", "0.3") as agent, await agent.connect() as client:
         await client.request(command=gate.before("true"))
         await client.request(command=gate.before("true"), id=1)
@@ -116,7 +116,7 @@ async def test_a_task_that_outlasts_the_drain_is_killed_and_its_client_told(gate
         assert await ended(agent) == 0
 
 
-async def test_a_second_signal_kills_what_runs_at_once(gate: Gate) -> None:
+async def test_second_signal_kills_running_tasks_at_once(gate: Gate) -> None:
     async with running_agent(*PATIENT) as agent, await agent.connect() as client:
         await client.request(command=gate.before("true"))
         await gate.until_waiting(1)
@@ -136,7 +136,7 @@ async def test_a_second_signal_kills_what_runs_at_once(gate: Gate) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-async def test_two_signals_right_after_one_another_kill_nothing(gate: Gate, number: int) -> None:
+async def test_two_signals_in_quick_succession_kill_nothing(gate: Gate, number: int) -> None:
     # As of a terminal that closes, or of timeout(1).
     async with running_agent(*PATIENT) as agent, await agent.connect() as client:
         await client.request(command=gate.before("echo", "in its own time"))
@@ -153,7 +153,7 @@ async def test_two_signals_right_after_one_another_kill_nothing(gate: Gate, numb
         assert told_to_stop(agent) == 1
 
 
-async def test_sigquit_kills_what_runs_at_once(gate: Gate) -> None:
+async def test_sigquit_kills_running_tasks_at_once(gate: Gate) -> None:
     async with running_agent(*PATIENT) as agent, await agent.connect() as client:
         await client.request(command=gate.before("true"))
         await gate.until_waiting(1)
@@ -165,7 +165,7 @@ async def test_sigquit_kills_what_runs_at_once(gate: Gate) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_to_all_its_processes_at_once_counts_once(gate: Gate, number: int) -> None:
+async def test_signal_sent_to_all_processes_of_agent_counts_once(gate: Gate, number: int) -> None:
     # As from a terminal or a service manager.
     async with running_agent("--workers", "2", *PATIENT) as agent, await agent.connect() as client:
         await client.request(command=gate.before("echo", "in its own time"))

@@ -42,7 +42,7 @@ raise SystemExit(Supervisor(1, work, 5.0).run(lambda: os.kill(os.getpid(), signa
 """
 
 
-async def test_a_stop_signal_in_the_middle_of_a_log_line_is_obeyed_after_it() -> None:
+async def test_stop_signal_during_log_write_is_handled() -> None:
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", INTERRUPTED, stderr=asyncio.subprocess.PIPE)
     try:
         async with asyncio.timeout(20):
@@ -55,7 +55,7 @@ async def test_a_stop_signal_in_the_middle_of_a_log_line_is_obeyed_after_it() ->
     assert log.count(b'"event": "stopping"') >= 2
 
 
-async def test_a_flood_of_stop_signals_stops_the_agent_like_one() -> None:
+async def test_flood_of_stop_signals_shuts_down_cleanly() -> None:
     async with running_agent() as agent:
         for _ in range(100):
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -63,7 +63,7 @@ async def test_a_flood_of_stop_signals_stops_the_agent_like_one() -> None:
         assert await agent.stop() == 0
 
 
-async def test_no_signal_that_means_nothing_ends_a_process_of_the_agent_or_a_task(tmp_path: Path) -> None:
+async def test_unused_signals_end_no_process(tmp_path: Path) -> None:
     tree = sleeper(tmp_path)
     async with running_agent() as agent, await agent.connect() as client:
         await client.request(command=list(tree.command))
@@ -78,7 +78,7 @@ async def test_no_signal_that_means_nothing_ends_a_process_of_the_agent_or_a_tas
 
 
 @pytest.mark.parametrize("number", [signal.SIGABRT, signal.SIGSEGV, signal.SIGSYS])
-async def test_a_fault_of_the_supervisor_or_a_worker_takes_the_tasks_along(tmp_path: Path, number: int) -> None:
+async def test_crash_of_supervisor_or_worker_kills_its_tasks(tmp_path: Path, number: int) -> None:
     first, second = sleeper(tmp_path, "first"), sleeper(tmp_path, "second")
     async with running_agent(launcher=("prlimit", "--core=0")) as agent:
         async with await agent.connect() as client:
@@ -96,7 +96,7 @@ async def test_a_fault_of_the_supervisor_or_a_worker_takes_the_tasks_along(tmp_p
         assert await agent.process.wait() == -number
 
 
-async def test_under_nohup_the_end_of_the_session_does_not_end_the_agent() -> None:
+async def test_sighup_under_nohup_is_ignored() -> None:
     async with running_agent(launcher=("nohup",)) as agent:
         agent.process.send_signal(signal.SIGHUP)
         agent.process.send_signal(signal.SIGUSR1)
@@ -105,7 +105,7 @@ async def test_under_nohup_the_end_of_the_session_does_not_end_the_agent() -> No
         assert "stopping" not in agent.log_text()
 
 
-async def test_in_the_background_of_a_script_ctrl_c_does_not_end_the_agent() -> None:
+async def test_ctrl_c_is_ignored_in_background_of_script() -> None:
     # POSIX: what a shell without job control starts with & has SIGINT and SIGQUIT ignored.
     async with running_agent(launcher=("sh", "-c", "trap '' INT QUIT; exec \"$@\"", "sh")) as agent:
         for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1):
@@ -134,7 +134,7 @@ os.wait()
 """
 
 
-async def test_in_the_background_of_a_terminal_with_tostop_it_serves_and_says_so() -> None:
+async def test_agent_serves_and_logs_in_background_of_terminal_with_tostop() -> None:
     reading, writing = os.openpty()
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", IN_THE_BACKGROUND, sys.executable, "-m", "execwire", "serve", "--port", "0",

@@ -25,7 +25,7 @@ async def run_whatever_happens(agent: Agent) -> None:
             continue
 
 
-async def test_a_killed_worker_takes_its_tasks_along_and_nobody_is_refused(tmp_path: Path) -> None:
+async def test_tasks_of_killed_worker_are_killed_and_no_connection_is_refused(tmp_path: Path) -> None:
     # Hazard 9.
     trees = [sleeper(tmp_path) for _ in range(5)]
     async with running_agent() as agent, await agent.connect() as client:
@@ -53,7 +53,7 @@ async def test_a_killed_worker_takes_its_tasks_along_and_nobody_is_refused(tmp_p
         assert 1 <= death["clients"] <= 1 + len(load)
 
 
-async def test_a_killed_supervisor_takes_its_worker_and_its_tasks_along(tmp_path: Path) -> None:
+async def test_worker_and_tasks_end_when_supervisor_is_killed(tmp_path: Path) -> None:
     # Hazard 9.
     tree = sleeper(tmp_path)
     async with running_agent() as agent, await agent.connect() as client:
@@ -65,7 +65,7 @@ async def test_a_killed_supervisor_takes_its_worker_and_its_tasks_along(tmp_path
         assert "the supervisor has died" in agent.log_text()
 
 
-async def test_all_workers_serve_and_one_that_dies_takes_only_its_own_tasks_along(tmp_path: Path) -> None:
+async def test_all_workers_serve_and_dying_one_loses_only_its_own_tasks(tmp_path: Path) -> None:
     async with running_agent("--workers", "2") as agent, AsyncExitStack() as stack:
         await eventually(lambda: len(agent.workers) == 2)
         first, second = agent.workers
@@ -86,7 +86,7 @@ async def test_all_workers_serve_and_one_that_dies_takes_only_its_own_tasks_alon
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_a_signal_to_the_whole_group_counts_once(tmp_path: Path, number: signal.Signals) -> None:
+async def test_signal_to_process_group_counts_once(tmp_path: Path, number: signal.Signals) -> None:
     # As a terminal sends Ctrl-C, or a service manager SIGTERM: to supervisor and workers.
     async with running_agent("--workers", "2", launcher=("setsid",)) as agent, await agent.connect() as client:
         await client.request(command=["sh", "-c", 'touch "$0"; sleep 0.7; echo done', str(tmp_path / "begun")])
@@ -98,7 +98,7 @@ async def test_a_signal_to_the_whole_group_counts_once(tmp_path: Path, number: s
         assert '"now": true' not in agent.log_text()
 
 
-async def test_what_was_the_supervisors_child_before_is_none_of_its_business() -> None:
+async def test_child_that_supervisor_had_before_exec_is_not_killed() -> None:
     name = f"sidecar-{os.urandom(4).hex()}"
     script = '(exec -a "$0" sleep 600) & exec "$@"'
     async with running_agent(launcher=("bash", "-c", script, name)) as agent:

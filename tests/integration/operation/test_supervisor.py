@@ -56,7 +56,7 @@ async def supervised(folder: Path, kind: str, count: int = 1, seconds: float = 1
             await process.wait()
 
 
-async def test_workers_that_die_at_once_again_and_again_end_in_a_clear_exit(tmp_path: Path) -> None:
+async def test_workers_that_repeatedly_exit_at_start_stop_the_agent(tmp_path: Path) -> None:
     started = asyncio.get_running_loop().time()
     async with supervised(tmp_path, "die") as supervisor:
         assert await supervisor.status() == 1
@@ -67,7 +67,7 @@ async def test_workers_that_die_at_once_again_and_again_end_in_a_clear_exit(tmp_
     assert asyncio.get_running_loop().time() - started > 1.3
 
 
-async def test_a_worker_that_hangs_at_the_stop_is_killed_and_that_is_no_success(tmp_path: Path) -> None:
+async def test_worker_that_hangs_at_shutdown_is_killed_with_status_1(tmp_path: Path) -> None:
     async with supervised(tmp_path, "hang", 2, 0.3) as supervisor:
         await eventually(lambda: len(supervisor.workers) == 2 and bool(supervisor.logged("ready")))
         workers = supervisor.workers
@@ -86,14 +86,14 @@ async def test_each_stop_signal_stops_every_worker(tmp_path: Path, number: signa
         assert [line["reason"] for line in supervisor.logged("stopping")] == [number.name]
 
 
-async def test_a_stop_while_workers_are_being_started_leaves_none_untold(tmp_path: Path) -> None:
+async def test_shutdown_during_worker_start_stops_every_worker(tmp_path: Path) -> None:
     for _ in range(5):
         async with supervised(tmp_path, "stop-all", 8) as supervisor:
             assert await supervisor.status() == 0
             assert not supervisor.logged("a worker does not stop")
 
 
-async def test_a_killed_worker_is_replaced_and_its_siblings_are_left_alone(tmp_path: Path) -> None:
+async def test_killed_worker_is_replaced_and_others_keep_running(tmp_path: Path) -> None:
     async with supervised(tmp_path, "obey", 3) as supervisor:
         await eventually(lambda: len(supervisor.workers) == 3 and bool(supervisor.logged("ready")))
         first, *others = supervisor.workers
@@ -105,7 +105,7 @@ async def test_a_killed_worker_is_replaced_and_its_siblings_are_left_alone(tmp_p
         assert [line["restart"] for line in supervisor.logged("a worker died")] == [True]
 
 
-async def test_a_stop_while_a_worker_waits_for_its_restart_starts_none(tmp_path: Path) -> None:
+async def test_shutdown_during_restart_delay_starts_no_worker(tmp_path: Path) -> None:
     async with supervised(tmp_path, "die", 1) as supervisor:
         # The pause before the last attempt is 0.75 s.
         await eventually(lambda: len(supervisor.logged("a worker died")) == 4)
@@ -114,7 +114,7 @@ async def test_a_stop_while_a_worker_waits_for_its_restart_starts_none(tmp_path:
         assert len(supervisor.logged("a worker died")) == 4
 
 
-async def test_what_fails_in_a_forked_process_before_it_is_a_worker_ends_that_process(tmp_path: Path) -> None:
+async def test_forked_process_that_fails_before_becoming_worker_exits(tmp_path: Path) -> None:
     async with supervised(tmp_path, "fail-before-work") as supervisor:
         # Nobody but the supervisor supervises.
         assert await supervisor.status() == 1
@@ -125,15 +125,13 @@ async def test_what_fails_in_a_forked_process_before_it_is_a_worker_ends_that_pr
 @pytest.mark.parametrize(
     ("kind", "reason"), [("fail", "no more of it"), ("die-at-start", "it ended at its start: exit status 7")]
 )
-async def test_a_first_worker_that_cannot_be_started_ends_the_agent_with_its_reason(
-    tmp_path: Path, kind: str, reason: str
-) -> None:
+async def test_first_worker_that_cannot_start_stops_agent_with_reason(tmp_path: Path, kind: str, reason: str) -> None:
     async with supervised(tmp_path, kind, 3) as supervisor:
         assert await supervisor.status() == 1
         assert [line["reason"] for line in supervisor.logged("not started")] == [reason]
 
 
-async def test_a_shortage_while_a_worker_is_started_again_is_waited_out(tmp_path: Path) -> None:
+async def test_worker_restart_is_retried_during_resource_shortage(tmp_path: Path) -> None:
     async with supervised(tmp_path, "fail-again") as supervisor:
         await eventually(lambda: bool(supervisor.logged("ready")))
         os.kill(supervisor.workers[0], signal.SIGKILL)

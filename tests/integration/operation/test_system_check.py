@@ -60,7 +60,7 @@ def without(*numbers: int) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("number", [PIDFD_OPEN, PIDFD_SEND_SIGNAL])
-async def test_a_sandbox_that_forbids_pidfds_is_said(number: int) -> None:
+async def test_sandbox_that_forbids_pidfds_is_reported(number: int) -> None:
     said = await refusal(*without(number))
     assert "pidfd_open(2)" in said
     assert "Operation not permitted" in said
@@ -77,20 +77,20 @@ async def test_a_sandbox_that_forbids_pidfds_is_said(number: int) -> None:
         ("splice", "splice(2)"),
     ],
 )
-async def test_a_sandbox_that_forbids_what_a_task_takes_is_said(name: str, what: str) -> None:
+async def test_sandbox_that_forbids_required_system_calls_is_reported(name: str, what: str) -> None:
     said = await refusal(*without(BY_MACHINE[os.uname().machine][name]))
     assert what in said
     assert "Operation not permitted" in said
 
 
 @pytest.mark.parametrize("limit", [8, 20, 79])
-async def test_too_few_descriptors_are_said(limit: int) -> None:
+async def test_too_low_descriptor_limit_is_reported(limit: int) -> None:
     said = await refusal("prlimit", f"--nofile={limit}:{limit}")
     assert f"the hard limit is {limit}" in said
     assert "ulimit -n" in said
 
 
-async def test_a_limit_of_file_locks_that_is_too_low_is_said() -> None:
+async def test_too_low_file_lock_limit_is_reported() -> None:
     assert "LimitLOCKS" in await refusal("prlimit", "--locks=1000:1000")
 
 
@@ -104,7 +104,7 @@ async def test_a_limit_of_file_locks_that_is_too_low_is_said() -> None:
         ("mount -t tmpfs none /dev", "needs /dev/null: No such file or directory"),
     ],
 )
-async def test_what_is_missing_of_the_file_system_is_said(tmp_path: Path, script: str, reason: str) -> None:
+async def test_missing_file_systems_and_devices_are_reported(tmp_path: Path, script: str, reason: str) -> None:
     (tmp_path / "file").touch()
     script = f'{script} && exec "$@"'
     said = await refusal("unshare", "--mount", "sh", "-c", script, str(tmp_path))
@@ -112,7 +112,7 @@ async def test_what_is_missing_of_the_file_system_is_said(tmp_path: Path, script
 
 
 @needs_root
-async def test_where_threads_are_refused_the_agent_ends_with_one_line() -> None:
+async def test_agent_that_cannot_create_threads_exits_with_one_line() -> None:
     # Three processes and threads: the supervisor, a worker, and one thread of it that writes the log.
     skip_unless_he_can_run_an_agent(AS_NOBODY_ELSE)
     said = await refusal("prlimit", "--nproc=3:3", *AS_NOBODY_ELSE)
@@ -120,7 +120,7 @@ async def test_where_threads_are_refused_the_agent_ends_with_one_line() -> None:
 
 
 @needs_root
-async def test_where_processes_are_refused_the_agent_ends_with_one_line() -> None:
+async def test_agent_that_cannot_create_processes_exits_with_one_line() -> None:
     skip_unless_he_can_run_an_agent(AS_NOBODY_ELSE)
     said = await refusal("prlimit", "--nproc=1:1", *AS_NOBODY_ELSE)
     assert "Resource temporarily unavailable" in said

@@ -55,7 +55,7 @@ def pipes(agent: Agent) -> int:
     return sum(each.startswith("pipe:") for each in descriptors(agent.worker))
 
 
-async def test_daemons_write_on_into_the_void_and_come_to_their_end(tmp_path: Path) -> None:
+async def test_kept_daemons_can_write_until_they_exit(tmp_path: Path) -> None:
     programs = [
         writer(),
         # As much as no pipe holds, and packets.
@@ -76,13 +76,13 @@ async def test_daemons_write_on_into_the_void_and_come_to_their_end(tmp_path: Pa
         await eventually(lambda: pipes(agent) == before)
 
 
-async def test_what_is_kept_of_the_group_writes_on_too(done: Path) -> None:
+async def test_kept_group_members_can_write(done: Path) -> None:
     async with running_agent("--linger-ms", "50", "--leftovers", "keep") as agent:
         await leave(agent, writer(times=5), done, start='"$@" &')
         await eventually(done.exists)
 
 
-async def test_a_command_that_leaves_nothing_behind_leaves_no_pipe(done: Path) -> None:
+async def test_command_without_leftovers_leaves_no_pipe(done: Path) -> None:
     async with running_agent("--linger-ms", "50") as agent:
         before = pipes(agent)
         # Of its group, which is killed.
@@ -92,7 +92,7 @@ async def test_a_command_that_leaves_nothing_behind_leaves_no_pipe(done: Path) -
         assert not done.exists()
 
 
-async def test_past_a_quarter_of_the_descriptors_the_oldest_pipe_is_closed_and_a_warning_says_so(pids: Path) -> None:
+async def test_oldest_pipe_is_closed_with_warning_past_quarter_of_descriptors(pids: Path) -> None:
     daemon = 'setsid bash -c \'echo $$ >> "$0"; exec sleep 600\' "$0" &'
     async with running_agent(launcher=("prlimit", "--nofile=80:80")) as agent:
         before = pipes(agent)
@@ -108,7 +108,7 @@ async def test_past_a_quarter_of_the_descriptors_the_oldest_pipe_is_closed_and_a
         assert (await agent.run("echo", "well"))["output"] == "well\n"
 
 
-async def test_at_the_agents_stop_the_pipes_close(done: Path) -> None:
+async def test_pipes_close_at_shutdown(done: Path) -> None:
     async with running_agent("--linger-ms", "50") as agent:
         await leave(agent, f"open({str(done)!r} + '-pid', 'w').write(str(__import__('os').getpid()))\n{writer()}", done)
         assert await agent.stop() == 0

@@ -47,17 +47,17 @@ async def assert_all_arrive(agent: Agent, folder: Path, contents: Iterable[bytes
             assert same, f"{len(result['output'])} characters instead of {len(text)}"
 
 
-async def test_every_byte_value_and_every_pair_of_them(agent: Agent, tmp_path: Path) -> None:
+async def test_all_bytes_and_all_byte_pairs(agent: Agent, tmp_path: Path) -> None:
     pairs = b"".join(bytes((one, other)) for one in ALL_BYTES for other in ALL_BYTES)
     await assert_all_arrive(agent, tmp_path, [ALL_BYTES, pairs, *(bytes((value,)) for value in ALL_BYTES)])
 
 
-async def test_what_is_not_utf_8_and_what_json_has_to_escape(agent: Agent, tmp_path: Path) -> None:
+async def test_invalid_utf_8_and_characters_that_json_escapes(agent: Agent, tmp_path: Path) -> None:
     await assert_all_arrive(agent, tmp_path, ODDITIES.values())
 
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)
-async def test_a_character_across_every_boundary(agent: Agent, tmp_path: Path, boundary: int) -> None:
+async def test_character_across_every_buffer_boundary(agent: Agent, tmp_path: Path, boundary: int) -> None:
     split = [
         b"." * (boundary - before) + character + b"." * after
         for character in ("é".encode(), "€".encode(), "\U0001f600".encode(), b"\xf0\x9f\x98")
@@ -67,7 +67,7 @@ async def test_a_character_across_every_boundary(agent: Agent, tmp_path: Path, b
     await assert_all_arrive(agent, tmp_path, split[:: 1 if boundary < 512 * KIB else 3])
 
 
-async def test_random_bytes_of_sizes_around_the_boundaries(agent: Agent, tmp_path: Path) -> None:
+async def test_random_bytes_of_sizes_around_buffer_boundaries(agent: Agent, tmp_path: Path) -> None:
     source = random.Random(19)  # noqa: S311 -- to be the same every time
     pieces = [*ODDITIES.values(), ALL_BYTES, "ü€\U0001f600".encode() * 50, b"plain text " * 50]
     much = b"".join(source.choice(pieces) for _ in range(12_000))
@@ -76,7 +76,7 @@ async def test_random_bytes_of_sizes_around_the_boundaries(agent: Agent, tmp_pat
     await assert_all_arrive(agent, tmp_path, [much[start : start + size] for start, size in enumerate(sizes)])
 
 
-async def test_characters_that_are_written_a_byte_at_a_time(agent: Agent) -> None:
+async def test_characters_written_one_byte_at_a_time(agent: Agent) -> None:
     text = "é€\U0001f600"
     writes = "; sleep 0.02; ".join(f"printf '\\{byte:o}'" for byte in text.encode() + b"\xe2\x82")
     results = await asyncio.gather(*(agent.run("sh", "-c", writes) for _ in range(3)))

@@ -47,7 +47,7 @@ async def peak_kib_of(agent: Agent, *command: str, **fields: object) -> tuple[tu
     return line, memory_kib(agent.worker, "VmHWM") - idle
 
 
-async def test_three_hundred_megabytes_arrive_whole_and_memory_stays_flat(agent: Agent) -> None:
+async def test_300_megabytes_arrive_complete_in_constant_memory(agent: Agent) -> None:
     written = 300 * MB
     (head, length, tail), grown = await peak_kib_of(agent, "sh", "-c", f"head -c {written} /dev/zero | tr '\\0' x")
     assert error_in(tail) == ""
@@ -57,7 +57,7 @@ async def test_three_hundred_megabytes_arrive_whole_and_memory_stays_flat(agent:
 
 
 # Hazard 17.
-async def test_yes_until_its_timeout_keeps_memory_flat(agent: Agent) -> None:
+async def test_endless_output_until_timeout_uses_constant_memory(agent: Agent) -> None:
     (_, length, tail), grown = await peak_kib_of(agent, "yes", timeout=300)
     assert error_in(tail) == "timeout exceeded"
     assert tail.count(b"y\\ny\\ny\\n") > 0
@@ -66,7 +66,7 @@ async def test_yes_until_its_timeout_keeps_memory_flat(agent: Agent) -> None:
 
 
 # Hazard 17.
-async def test_yes_until_the_output_limit_keeps_memory_flat() -> None:
+async def test_endless_output_until_output_limit_uses_constant_memory() -> None:
     limit = 100 * MB
     async with running_agent("--max-output", str(limit)) as agent:
         (_, length, tail), grown = await peak_kib_of(agent, "yes")
@@ -77,7 +77,7 @@ async def test_yes_until_the_output_limit_keeps_memory_flat() -> None:
 
 
 # Each is less than goes to a file by itself; all together are not.
-async def test_much_output_of_many_tasks_keeps_within_the_memory_that_all_may_hold_together() -> None:
+async def test_large_output_of_many_tasks_stays_within_shared_memory_limit() -> None:
     async with running_agent("--max-held", "8MiB") as agent:
         await agent.run("true")
         idle = memory_kib(agent.worker)

@@ -32,7 +32,7 @@ def is_whole(result: dict[str, Any], size: int) -> bool:
     return (result["exit_code"], result["error"], result["output"] == "x" * size) == (0, "", True)
 
 
-async def test_no_size_at_which_output_moves_costs_or_adds_a_byte() -> None:
+async def test_output_is_exact_at_sizes_where_storage_changes() -> None:
     async with running_agent("--max-output", "0") as agent:
         for size, result in await results_of(
             agent, [0, 1, *around(4 * KIB, 64 * KIB, 128 * KIB, 256 * KIB, 1024 * KIB)]
@@ -42,7 +42,7 @@ async def test_no_size_at_which_output_moves_costs_or_adds_a_byte() -> None:
 
 # In memory; as much as one task keeps there; in a file, at a step's length.
 @pytest.mark.parametrize("limit", [1000, 256 * KIB, 2048 * KIB])
-async def test_the_limit_itself_may_be_written_and_not_a_byte_more(limit: int) -> None:
+async def test_output_of_exactly_the_limit_is_allowed_and_one_more_byte_is_not(limit: int) -> None:
     async with running_agent("--max-output", str(limit)) as agent:
         for size, result in await results_of(agent, [0, *around(limit), 2 * limit]):
             if size <= limit:
@@ -58,7 +58,7 @@ async def test_the_limit_itself_may_be_written_and_not_a_byte_more(limit: int) -
         assert (result["exit_code"], result["error"], len(result["output"])) == (*EXCEEDED, limit)
 
 
-async def test_output_that_memory_has_no_room_for_is_kept_all_the_same() -> None:
+async def test_output_beyond_memory_limit_is_spooled() -> None:
     async with running_agent("--max-held", "10000") as agent:
         for size, result in await results_of(agent, [100, 9999, 10_000, 10_001, 5000, 70_000, 300_000] * 5):
             assert is_whole(result, size), size
@@ -70,7 +70,7 @@ def small_spool() -> Iterator[Agent]:
         yield agent
 
 
-async def test_a_task_that_finds_the_spool_full_ends_and_what_it_took_is_given_back(small_spool: Agent) -> None:
+async def test_task_that_fills_spool_ends_and_its_space_is_released(small_spool: Agent) -> None:
     for _ in range(3):
         result = await small_spool.run("sh", "-c", FILL.format(3_000_000))
         assert (result["exit_code"], result["error"]) == EXCEEDED
@@ -79,7 +79,7 @@ async def test_a_task_that_finds_the_spool_full_ends_and_what_it_took_is_given_b
         assert is_whole(result, size)
 
 
-async def test_the_spools_limit_is_that_of_all_tasks_together_and_small_output_needs_none_of_it(
+async def test_spool_limit_is_shared_and_small_output_uses_none(
     small_spool: Agent,
 ) -> None:
     agent = small_spool

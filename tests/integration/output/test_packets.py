@@ -32,7 +32,7 @@ async def lengths(client: Client, commands: list[list[str]]) -> list[int]:
 
 # In memory, and in a file; of a page at most, and of more, which the kernel cuts into several.
 @pytest.mark.parametrize("total", [3 * KIB, 60_000, 2_000_000])
-async def test_packets_of_any_size_arrive_whole(agent: Agent, total: int) -> None:
+async def test_packets_of_any_size_arrive_complete(agent: Agent, total: int) -> None:
     sizes = [1000, *range(137, 5000, 1217), 4095, 4096, 4097, 70_001]
     async with await agent.connect() as client:
         arrived = await lengths(client, [dd(size, -(-total // size)) for size in sizes for _ in range(3)])
@@ -41,7 +41,7 @@ async def test_packets_of_any_size_arrive_whole(agent: Agent, total: int) -> Non
 
 @pytest.mark.parametrize("name", ["--max-output", "--max-spool"])
 @pytest.mark.parametrize("limit", [300 * KIB + 123, 2_000_000])
-async def test_a_limit_cuts_packets_at_its_very_byte(name: str, limit: int) -> None:
+async def test_output_limit_cuts_packets_at_exact_byte(name: str, limit: int) -> None:
     async with running_agent(name, str(limit)) as agent:
         for size, over in ((997, -1), (997, 0), (997, 1), (4096, 1), (3001, 100_000)):
             script = f"{PACKETS}left = {limit + over}\nwhile left: left -= os.write(1, b'x' * min(left, {size}))"
@@ -53,7 +53,7 @@ async def test_a_limit_cuts_packets_at_its_very_byte(name: str, limit: int) -> N
 
 # What comes before a packet takes of the room of a read, and a process may make its pipe larger.
 @pytest.mark.parametrize("before", [0, 300_000])
-async def test_packets_behind_a_stream_arrive_whole_in_a_pipe_of_any_size(agent: Agent, before: int) -> None:
+async def test_packets_after_stream_arrive_complete_at_any_pipe_size(agent: Agent, before: int) -> None:
     script = f"""
 import fcntl, os
 fcntl.fcntl(1, fcntl.F_SETPIPE_SZ, 1 << 20)
@@ -70,7 +70,7 @@ for stream in (65000, 65535, 61441, 130000, 1):
     assert [result["output"] == "x" * before + expected for result in results] == [True] * 5
 
 
-async def test_packets_that_are_left_in_the_pipe_at_the_end_are_all_taken() -> None:
+async def test_packets_left_in_pipe_at_exit_are_all_read() -> None:
     async with running_agent("--linger-ms", "0") as agent:
         # A daemon holds the pipe, so that there is no end-of-file to read up to.
         script = f"import os\nif os.fork() == 0:\n    os.setsid()\n    os.execvp('sleep', ['sleep', '5'])\n{PACKETS}"

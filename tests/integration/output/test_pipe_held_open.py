@@ -56,7 +56,7 @@ async def timed(agent: Agent, *command: str, **fields: object) -> tuple[dict[str
 
 
 # Hazard 1.
-async def test_a_child_that_holds_stdout_does_not_delay_a_timeout(agent: Agent, marker: str) -> None:
+async def test_child_that_holds_stdout_does_not_delay_timeout(agent: Agent, marker: str) -> None:
     result, seconds = await timed(agent, "bash", "-c", f"echo said; ({HOLD}) & wait", marker, timeout=300)
     assert (result["error"], result["output"]) == ("timeout exceeded", "said\n")
     assert 0.3 <= seconds < SOON_SECONDS
@@ -64,7 +64,7 @@ async def test_a_child_that_holds_stdout_does_not_delay_a_timeout(agent: Agent, 
 
 
 # Hazard 2.
-async def test_a_background_process_that_holds_stdout_does_not_delay_a_success(agent: Agent, marker: str) -> None:
+async def test_background_process_that_holds_stdout_does_not_delay_result(agent: Agent, marker: str) -> None:
     result, seconds = await timed(agent, "bash", "-c", f"({HOLD}) & echo hi", marker)
     assert (result["exit_code"], result["output"], result["error"]) == (0, "hi\n", "")
     assert seconds < SOON_SECONDS
@@ -72,7 +72,7 @@ async def test_a_background_process_that_holds_stdout_does_not_delay_a_success(a
 
 
 # Hazard 3.
-async def test_a_daemon_that_holds_stdout_does_not_delay_a_success(agent: Agent, marker: str) -> None:
+async def test_daemon_that_holds_stdout_does_not_delay_result(agent: Agent, marker: str) -> None:
     result, seconds = await timed(agent, "sh", "-c", 'echo hi; setsid -f bash -c "$1" "$0"', marker, HOLD)
     assert (result["exit_code"], result["output"]) == (0, "hi\n")
     assert seconds < SOON_SECONDS
@@ -84,7 +84,7 @@ async def test_a_daemon_that_holds_stdout_does_not_delay_a_success(agent: Agent,
     ("script", "timeout_ms", "at_most"),
     [("sleep 60 & wait", 300, 0.4), ("sleep 60 & echo hi", 0, 0.35), ("setsid -f sleep 5; echo hi", 0, 0.35)],
 )
-async def test_who_holds_the_pipe_costs_a_tenth_of_a_second_at_most(
+async def test_open_pipe_delays_result_by_at_most_a_tenth_of_a_second(
     agent: Agent, script: str, timeout_ms: int, at_most: float
 ) -> None:
     seconds = 60.0
@@ -108,13 +108,13 @@ async def writes_much_and_exits(agent: Agent, folder: Path, times: int) -> None:
 
 
 # Hazard 4.
-async def test_fifty_megabytes_and_an_exit_right_after_them_arrive_whole(agent: Agent, tmp_path: Path) -> None:
+async def test_50_megabytes_before_immediate_exit_arrive_complete(agent: Agent, tmp_path: Path) -> None:
     await writes_much_and_exits(agent, tmp_path, 10)
 
 
 # Hazard 4: on a starved machine a drain that is bounded by time loses bytes.
 @pytest.mark.usefixtures("busy")
-async def test_twenty_megabytes_arrive_whole_on_a_busy_machine_too(agent: Agent, tmp_path: Path) -> None:
+async def test_20_megabytes_arrive_complete_on_busy_machine(agent: Agent, tmp_path: Path) -> None:
     await writes_much_and_exits(agent, tmp_path, 4)
 
 
@@ -127,10 +127,10 @@ async def what_substitutions_say(agent: Agent, rounds: int) -> set[tuple[int, st
 
 
 # Hazard 4: the shell does not wait for the process that writes for it.
-async def test_what_a_process_substitution_writes_after_the_shells_end_arrives(agent: Agent) -> None:
+async def test_output_of_process_substitution_after_shell_exit_arrives(agent: Agent) -> None:
     assert await what_substitutions_say(agent, 10) == {(0, "hi\n")}
 
 
 @pytest.mark.usefixtures("busy")
-async def test_what_a_process_substitution_writes_arrives_on_a_busy_machine_too(agent: Agent) -> None:
+async def test_output_of_process_substitution_arrives_on_busy_machine(agent: Agent) -> None:
     assert await what_substitutions_say(agent, 10) == {(0, "hi\n")}

@@ -23,7 +23,7 @@ os.register_at_fork(after_in_child=lambda: threading.Thread(target=tell, daemon=
 is beside the tools of development; here it is not."""
 
 
-async def test_a_running_worker_has_imported_nothing_optional(tmp_path: Path) -> None:
+async def test_running_worker_imports_no_optional_modules(tmp_path: Path) -> None:
     made(tmp_path / "sitecustomize.py", TELL)
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)

@@ -33,7 +33,7 @@ def script(path: Path, text: str) -> Path:
     return path
 
 
-def test_without_pythons_venv_package_it_says_what_to_install_and_works_once_that_is_there(checkout: Path) -> None:
+def test_missing_venv_package_is_reported_and_make_works_after_its_installation(checkout: Path) -> None:
     incomplete = script(checkout / "incomplete", PYTHON.format(python=sys.executable, complete=""))
     complete = script(checkout / "complete", PYTHON.format(python=sys.executable, complete="yes"))
     refused = make(checkout, ".venv/.created", f"PYTHON={incomplete}")
@@ -48,7 +48,7 @@ def test_without_pythons_venv_package_it_says_what_to_install_and_works_once_tha
     assert not half.exists()
 
 
-def test_an_interpreter_that_is_missing_or_too_old_is_said_in_one_line(checkout: Path) -> None:
+def test_missing_or_too_old_interpreter_is_reported_in_one_line(checkout: Path) -> None:
     old = script(checkout / "old", "#!/bin/sh\nexit 1\n")
     for python in (old, checkout / "missing"):
         refused = make(checkout, ".venv/.created", f"PYTHON={python}")
@@ -56,7 +56,7 @@ def test_an_interpreter_that_is_missing_or_too_old_is_said_in_one_line(checkout:
         assert f"make: {python} is missing or not Python 3.11 to 3.13" in refused.stderr
 
 
-def test_nothing_is_installed_whose_content_is_not_pinned(tmp_path: Path) -> None:
+def test_only_pinned_packages_are_installed(tmp_path: Path) -> None:
     commands = make(ROOT, "--dry-run", "--always-make", f"VENV={tmp_path}", "check").stdout
     commands += make(ROOT, "--dry-run", "--always-make", f"PREFIX={tmp_path}", "install-to").stdout
     installs = [line for line in commands.splitlines() if re.search(r"-m pip .*\binstall ", line)]
@@ -69,7 +69,7 @@ def test_nothing_is_installed_whose_content_is_not_pinned(tmp_path: Path) -> Non
         assert "://" not in file.read_text(encoding="utf-8")
 
 
-def test_a_copy_for_a_service_holds_nothing_of_the_checkout_and_can_be_read_by_everybody(tmp_path: Path) -> None:
+def test_service_copy_is_independent_of_checkout_and_world_readable(tmp_path: Path) -> None:
     commands = make(ROOT, "--dry-run", f"PREFIX={tmp_path}/new", "install-to").stdout.splitlines()
     assert any(line.startswith("umask 022 &&") for line in commands)
     assert any(
@@ -78,7 +78,7 @@ def test_a_copy_for_a_service_holds_nothing_of_the_checkout_and_can_be_read_by_e
     assert not any("--editable" in line for line in commands)
 
 
-def test_nothing_is_installed_over_a_folder_that_is_not_its_own(checkout: Path) -> None:
+def test_install_to_rejects_folder_that_it_did_not_create(checkout: Path) -> None:
     foreign = checkout / "foreign"
     (foreign / "bin").mkdir(parents=True)
     (foreign / "pyvenv.cfg").touch()  # also not over somebody else's virtual environment

@@ -80,7 +80,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield source
 
 
-def test_a_wheel_serves_where_nothing_of_the_checkout_is(tmp_path: Path, unpacked: Path) -> None:
+def test_wheel_serves_without_checkout(tmp_path: Path, unpacked: Path) -> None:
     wheel = build(unpacked, "wheel", tmp_path / "wheel")
     assert ZipFile(wheel).namelist() == ZipFile(build(ROOT, "wheel", tmp_path / "directly")).namelist()
     programs = installed(wheel, tmp_path / "environment")
@@ -89,7 +89,7 @@ def test_a_wheel_serves_where_nothing_of_the_checkout_is(tmp_path: Path, unpacke
     assert answer_of(programs / "execwire", tmp_path / "empty") == "hello\n"
 
 
-def test_the_source_archive_has_all_that_is_needed_to_work_on_it(unpacked: Path) -> None:
+def test_source_archive_is_complete(unpacked: Path) -> None:
     # A symlink cannot be in it; `make` makes it.
     subprocess.run(["make", "execwire"], cwd=unpacked, check=True, capture_output=True)
     assert (unpacked / "execwire" / "domain" / "task.py").samefile(unpacked / "src" / "domain" / "task.py")

@@ -9,7 +9,7 @@ MANY = 600
 REQUEST = b'{"command":["true"]}\n'
 
 
-async def test_one_request_does_not_wait_for_the_hundreds_that_another_client_has_sent_before() -> None:
+async def test_single_request_is_not_delayed_by_hundreds_of_other_client() -> None:
     async with running_agent() as agent, await agent.connect() as many, await agent.connect() as one:
         await one.ask(command=["true"])
         begin = time.monotonic()
@@ -25,7 +25,7 @@ async def test_one_request_does_not_wait_for_the_hundreds_that_another_client_ha
         assert waited < (time.monotonic() - begin) / 3
 
 
-async def test_with_one_slot_clients_take_turns() -> None:
+async def test_clients_alternate_with_one_slot() -> None:
     async with (
         running_agent("--max-running", "1") as agent,
         await agent.connect() as many,

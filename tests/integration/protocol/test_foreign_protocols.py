@@ -47,7 +47,7 @@ async def check_refused(agent: Agent, client: Client) -> None:
     assert (await agent.run("echo", "others"))["output"] == "others\n"
 
 
-async def test_a_request_as_it_is_smuggled_below_would_run(agent: Agent, tmp_path: Path) -> None:
+async def test_smuggled_request_would_run_on_its_own(agent: Agent, tmp_path: Path) -> None:
     async with await agent.connect() as client:
         await client.send(b"{}" + smuggled(tmp_path / "executed"))
         assert [(await client.result())["exit_code"] for _ in range(2)] == [-1, 0]
@@ -55,7 +55,7 @@ async def test_a_request_as_it_is_smuggled_below_would_run(agent: Agent, tmp_pat
 
 
 @pytest.mark.parametrize("protocol", RECORDED | SPECIFIED)
-async def test_what_begins_as_another_protocol_is_refused_with_all_that_follows(
+async def test_connection_that_begins_with_other_protocol_is_rejected_entirely(
     agent: Agent, trace: Path, protocol: str
 ) -> None:
     async with await agent.connect() as client:
@@ -65,26 +65,26 @@ async def test_what_begins_as_another_protocol_is_refused_with_all_that_follows(
 
 
 @pytest.mark.parametrize("length", [MAX_LINE - 20, MAX_LINE, MAX_LINE + 1, MIB])
-async def test_a_url_longer_than_a_line_hides_nothing(agent: Agent, trace: Path, length: int) -> None:
+async def test_url_longer_than_line_limit_hides_no_request(agent: Agent, trace: Path, length: int) -> None:
     async with await agent.connect() as client:
         await client.send(b"FOO /" + b"a" * length + b" " + HEADERS + smuggled(trace))
         await check_refused(agent, client)
 
 
-async def test_three_megabytes_of_blanks_hide_nothing(agent: Agent, trace: Path) -> None:
+async def test_three_megabytes_of_blanks_hide_no_request(agent: Agent, trace: Path) -> None:
     async with await agent.connect() as client:
         await client.send(BLANKS + b"FOO / " + HEADERS + smuggled(trace))
         await check_refused(agent, client)
 
 
-async def test_after_three_megabytes_of_blanks_a_request_is_a_request(agent: Agent) -> None:
+async def test_request_after_three_megabytes_of_blanks_runs(agent: Agent) -> None:
     async with await agent.connect() as client:
         await client.send(BLANKS)
         assert (await client.ask(command=["echo", "late"]))["output"] == "late\n"
 
 
 @pytest.mark.parametrize("begins", [b"\n\r \tF", b"\xef\xbb\xbf", b"[", b"\0"])
-async def test_the_first_byte_decides_however_late_the_rest_comes(agent: Agent, trace: Path, begins: bytes) -> None:
+async def test_first_byte_decides_however_late_the_others_arrive(agent: Agent, trace: Path, begins: bytes) -> None:
     async with await agent.connect() as client:
         for byte in begins:
             await client.send(bytes([byte]))
@@ -98,7 +98,7 @@ async def test_the_first_byte_decides_however_late_the_rest_comes(agent: Agent, 
     st.binary(min_size=1, max_size=30).filter(lambda begins: begins[0] not in b"{ \t\r\n"),
     st.integers(0, 100),
 )
-def test_whatever_it_begins_with_nothing_that_follows_is_run(
+def test_nothing_runs_after_any_foreign_prefix(
     agent: Agent, tmp_path_factory: pytest.TempPathFactory, blanks: bytes, begins: bytes, place: int
 ) -> None:
     trace = tmp_path_factory.getbasetemp() / "executed"
@@ -115,9 +115,7 @@ def test_whatever_it_begins_with_nothing_that_follows_is_run(
 
 
 @pytest.mark.parametrize("line", [b"FOO / HTTP/1.1", b"\x16\x03\x01", b"[]", b"x" * 2 * MAX_LINE])
-async def test_on_a_connection_that_has_begun_with_an_object_it_is_answered_and_the_next_line_works(
-    agent: Agent, line: bytes
-) -> None:
+async def test_foreign_line_after_valid_object_is_invalid_and_next_line_works(agent: Agent, line: bytes) -> None:
     async with await agent.connect() as client:
         assert (await client.ask(command=["echo", "begun"]))["output"] == "begun\n"
         await client.send(line + b"\n")
@@ -125,6 +123,6 @@ async def test_on_a_connection_that_has_begun_with_an_object_it_is_answered_and_
         assert (await client.ask(command=["echo", "next"]))["output"] == "next\n"
 
 
-async def test_a_request_whose_text_speaks_of_http_is_a_request(agent: Agent) -> None:
+async def test_request_that_contains_http_text_runs(agent: Agent) -> None:
     text = "POST / HTTP/1.1"
     assert (await agent.run("echo", text))["output"] == text + "\n"

@@ -49,9 +49,7 @@ def agent() -> Iterator[Agent]:
     (b'{"command":["true"],"timeout":[]}', "$.timeout"),
     (b'{"command":["true"]}{"command":["true"]}', ""),
 ], ids=lambda value: f"{value[:50]!r} {len(value)}")  # fmt: skip
-async def test_what_is_no_request_gets_its_reason_and_the_next_line_works(
-    agent: Agent, line: bytes, reason: str
-) -> None:
+async def test_invalid_request_gets_reason_and_next_line_works(agent: Agent, line: bytes, reason: str) -> None:
     async with await agent.connect() as client:
         await client.send(b'{"command":["true"]}\n' + line + b"\n" + b'{"command":["echo","next"]}\n')
         assert (await client.result())["exit_code"] == 0
@@ -66,7 +64,7 @@ async def test_what_is_no_request_gets_its_reason_and_the_next_line_works(
 
 # Hazard 23.
 @pytest.mark.parametrize(("length", "count"), [(2_000_000, 1), (200_000, 1), (100_000, 25)])
-async def test_arguments_too_long_for_the_system_are_its_reason(agent: Agent, length: int, count: int) -> None:
+async def test_arguments_too_long_for_system_are_reported(agent: Agent, length: int, count: int) -> None:
     async with await agent.connect() as client:
         result = await client.ask(command=["echo", *["a" * length] * count])
         assert (result["exit_code"], result["output"]) == (-1, "")
@@ -75,7 +73,7 @@ async def test_arguments_too_long_for_the_system_are_its_reason(agent: Agent, le
 
 
 # Hazard 23.
-async def test_none_of_it_has_cost_the_agent_its_worker(agent: Agent) -> None:
+async def test_worker_survives_invalid_requests(agent: Agent) -> None:
     worker = agent.worker
     async with await agent.connect() as client:
         for line in (b'{"command":[]}', b"[" * NESTED, b"\x00\x01\x02", b'{"command":["\xff"]}'):
@@ -85,7 +83,7 @@ async def test_none_of_it_has_cost_the_agent_its_worker(agent: Agent) -> None:
     assert "died" not in agent.log_text()
 
 
-async def test_unknown_fields_are_ignored_and_of_duplicate_keys_the_last_wins(agent: Agent) -> None:
+async def test_unknown_fields_are_ignored_and_last_duplicate_key_wins(agent: Agent) -> None:
     async with await agent.connect() as client:
         await client.send(b'{"command":[5],"later":{"a":[1]},"command":["echo","last"],"timeout":0}\n')
         assert (await client.result())["output"] == "last\n"

@@ -27,7 +27,7 @@ def line_of(length: int, *command: str) -> bytes:
 
 # Hazard 22.
 @pytest.mark.parametrize("length", [63 * KIB, 64 * KIB - 1, 64 * KIB, 64 * KIB + 1, 65 * KIB, MAX_LINE - 1, MAX_LINE])
-async def test_a_line_within_the_limit_is_a_request(agent: Agent, length: int) -> None:
+async def test_line_within_limit_is_accepted(agent: Agent, length: int) -> None:
     line = line_of(length, "echo", "hi")
     assert len(line) == length + 1
     async with await agent.connect() as client:
@@ -37,7 +37,7 @@ async def test_a_line_within_the_limit_is_a_request(agent: Agent, length: int) -
 
 # Hazard 22.
 @pytest.mark.parametrize("length", [63 * KIB, 64 * KIB, 65 * KIB])
-async def test_a_long_argument_arrives_whole_and_comes_back_whole(agent: Agent, length: int) -> None:
+async def test_long_argument_arrives_and_is_echoed_completely(agent: Agent, length: int) -> None:
     argument = "".join(chr(0x61 + index % 26) for index in range(length))
     result = await agent.run("printf", "%s", argument)
     assert result["command"] == ["printf", "%s", argument]
@@ -45,7 +45,7 @@ async def test_a_long_argument_arrives_whole_and_comes_back_whole(agent: Agent, 
 
 
 # Hazard 22.
-async def test_a_line_one_byte_over_the_limit_is_refused_and_the_next_one_works(agent: Agent) -> None:
+async def test_line_one_byte_over_limit_is_rejected_and_next_line_works(agent: Agent) -> None:
     async with await agent.connect() as client:
         await client.send(line_of(MAX_LINE + 1, "echo", "over") + line_of(100, "echo", "next"))
         over, following = await client.result(), await client.result()
@@ -55,7 +55,7 @@ async def test_a_line_one_byte_over_the_limit_is_refused_and_the_next_one_works(
 
 
 # Hazard 22.
-async def test_100_mb_without_a_newline_are_refused_once_in_flat_memory_and_the_next_line_works() -> None:
+async def test_100_mb_without_newline_are_rejected_once_in_constant_memory() -> None:
     # Its own agent, so that the peak of its memory is this test's.
     async with running_agent() as agent, await agent.connect() as client:
         assert (await client.ask(command=["echo", "before"]))["output"] == "before\n"
@@ -71,7 +71,7 @@ async def test_100_mb_without_a_newline_are_refused_once_in_flat_memory_and_the_
 
 
 # Hazard 24.
-async def test_a_request_may_arrive_one_byte_at_a_time(agent: Agent) -> None:
+async def test_request_may_arrive_one_byte_at_a_time(agent: Agent) -> None:
     async with await agent.connect() as client:
         for byte in b'{"command":["echo","sl\xc3\xb6wly"]}\n':
             await client.send(bytes([byte]))
@@ -80,7 +80,7 @@ async def test_a_request_may_arrive_one_byte_at_a_time(agent: Agent) -> None:
 
 
 # Hazard 24.
-async def test_a_hundred_requests_may_arrive_in_one_packet(agent: Agent) -> None:
+async def test_hundred_requests_may_arrive_in_one_packet(agent: Agent) -> None:
     async with await agent.connect() as client:
         await client.send(b"".join(line_of(100, "echo", str(number)) for number in range(100)))
         assert [(await client.result())["output"] for _ in range(100)] == [f"{number}\n" for number in range(100)]
@@ -88,7 +88,7 @@ async def test_a_hundred_requests_may_arrive_in_one_packet(agent: Agent) -> None
 
 # Hazard 24.
 @pytest.mark.parametrize("kept", [1, 2, 3])
-async def test_a_request_may_be_split_inside_a_character(agent: Agent, kept: int) -> None:
+async def test_request_may_be_split_inside_a_character(agent: Agent, kept: int) -> None:
     before, character, after = b'{"command":["echo","', "🐌".encode(), b'"]}\n'
     async with await agent.connect() as client:
         await client.send(before + character[:kept])
@@ -99,7 +99,7 @@ async def test_a_request_may_be_split_inside_a_character(agent: Agent, kept: int
 
 # Hazard 25.
 @pytest.mark.parametrize("depart", DEPARTURES)
-async def test_half_a_line_of_a_client_that_died_reaches_nobody_else(agent: Agent, depart: Departure) -> None:
+async def test_partial_line_of_dead_client_affects_no_other_client(agent: Agent, depart: Departure) -> None:
     line = line_of(200, "echo", "half")
     for kept in (1, len(line) // 2, len(line) - 2):
         dying = await agent.connect()
@@ -122,7 +122,7 @@ async def test_half_a_line_of_a_client_that_died_reaches_nobody_else(agent: Agen
     (b'{"command":["echo","1"]}\n{"command":["echo","last"]}', ["1\n", "last\n"]),
     (b'{"command":["echo","1"]}\n{"command":["echo","la', ["1\n"]),
 ])  # fmt: skip
-async def test_blank_lines_are_nothing_and_a_last_line_needs_no_newline(
+async def test_blank_lines_are_ignored_and_last_line_needs_no_newline(
     agent: Agent, sent: bytes, outputs: list[str]
 ) -> None:
     async with await agent.connect() as client:

@@ -25,7 +25,7 @@ def gate(tmp_path: Path) -> Iterator[Gate]:
         yield gate
 
 
-async def test_requests_in_one_go_run_in_parallel_and_are_answered_in_their_order(agent: Agent, gate: Gate) -> None:
+async def test_pipelined_requests_run_in_parallel_with_results_in_order(agent: Agent, gate: Gate) -> None:
     async with await agent.connect() as client:
         for number in range(LINES):
             await client.request(command=gate.before("echo", str(number)))
@@ -37,7 +37,7 @@ async def test_requests_in_one_go_run_in_parallel_and_are_answered_in_their_orde
         assert outputs == [*(f"{number}\n" for number in range(LINES)), "last\n"]
 
 
-async def test_a_result_that_is_there_waits_for_those_before_it(agent: Agent, gate: Gate, tmp_path: Path) -> None:
+async def test_finished_result_waits_for_earlier_results(agent: Agent, gate: Gate, tmp_path: Path) -> None:
     done = tmp_path / "done"
     async with await agent.connect() as client:
         await client.request(command=gate.before("echo", "first"))
@@ -53,13 +53,13 @@ async def test_a_result_that_is_there_waits_for_those_before_it(agent: Agent, ga
 
 
 @pytest.mark.parametrize("request_id", ["a", "é🐌", "x" * 128, 0, -7, 2**63, 10**30], ids=str)
-async def test_an_id_comes_back_as_it_was_as_a_seventh_key(agent: Agent, request_id: str | int) -> None:
+async def test_id_is_echoed_unchanged_as_seventh_key(agent: Agent, request_id: str | int) -> None:
     result = await agent.run("echo", "hi", id=request_id)
     assert list(result) == [*KEYS, "id"]
     assert (result["id"], type(result["id"]), result["output"]) == (request_id, type(request_id), "hi\n")
 
 
-async def test_results_with_ids_go_ahead_and_those_without_keep_their_order(agent: Agent, gate: Gate) -> None:
+async def test_results_with_ids_are_sent_first_and_others_keep_their_order(agent: Agent, gate: Gate) -> None:
     async with await agent.connect() as client:
         await client.request(command=gate.before("echo", "slow"), id=1)
         await client.request(command=gate.before("echo", "in order"))
@@ -71,7 +71,7 @@ async def test_results_with_ids_go_ahead_and_those_without_keep_their_order(agen
 
 
 @pytest.mark.parametrize("wrong", ["", "x" * 129, 1.5, True, [], {}, "a\0b"], ids=repr)
-async def test_what_cannot_be_an_id_is_invalid(agent: Agent, wrong: object) -> None:
+async def test_unsupported_id_is_invalid(agent: Agent, wrong: object) -> None:
     async with await agent.connect() as client:
         result = await client.ask(command=["echo", "hi"], id=wrong)
         assert list(result) == KEYS
@@ -81,7 +81,7 @@ async def test_what_cannot_be_an_id_is_invalid(agent: Agent, wrong: object) -> N
         assert (await client.ask(command=["echo", "next"], id="x"))["output"] == "next\n"
 
 
-async def test_an_id_in_flight_is_refused_on_its_connection_alone_and_free_after_its_answer(
+async def test_duplicate_id_in_flight_is_rejected_per_connection_and_reusable_after_result(
     agent: Agent, gate: Gate
 ) -> None:
     async with await agent.connect() as client, await agent.connect() as other:
@@ -98,7 +98,7 @@ async def test_an_id_in_flight_is_refused_on_its_connection_alone_and_free_after
         assert (await client.ask(command=["echo", "again"], id="twice"))["output"] == "again\n"
 
 
-async def test_an_invalid_request_is_answered_under_its_id(agent: Agent, gate: Gate) -> None:
+async def test_invalid_request_gets_result_with_its_id(agent: Agent, gate: Gate) -> None:
     async with await agent.connect() as client:
         await client.request(command=gate.before("true"))
         refused = await client.ask(command=[], id="bad")
@@ -107,14 +107,14 @@ async def test_an_invalid_request_is_answered_under_its_id(agent: Agent, gate: G
         assert (await client.result())["exit_code"] == 0
 
 
-async def test_many_connections_run_at_once(agent: Agent, gate: Gate) -> None:
+async def test_many_connections_run_in_parallel(agent: Agent, gate: Gate) -> None:
     tasks = [asyncio.create_task(agent.run(*gate.before("echo", str(number)))) for number in range(LINES)]
     await gate.until_waiting(LINES)
     gate.open()
     assert [result["output"] for result in await asyncio.gather(*tasks)] == [f"{number}\n" for number in range(LINES)]
 
 
-async def test_a_result_is_one_compact_line(agent: Agent) -> None:
+async def test_result_is_one_compact_line(agent: Agent) -> None:
     async with await agent.connect() as client:
         await client.request(command=["printf", "a\nb"])
         line = await client.reader.readuntil(b"\n")

@@ -20,7 +20,7 @@ def agent() -> Iterator[Agent]:
         yield agent
 
 
-async def test_time_in_the_queue_is_neither_duration_nor_timeout_nor_before_executed_at(agent: Agent) -> None:
+async def test_queueing_time_counts_neither_as_duration_nor_for_timeout(agent: Agent) -> None:
     async with await agent.connect() as client:
         began = time.time()
         await client.request(command=["sleep", "1.2"])
@@ -34,7 +34,7 @@ async def test_time_in_the_queue_is_neither_duration_nor_timeout_nor_before_exec
     assert second["executed_at"] >= int(began + 1.2)
 
 
-async def test_who_came_first_is_served_first_whoever_asks(agent: Agent, tmp_path: Path) -> None:
+async def test_requests_start_in_order_of_arrival_across_clients(agent: Agent, tmp_path: Path) -> None:
     order = made(tmp_path / "order", "")
     async with await agent.connect() as one, await agent.connect() as other:
         await one.request(command=["sleep", "1"], id="first of all")
@@ -53,7 +53,7 @@ def read(path: str) -> list[str]:
     return Path(path).read_text().splitlines()
 
 
-async def test_as_many_run_at_once_as_may(tmp_path: Path) -> None:
+async def test_max_running_tasks_run_at_once(tmp_path: Path) -> None:
     marks = made(tmp_path / "marks", "")
     async with running_agent("--max-running", "3") as agent, await agent.connect() as client:
         for _ in range(12):
@@ -68,7 +68,7 @@ async def test_as_many_run_at_once_as_may(tmp_path: Path) -> None:
 
 
 # What was written is the agent's from then on: the process has ended, so its slot is somebody else's.
-async def test_a_client_that_does_not_read_holds_no_slot(agent: Agent) -> None:
+async def test_client_that_does_not_read_holds_no_slot(agent: Agent) -> None:
     command = ["sh", "-c", "head -c 20000000 /dev/zero | tr '\\0' x"]
     with socket.create_connection(("127.0.0.1", agent.port)) as lazy:
         lazy.sendall(json.dumps({"command": command}).encode() + b"\n")

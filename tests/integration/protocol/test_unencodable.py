@@ -7,7 +7,7 @@ from pathlib import Path
 from agent import running_agent
 
 
-async def test_a_spool_directory_whose_name_is_not_utf_8_is_named_in_the_answer(tmp_path: Path) -> None:
+async def test_spool_directory_with_non_utf_8_name_is_named_in_result(tmp_path: Path) -> None:
     directory = tmp_path / os.fsdecode(b"caf\xe9")
     directory.mkdir()
     async with running_agent("--spool-dir", str(directory)) as agent:
