@@ -54,7 +54,7 @@ async def test_request_of_client_that_closes_before_its_user_is_known_is_not_run
     trace = tmp_path / "ran"
     async with running_agent() as agent:
         worker = agent.worker
-        # The agent does not get to accept him before he has gone; to the kernel his socket is then nobody's.
+        # The agent accepts the client only after it has closed; by then the kernel knows no owner of its socket.
         os.kill(worker, signal.SIGSTOP)
         try:
             for _ in range(3):
@@ -82,7 +82,7 @@ async def test_two_hundred_rejections_log_few_lines_and_port_probes_none() -> No
 
 
 def refusals(agent: Agent) -> int:
-    """How many the log speaks of, counted ones included."""
+    """Return how many rejections the log reports, suppressed ones included."""
     lines = [json.loads(line) for line in agent.log_text().splitlines()]
     return sum(1 + line.get("suppressed", 0) for line in lines if line["event"] == "client refused")
 

@@ -1,4 +1,4 @@
-"""Hazard 32: whatever a web page has a browser send to the agent's port, no command in it is run."""
+"""Hazard 32: whatever a web page makes a browser send to the agent's port, no command in it is run."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ from chromium_bytes import MARKER, RECORDED
 
 BROWSER_SECONDS = 60.0
 ATTEMPTS = 9
-"""How many connections the page opens at least."""
+"""The minimum number of connections that the page opens."""
 PAGE = """<!doctype html><title>x</title><body><script>
 const body = "\\n" + %s + "\\n";
 const wait = (seconds) => new Promise((done) => setTimeout(done, seconds * 1000));
@@ -54,7 +54,7 @@ def smuggled(marker: Path) -> str:
 
 
 async def check_not_run(agent: Agent, marker: Path) -> None:
-    # What was sent before has been dealt with by then.
+    # Everything sent before this task has been processed by then.
     assert (await agent.run("echo", "others"))["output"] == "others\n"
     assert not marker.exists()
     assert "died" not in agent.log_text()
@@ -71,7 +71,7 @@ async def test_page_under_rebound_name_cannot_run_commands(tmp_path: Path) -> No
             await rebinding.done.wait()
         await check_not_run(agent, marker)
     assert len(rebinding.sent) >= ATTEMPTS
-    # It has sent what would have been run, as a line of its own.
+    # The browser has sent what would be a valid request, as a line of its own.
     assert sum(smuggled(marker).encode() in sent.splitlines() for sent in rebinding.sent) >= 5
     assert {sent.split(b" ")[0] for sent in rebinding.sent} >= {b"FOO", b"PROPFIND", b"get-it", b"POST", b"GET"}
     assert all(answer.count(b"refused: this port takes JSON objects") == 1 for answer in rebinding.answers)

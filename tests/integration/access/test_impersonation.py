@@ -1,4 +1,4 @@
-"""Hazard 33: another user has the agent take him for somebody else: the attacks themselves."""
+"""Hazard 33: attacks by which another user tries to be identified as an authorised one."""
 
 import asyncio
 import contextlib
@@ -34,9 +34,9 @@ with socket.create_connection(("127.0.0.1", int(sys.argv[2]))) as client:
     client.sendall(sys.argv[3].encode() + b"\\n")
     print(client.makefile().readline())
 """
-"""Answers of the kernel's that root is at the other end, to all questions but the first, for who counts from 1."""
+"""Forges the kernel's reply that root owns the socket, for all sequence numbers but the first; they start at 1."""
 
-HOLD_THE_NEXT_QUESTION = """
+HOLD_NEXT_QUERY = """
 import os, socket, time
 class Held(socket.socket):
     def send(self, *arguments):
@@ -57,7 +57,7 @@ def touching(trace: Path) -> bytes:
 
 
 def connection(agent: Agent, user: int, port: int = 0) -> socket.socket:
-    """Return a socket of that user's, from that port, not connected yet."""
+    """Return a socket of that user, bound to that port, not connected yet."""
     os.seteuid(user)
     try:
         client = socket.socket()
@@ -81,7 +81,7 @@ async def test_forged_netlink_reply_gives_no_access(tmp_path: Path) -> None:
     able = becoming(THIRD, "--bounding-set=-all,+net_admin", "--inh-caps=+net_admin", "--ambient-caps=+net_admin")
     skip_unless_he_can_run_an_agent(able)
     async with running_agent() as agent:
-        # The first question opens the socket; what is forged is the answer to the second.
+        # The first query opens the socket; the reply to the second one is forged.
         assert (await agent.run("echo", "served"))["output"] == "served\n"
         process = await asyncio.create_subprocess_exec(
             *able, sys.executable, "-c", FORGE_AND_ASK,
@@ -90,7 +90,7 @@ async def test_forged_netlink_reply_gives_no_access(tmp_path: Path) -> None:
         )  # fmt: skip
         output, _ = await process.communicate()
         assert f"user {THIRD} may not" in json.loads(output)["error"]
-        # Nor does what he has sent put the answers to later questions out of step.
+        # The forged replies do not shift the replies to later queries either.
         for _ in range(3):
             assert (await agent.run("echo", "served"))["output"] == "served\n"
     assert not (tmp_path / "ran").exists()
@@ -98,19 +98,19 @@ async def test_forged_netlink_reply_gives_no_access(tmp_path: Path) -> None:
 
 async def test_new_owner_of_port_of_reset_connection_is_not_mistaken_for_its_client(tmp_path: Path) -> None:
     trace, hold, held = tmp_path / "ran", tmp_path / "hold", tmp_path / "hold.held"
-    (tmp_path / "sitecustomize.py").write_text(HOLD_THE_NEXT_QUESTION)
+    (tmp_path / "sitecustomize.py").write_text(HOLD_NEXT_QUERY)
     async with running_agent(
         "--lost-client", "finish", environment={"PYTHONPATH": str(tmp_path), "HOLD": str(hold)}
     ) as agent:
         assert (await agent.run("echo", "served"))["output"] == "served\n"
         hold.touch()
-        stranger = connection(agent, OTHER_USER)
-        stranger.connect((HOST, agent.port))
-        stranger.sendall(touching(trace))
+        attacker = connection(agent, OTHER_USER)
+        attacker.connect((HOST, agent.port))
+        attacker.sendall(touching(trace))
         await eventually(held.exists)
-        # The agent is about to ask whose the connection is; he goes, and root gets his port.
-        port = stranger.getsockname()[1]
-        reset(stranger)
+        # The agent is about to query the socket's owner; the client resets, and root gets its port.
+        port = attacker.getsockname()[1]
+        reset(attacker)
         with connection(agent, 0, port) as successor:
             successor.connect((HOST, agent.port))
             held.unlink()
@@ -132,19 +132,19 @@ async def test_socket_connecting_from_port_of_closed_client_is_not_mistaken_for_
     with namespaces(1) as [namespace]:
         namespace.set("ipv4/tcp_fin_timeout", 1)
         if not Path("/proc/sys/net/ipv4/tcp_challenge_ack_limit").exists():
-            pytest.skip("this kernel does not have the limit of challenges")
-        # An end of a connection answers the beginning of another with a challenge, unless others have used them up.
+            pytest.skip("this kernel has no limit of challenge ACKs")
+        # A closing connection responds to a new SYN with a challenge ACK, unless the limit is used up.
         namespace.set("ipv4/tcp_challenge_ack_limit", 1)
         async with running_agent("--lost-client", "finish", launcher=namespace.launcher) as agent:
             with namespace.entered():
-                strangers = [connection(agent, OTHER_USER) for _ in range(2)]
-            ports = [stranger.getsockname()[1] for stranger in strangers]
+                attackers = [connection(agent, OTHER_USER) for _ in range(2)]
+            ports = [attacker.getsockname()[1] for attacker in attackers]
             os.kill(agent.worker, signal.SIGSTOP)
             try:
-                for stranger in strangers:
-                    stranger.connect((HOST, agent.port))
-                    stranger.sendall(touching(trace))
-                    stranger.close()
+                for attacker in attackers:
+                    attacker.connect((HOST, agent.port))
+                    attacker.sendall(touching(trace))
+                    attacker.close()
                 await eventually(lambda: not states(agent, *ports), 20.0)
                 with namespace.entered():
                     successors = [connection(agent, 0, port) for port in ports]
@@ -162,6 +162,6 @@ async def test_socket_connecting_from_port_of_closed_client_is_not_mistaken_for_
 
 
 def states(agent: Agent, *ports: int) -> list[str]:
-    """Return the states of the sockets of these ports in the agent's network namespace."""
+    """Return the states of the sockets with these ports in the agent's network namespace."""
     lines = [line.split() for line in Path(f"/proc/{agent.pid}/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
     return [line[3] for line in lines if int(line[1].partition(":")[2], 16) in ports]

@@ -1,4 +1,4 @@
-"""A kernel that describes no TCP sockets: it answers ENOENT to every question, as of a socket that there is not."""
+"""A kernel without tcp_diag: it replies ENOENT to every query, as for a socket that does not exist."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ ASK_FOR_NO_PROTOCOL = """
 import execwire.adapters.linux.sock_diag
 execwire.adapters.linux.sock_diag.PROTOCOL = 254
 """
-"""An unassigned one, of which the kernel knows as little as of TCP where it has no tcp_diag."""
+"""An unassigned protocol number: the kernel replies as it does for TCP without tcp_diag."""
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 async def test_half_closed_client_gets_its_result_where_all_users_are_allowed(environment: dict[str, str]) -> None:
     async with running_agent("--allow-user", "*", environment=environment) as agent, await agent.connect() as client:
-        # Longer than it takes to look at the peer twice.
+        # Longer than two checks of the peer take.
         await client.request(command=["sh", "-c", "sleep 0.7; echo served"])
         client.writer.write_eof()
         assert json.loads(await client.at_end())["output"] == "served\n"

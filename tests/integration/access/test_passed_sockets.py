@@ -1,4 +1,4 @@
-"""Hazard 33: a TCP socket that root has created and a process of another user holds; the kernel calls it root's."""
+"""Hazard 33: a TCP socket created by root and held by a process of another user; the kernel reports root as owner."""
 
 import asyncio
 import json
@@ -24,11 +24,11 @@ handed_over.connect(("127.0.0.1", int(sys.argv[2])))
 handed_over.sendall(sys.argv[3].encode() + b"\\n")
 print(handed_over.makefile().readline())
 """
-"""A socket that listens or is connected is neither any more after connect(2) with AF_UNSPEC, and can connect."""
+"""connect(2) with AF_UNSPEC dissolves a connection or ends listening; then the socket can connect again."""
 
 
 async def ask_through(handed_over: socket.socket, agent: Agent, trace: Path) -> str:
-    """Have a process that is all another user's ask through this socket; return the error that it gets."""
+    """Send a request through this socket from a process that is entirely another user's; return the error it gets."""
     request = json.dumps({"command": ["touch", str(trace)]})
     process = await asyncio.create_subprocess_exec(
         *becoming(THIRD, "--bounding-set=-all", "--inh-caps=-all"), sys.executable, "-c", TAKE_BACK_AND_ASK,
@@ -60,7 +60,7 @@ async def test_passed_socket_of_root_is_rejected(trace: Path, *, listening: bool
 
 
 async def test_passed_socket_is_accepted_where_root_may_connect_over_tcp(trace: Path) -> None:
-    # No better can be had of the kernel; docs/guarantees.md says so.
+    # The kernel reports nothing more precise; docs/guarantees.md says so.
     skip_unless_he_can_run_an_agent()
     with socket.create_server(("127.0.0.1", 0)) as server:
         async with running_agent() as agent:

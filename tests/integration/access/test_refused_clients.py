@@ -1,4 +1,4 @@
-"""Who is refused costs those who are served nothing: no place, no log that grows with them, and none of it for long."""
+"""Rejected clients cost accepted ones nothing: they use no connection slot, and neither memory nor log grows."""
 
 import asyncio
 import contextlib
@@ -28,7 +28,7 @@ ALLOWED, OTHER_USER = 1000, 1001
 
 
 class Clients:
-    """Connects to a server as one user or another, and keeps what it has connected open."""
+    """Connects to a server as one user or another, and keeps the connections open."""
 
     def __init__(self, peers: FakePeers, address: tuple[str, int], stack: contextlib.ExitStack) -> None:
         self._peers = peers
@@ -36,7 +36,7 @@ class Clients:
         self._stack = stack
 
     async def connect(self, user: int = ALLOWED, says: bytes = REQUEST) -> socket.socket:
-        """Return a client of that user that has sent this; who it is has been found out by its first answer, or end."""
+        """Return a client of that user that has sent `says`; it is identified by its first result or its end."""
         self._peers.peer = FakePeer(user=user)
         client = self._stack.enter_context(socket.create_connection(self._address))
         client.setblocking(False)  # noqa: FBT003 -- its only form
@@ -69,8 +69,8 @@ async def serving(listener: socket.socket, max_connections: int = 10) -> AsyncGe
     context = ConnectionContext(FakeTaskIntake(echo), FakeClock(), peers, 1000, 60.0, InFlightLimits(100))
     access = AccessPolicy(frozenset({ALLOWED}))
     with contextlib.ExitStack() as stack:
-        async with StreamServer([listener], context, AcceptPolicy(access, max_connections, 64)) as serving:
-            yield serving, Clients(peers, listener.getsockname(), stack)
+        async with StreamServer([listener], context, AcceptPolicy(access, max_connections, 64)) as server:
+            yield server, Clients(peers, listener.getsockname(), stack)
 
 
 # Hazard 33.
@@ -85,7 +85,7 @@ async def test_foreign_protocol_clients_that_do_not_close_block_no_client(listen
     async with serving(listener, max_connections=2) as (_, clients):
         for _ in range(20):
             assert b"takes JSON objects" in await clients.answer(says=b"GET / HTTP/1.1\r\n\r\n")
-            # Until it has its end, it may be served.
+            # Until it has end-of-file, it may be served.
             await asyncio.sleep(0)
         assert b'"exit_code":0' in await clients.answer()
 
@@ -101,7 +101,7 @@ async def test_client_that_retries_at_connection_limit_is_accepted_when_others_l
         for other in others:
             other.close()
         async with asyncio.timeout(BOUND_SECONDS):
-            # None of those refused has been closed; the first attempt after the others' end succeeds.
+            # No rejected client has closed; the first attempt after the others have closed succeeds.
             while b"--max-connections" in await clients.answer():
                 pass
 
@@ -113,7 +113,7 @@ async def test_oldest_rejected_clients_are_closed_past_limit_and_all_get_the_rea
     async with serving(listener) as (_, clients):
         for _ in range(MAX_CLOSING + 40):
             assert b"may not send requests" in await clients.answer(OTHER_USER)
-        # Those of the clients themselves, and of as many on the server's side as are kept.
+        # Those of the clients themselves, and those that the server keeps open.
         assert len(open_descriptors()) <= before + 2 * MAX_CLOSING + 40 + 10
 
 
@@ -158,7 +158,7 @@ def test_failed_rejections_free_their_slots(
         raise failure
 
     async def play() -> None:
-        # The loop reports what connection_made raises; the others are logged.
+        # The event loop reports what connection_made raises; the other failures are logged.
         asyncio.get_running_loop().set_exception_handler(lambda _, __: None)
         async with serving(listener, max_connections=1) as (_, clients):
             for part, name in ((FakePeers, "identify"), (AccessPolicy, "refusal"), (Connection, "connection_made")):
@@ -177,13 +177,13 @@ def test_failed_rejections_free_their_slots(
 
 # Hazard 31.
 async def test_shutdown_does_not_wait_for_rejected_clients(listener: socket.socket) -> None:
-    async with serving(listener) as (serving_now, clients):
+    async with serving(listener) as (server, clients):
         idle = await clients.connect()
         assert b'"exit_code":0' in await received(idle)
         assert b"may not" in await clients.answer(OTHER_USER)
-        serving_now.begin_shutdown()
-        # Less than those wait who were told the end.
+        server.begin_shutdown()
+        # Shorter than the wait for clients that have been sent end-of-file.
         async with asyncio.timeout(CLOSE_SECONDS / 2):
-            await serving_now.wait_closed()
+            await server.wait_closed()
         assert await received(idle) == b""
         assert b"the agent is stopping" in await clients.answer()

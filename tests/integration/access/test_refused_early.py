@@ -1,4 +1,4 @@
-"""Hazard 33: a client that is refused may have sent its command before it was looked at."""
+"""Hazard 33: a client that is rejected may have sent its command before it was accepted."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ CLIENTS = 40
 
 
 def refused(port: int, request: bytes) -> list[str]:
-    """Send without waiting for anything; return the errors of what is answered."""
+    """Send without waiting for a response; return the errors of all results."""
     with socket.create_connection(("127.0.0.1", port)) as client:
         client.sendall(request)
         client.shutdown(socket.SHUT_WR)

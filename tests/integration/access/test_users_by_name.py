@@ -1,4 +1,4 @@
-"""A user who is allowed by name, where the name does not exist any more when a worker is started again."""
+"""A user allowed by name whose name no longer exists when a worker is restarted."""
 
 import json
 import os

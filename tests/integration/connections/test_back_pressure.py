@@ -23,12 +23,12 @@ def gate(tmp_path: Path) -> Iterator[Gate]:
 
 
 def padded(*command: str) -> bytes:
-    """Return a request so long that it shows whether it is read: the agent reads ahead less than this."""
+    """Return a request that is longer than the agent's read-ahead, so that unread bytes show paused reading."""
     return json.dumps({"command": command, "pad": "x" * (MIB - 1000)}).encode() + b"\n"
 
 
-async def until_not_read(agent: Agent, client: Client) -> None:
-    """Wait until bytes of this client stay in the socket, and no more of them go while the agent serves others."""
+async def until_reading_pauses(agent: Agent, client: Client) -> None:
+    """Wait until bytes of this client stay in the socket buffer while the agent serves others."""
     port = port_of(client)
     await eventually(lambda: (unread_bytes(agent, port) or 0) > 0)
     seen = -1
@@ -38,21 +38,21 @@ async def until_not_read(agent: Agent, client: Client) -> None:
     assert seen > 0
 
 
-async def reluctant_client(agent: Agent) -> Client:
-    """Connect without reading ahead."""
+async def client_without_read_ahead(agent: Agent) -> Client:
+    """Connect with a read buffer of 4 KiB."""
     return Client(*await asyncio.open_connection("127.0.0.1", agent.port, limit=4096))
 
 
 # Hazard 21.
 async def test_client_that_stops_reading_blocks_no_task_and_uses_no_memory(gate: Gate, tmp_path: Path) -> None:
     done = tmp_path / "done"
-    async with running_agent() as agent, await reluctant_client(agent) as client:
+    async with running_agent() as agent, await client_without_read_ahead(agent) as client:
         await agent.run("true")
         before = memory_kib(agent.worker, "VmHWM")
         await client.request(command=["sh", "-c", f"head -c {LARGE} /dev/zero | tr '\\0' a"])
-        # It begins to read, so that sending has begun, and stops in the middle.
+        # The client reads the beginning, so that sending has begun, and then stops.
         await client.reader.readuntil(KEY)
-        # Its next task has much to say too, and ends in its own time.
+        # Its next task has a large output too, and can finish.
         await client.request(command=gate.before("sh", "-c", f"head -c {MIB} /dev/zero; touch {done}"))
         await gate.until_waiting(1)
         gate.open()
@@ -69,13 +69,13 @@ async def test_reading_is_paused_at_1024_requests_in_flight(gate: Gate) -> None:
     async with running_agent("--max-running", "2") as agent, await agent.connect() as client:
         await client.request(command=gate.before("echo", "first"))
         await client.send((b'{"command":["true"]}\n') * (IN_FLIGHT - 2))
-        # The last one that is allowed is as long as a line may be, and taken in to its last byte.
+        # The last request that is allowed is as long as a line may be, and read to its last byte.
         await client.send(padded("echo", "last"))
         await until_read(agent, client)
         await client.send(padded("echo", "later"))
         before = memory_kib(agent.worker)
         client.writer.write(padded("echo", "later") * 8)
-        await until_not_read(agent, client)
+        await until_reading_pauses(agent, client)
         assert memory_kib(agent.worker) - before < 4 * 1024
         gate.open()
         outputs = [(await client.result())["output"] for _ in range(IN_FLIGHT + 9)]

@@ -33,7 +33,7 @@ def listener() -> Iterator[socket.socket]:
 
 @pytest.fixture
 def client(listener: socket.socket) -> Iterator[socket.socket]:
-    """A client whose first request is there before it is accepted."""
+    """A client that has sent its first request before it is accepted."""
     with socket.create_connection(listener.getsockname()) as client:
         client.sendall(REQUEST)
         client.setblocking(False)  # noqa: FBT003 -- its only form
@@ -47,7 +47,7 @@ def server_for(listener: socket.socket, intake: FakeTaskIntake, *users: int, max
     return StreamServer([listener], context, AcceptPolicy(AccessPolicy(frozenset(users)), max_connections, 1))
 
 
-async def until_the_end(client: socket.socket) -> bytes:
+async def read_to_eof(client: socket.socket) -> bytes:
     text = b""
     async with asyncio.timeout(BOUND_SECONDS):
         while piece := await asyncio.get_running_loop().sock_recv(client, 4096):
@@ -61,7 +61,7 @@ async def test_data_of_unauthorised_user_sent_before_accept_is_not_run(
 ) -> None:
     intake = FakeTaskIntake(echo)
     async with server_for(listener, intake):
-        text = await until_the_end(client)
+        text = await read_to_eof(client)
     assert text.count(b"\n") == 1
     assert b"may not send requests here" in text
     assert intake.taken == []
@@ -74,27 +74,27 @@ async def test_data_of_client_over_connection_limit_is_not_run(listener: socket.
         with socket.create_connection(listener.getsockname()) as second:
             second.sendall(REQUEST)
             second.setblocking(False)  # noqa: FBT003 -- its only form
-            assert b"--max-connections" in await until_the_end(second)
+            assert b"--max-connections" in await read_to_eof(second)
     assert len(intake.taken) == 1
 
 
-# A client is accepted in one turn of the loop and has its transport in a later one.
-@pytest.mark.parametrize("turns", range(8))
-@pytest.mark.parametrize("in_good_order", [True, False])
+# A client is accepted in one event-loop iteration and gets its transport in a later one.
+@pytest.mark.parametrize("iterations", range(8))
+@pytest.mark.parametrize("graceful", [True, False])
 async def test_shutdown_during_accept_does_not_block(
-    monkeypatch: pytest.MonkeyPatch, listener: socket.socket, client: socket.socket, turns: int, *, in_good_order: bool
+    monkeypatch: pytest.MonkeyPatch, listener: socket.socket, client: socket.socket, iterations: int, *, graceful: bool
 ) -> None:
     monkeypatch.setattr(closing, "CLOSE_SECONDS", 0.01)
     intake = FakeTaskIntake(echo)
     async with server_for(listener, intake, os.geteuid()) as server:
-        for _ in range(turns):
+        for _ in range(iterations):
             await asyncio.sleep(0)
-        if in_good_order:
+        if graceful:
             server.begin_shutdown()
             async with asyncio.timeout(BOUND_SECONDS):
                 await server.wait_closed()
     listener.close()
     answers = b""
     with contextlib.suppress(ConnectionError):
-        answers = await until_the_end(client)
+        answers = await read_to_eof(client)
     assert answers.count(b"\n") <= len(intake.taken) + answers.count(b"the agent is stopping")

@@ -1,4 +1,5 @@
-# Hazard 26: whenever and however a client goes, its tasks are killed within about a second and nothing is kept of it.
+# Hazard 26: whenever and however a client disconnects, its tasks are killed within about a second and all its
+# resources are released.
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -33,9 +34,9 @@ def gate(tmp_path: Path) -> Iterator[Gate]:
 
 @pytest.fixture
 async def client(agent: Agent) -> AsyncIterator[Client]:
-    """A client that is to go, alone with the agent; it reads nothing ahead.
+    """The agent's only client, which the test disconnects; it reads nothing ahead.
 
-    Afterwards the agent has the descriptors that it had, and its slots are free for others.
+    Afterwards the agent has as many descriptors as before, and its slots are free.
     """
     client = Client(*await asyncio.open_connection("127.0.0.1", agent.port, limit=4096))
     assert (await client.ask(command=["echo", "before"]))["output"] == "before\n"
@@ -88,7 +89,7 @@ async def test_disconnect_while_reading_is_paused_at_max_in_flight(
     line = json.dumps({"command": gate.before("true")}).encode() + b"\n"
     await client.send(line * IN_FLIGHT)
     await gate.until_waiting(RUNNING)
-    # Its end stands in the socket behind what is not read, so that only a look at the peer can tell.
+    # Its end-of-file is behind unread bytes in the socket buffer, so that only a check of the peer detects it.
     await client.send(line)
     port = port_of(client)
     await eventually(lambda: (unread_bytes(agent, port) or 0) > 0)

@@ -1,4 +1,4 @@
-"""One client sends without pause; another asks for `true` and has its answer as if it were alone, or nearly."""
+"""One client sends without pause; the results of another client's `true` are not noticeably delayed."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ from agent import Agent, Client, running_agent
 MIB = 1024 * 1024
 SAMPLES = 15
 MEDIAN_SECONDS = 0.15
-"""Generous: on a quiet machine it is 2 to 10 ms, and without turns it was 0.1 to 3 s."""
+"""Generous: on an idle machine it is 2 to 10 ms, and without fair scheduling it was 0.1 to 3 s."""
 FLOODS = {
     "lines-that-are-not-json": b"{nonsense\n" * 20_000,
     "a-mib-of-objects": b"{}," * (MIB // 3) + b"\n",
@@ -24,7 +24,7 @@ FLOODS = {
 
 @contextlib.asynccontextmanager
 async def flooding(agent: Agent, data: bytes) -> AsyncGenerator[None]:
-    """Send the same again and again, and discard what is answered."""
+    """Send the same data repeatedly, and discard the results."""
     reader, writer = await asyncio.open_connection("127.0.0.1", agent.port)
 
     async def send() -> None:
@@ -36,17 +36,17 @@ async def flooding(agent: Agent, data: bytes) -> AsyncGenerator[None]:
         while await reader.read(MIB):
             pass
 
-    talking = [asyncio.create_task(send()), asyncio.create_task(discard())]
+    tasks = [asyncio.create_task(send()), asyncio.create_task(discard())]
     try:
         yield
     finally:
-        for task in talking:
+        for task in tasks:
             task.cancel()
         writer.transport.abort()
-        await asyncio.gather(*talking, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def waits(client: Client) -> list[float]:
+async def response_times(client: Client) -> list[float]:
     seconds: list[float] = []
     for _ in range(SAMPLES):
         begin = time.monotonic()
@@ -59,4 +59,4 @@ async def waits(client: Client) -> list[float]:
 async def test_flooding_client_does_not_delay_other_clients(kind: str) -> None:
     async with running_agent() as agent, flooding(agent, FLOODS[kind]), await agent.connect() as client:
         await client.ask(command=["true"])
-        assert statistics.median(await waits(client)) < MEDIAN_SECONDS
+        assert statistics.median(await response_times(client)) < MEDIAN_SECONDS

@@ -1,4 +1,4 @@
-# Hazards 26 and 28: who has only closed its sending side gets its answers; who is gone loses its tasks, or not.
+# Hazards 26 and 28: a half-closed client gets its results; a disconnected one loses its tasks, or not.
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +29,7 @@ def gate(tmp_path: Path) -> Iterator[Gate]:
 # Hazard 26.
 async def test_half_closed_client_gets_all_late_results_then_eof(agent: Agent) -> None:
     async with await agent.connect() as client:
-        # Longer than two looks at the peer.
+        # Longer than two checks of the peer take.
         for command in (["sh", "-c", "sleep 1.2; echo slow"], ["echo", "fast"], []):
             await client.request(command=command)
         client.writer.write_eof()
@@ -63,7 +63,7 @@ async def test_half_closed_client_that_disconnects_loses_its_tasks(agent: Agent,
         await client.request(command=gate.before("true"))
         client.writer.write_eof()
     await gate.until_waiting(2)
-    # Longer than the time between two looks at the peer, which have found both there.
+    # Longer than the time between two checks of the peer, which have found both connected.
     assert (await agent.run("sleep", "0.7"))["exit_code"] == 0
     assert gate.waiting() == 2
     for client, depart in zip(clients, (close, reset), strict=True):

@@ -16,7 +16,7 @@ LINE_SECONDS = 0.5
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _room_for_descriptors() -> Iterator[None]:
+def _raised_descriptor_limit() -> Iterator[None]:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
     yield
@@ -30,7 +30,7 @@ def agent() -> Iterator[Agent]:
 
 
 @pytest.fixture
-async def _nothing_is_kept(agent: Agent) -> AsyncIterator[None]:
+async def _nothing_leaks(agent: Agent) -> AsyncIterator[None]:
     async with await agent.connect() as client:
         assert (await client.ask(command=["true"]))["exit_code"] == 0
         before = len(descriptors(agent.worker))
@@ -40,14 +40,14 @@ async def _nothing_is_kept(agent: Agent) -> AsyncIterator[None]:
 
 
 # Hazard 27.
-@pytest.mark.usefixtures("_nothing_is_kept")
+@pytest.mark.usefixtures("_nothing_leaks")
 async def test_incomplete_line_is_rejected_after_timeout_and_connection_closed(agent: Agent) -> None:
-    async with await agent.connect() as loris:
-        loris.writer.write(b"{")
-        answer = asyncio.create_task(loris.at_end())
+    async with await agent.connect() as slow:
+        slow.writer.write(b"{")
+        answer = asyncio.create_task(slow.at_end())
         while not answer.done():
-            # More bytes do not prolong it; meanwhile others are served.
-            loris.writer.write(b"{")
+            # More bytes do not extend the timeout; meanwhile others are served.
+            slow.writer.write(b"{")
             assert (await agent.run("echo", "others"))["output"] == "others\n"
         text = (await answer).decode()
         assert text.count("\n") == 1
@@ -65,7 +65,7 @@ async def test_idle_connection_between_lines_stays_open(agent: Agent) -> None:
 
 
 # Hazard 27.
-@pytest.mark.usefixtures("_nothing_is_kept")
+@pytest.mark.usefixtures("_nothing_leaks")
 async def test_thousand_idle_clients_stay_connected_while_others_are_served(agent: Agent) -> None:
     async with AsyncExitStack() as stack:
         idle = [await stack.enter_async_context(await agent.connect()) for _ in range(MANY)]
@@ -75,16 +75,16 @@ async def test_thousand_idle_clients_stay_connected_while_others_are_served(agen
 
 
 # Hazard 27.
-@pytest.mark.usefixtures("_nothing_is_kept")
+@pytest.mark.usefixtures("_nothing_leaks")
 async def test_thousand_simultaneous_connects_and_disconnects_harm_no_client(agent: Agent) -> None:
     sockets = [socket.socket() for _ in range(MANY)]
-    for number, knocking in enumerate(sockets):
-        knocking.setblocking(False)  # noqa: FBT003 -- its only form
-        knocking.connect_ex(("127.0.0.1", agent.port))
+    for number, connecting in enumerate(sockets):
+        connecting.setblocking(False)  # noqa: FBT003 -- its only form
+        connecting.connect_ex(("127.0.0.1", agent.port))
         if number % 2:
-            knocking.close()
-    for knocking in sockets:
-        knocking.close()
+            connecting.close()
+    for connecting in sockets:
+        connecting.close()
     assert (await agent.run("echo", "others"))["output"] == "others\n"
     clients = await asyncio.gather(*(agent.connect() for _ in range(MANY)))
     for client in clients:

@@ -1,4 +1,4 @@
-"""Clients whom the kernel does not find as it finds others: none of them has gone for that."""
+"""Clients that need another sock_diag query than most (bound to an interface, remote): none counts as disconnected."""
 
 import asyncio
 import json
@@ -17,14 +17,14 @@ from namespaces import Namespace, connect, namespaces
 from other_user import OTHER_USER
 
 KEEPALIVE = "02"
-"""Of the kinds of timer in /proc/net/tcp."""
+"""The code of the keepalive timer in /proc/net/tcp."""
 SLOW = ("sh", "-c", "sleep 0.7; echo served")
-"""Longer than it takes to look at the peer twice."""
+"""Longer than two checks of the peer take."""
 
 
 @dataclass(frozen=True)
 class Hosts:
-    """Two hosts, and two agents on the first: one that lets everybody in and one that does not."""
+    """Two hosts, and two agents on the first: one that accepts all users and one that does not."""
 
     here: Namespace
     there: Namespace
@@ -37,10 +37,10 @@ def hosts() -> Iterator[Hosts]:
         connect(here, there)
         options = ("--host", "::", "--insecure-bind")
         with (
-            module_agent(*options, launcher=here.launcher) as closed,
-            module_agent(*options, "--allow-user", "*", launcher=here.launcher) as open_to_all,
+            module_agent(*options, launcher=here.launcher) as restricted,
+            module_agent(*options, "--allow-user", "*", launcher=here.launcher) as unrestricted,
         ):
-            yield Hosts(here, there, {True: open_to_all, False: closed})
+            yield Hosts(here, there, {True: unrestricted, False: restricted})
 
 
 def client(namespace: Namespace, host: str, port: int, *, interface: str = "", user: int = 0) -> socket.socket:
@@ -60,7 +60,7 @@ def client(namespace: Namespace, host: str, port: int, *, interface: str = "", u
 
 
 def ask(connected: socket.socket, *command: str) -> tuple[str, str]:
-    """Ask, half-close, and return output and error."""
+    """Send a request, half-close, and return output and error."""
     with connected:
         connected.sendall(json.dumps({"command": command}).encode() + b"\n")
         connected.shutdown(socket.SHUT_WR)
@@ -68,24 +68,24 @@ def ask(connected: socket.socket, *command: str) -> tuple[str, str]:
     return answer["output"], answer["error"]
 
 
-@pytest.mark.parametrize("everybody", [True, False])
+@pytest.mark.parametrize("all_users", [True, False])
 @pytest.mark.parametrize(
     ("host", "interface"), [("127.0.0.1", "lo"), ("10.9.8.1", "veth0"), ("10.9.8.1", ""), ("fe80::1%veth0", "")]
 )
 async def test_local_client_can_half_close_on_every_interface(
-    hosts: Hosts, host: str, interface: str, tmp_path: Path, *, everybody: bool
+    hosts: Hosts, host: str, interface: str, tmp_path: Path, *, all_users: bool
 ) -> None:
-    port = hosts.agents[everybody].port
-    own, stranger = (client(hosts.here, host, port, interface=interface, user=user) for user in (0, OTHER_USER))
+    port = hosts.agents[all_users].port
+    own, other = (client(hosts.here, host, port, interface=interface, user=user) for user in (0, OTHER_USER))
     slow = asyncio.create_task(asyncio.to_thread(ask, own, *SLOW))
-    output, error = await asyncio.to_thread(ask, stranger, "echo", "served")
-    assert (output == "served\n") is everybody
-    assert (f"user {OTHER_USER} may not" in error) is not everybody
-    with gate_in(tmp_path) as gate, closing(client(hosts.here, host, port, interface=interface)) as going:
-        going.sendall(json.dumps({"command": gate.before("true")}).encode() + b"\n")
-        going.shutdown(socket.SHUT_WR)
+    output, error = await asyncio.to_thread(ask, other, "echo", "served")
+    assert (output == "served\n") is all_users
+    assert (f"user {OTHER_USER} may not" in error) is not all_users
+    with gate_in(tmp_path) as gate, closing(client(hosts.here, host, port, interface=interface)) as leaving:
+        leaving.sendall(json.dumps({"command": gate.before("true")}).encode() + b"\n")
+        leaving.shutdown(socket.SHUT_WR)
         await gate.until_waiting(1)
-        going.close()
+        leaving.close()
         await gate.until_none_waits()
     assert await slow == ("served\n", "")
 
@@ -106,7 +106,7 @@ async def test_remote_client_can_half_close_and_is_probed_by_keepalive(hosts: Ho
 
 
 def timers(process: int, port: int) -> list[str]:
-    """Return which timers run, in the process's namespace, for its connections to that port."""
+    """Return the timers of connections to that port in the network namespace of a process."""
     lines = [
         line.split()
         for name in ("tcp", "tcp6")

@@ -24,7 +24,7 @@ async def connect(path: Path) -> Client:
 
 
 async def check_served(agent: Agent, path: Path) -> None:
-    """See that a client of either socket has its request answered."""
+    """Check that a client of either socket gets its result."""
     assert (await agent.run("echo", "tcp"))["output"] == "tcp\n"
     async with await connect(path) as client:
         assert (await client.ask(command=["echo", "unix"]))["output"] == "unix\n"
@@ -40,8 +40,8 @@ async def test_unix_socket_serves_its_owner_only_and_is_removed_at_shutdown(path
 
 
 async def test_stale_socket_of_dead_agent_is_replaced(path: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as left:
-        left.bind(str(path))
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(path))
     async with running_agent("--unix", str(path)) as agent:
         await check_served(agent, path)
 
@@ -71,13 +71,13 @@ async def test_unix_disconnect_kills_tasks_and_half_close_does_not(path: Path, t
                 half_closed.writer.write_eof()
                 await gate.until_waiting(1)
                 for paused in (False, True):
-                    await check_hang_up(path, gate, requests=4 if paused else 1, running=2 if paused else 1)
+                    await check_disconnect(path, gate, requests=4 if paused else 1, running=2 if paused else 1)
                 gate.open()
                 assert (await half_closed.result())["output"] == "answered\n"
         await check_served(agent, path)
 
 
-async def check_hang_up(path: Path, gate: Gate, *, requests: int, running: int) -> None:
+async def check_disconnect(path: Path, gate: Gate, *, requests: int, running: int) -> None:
     client = await connect(path)
     for _ in range(requests):
         await client.request(command=gate.before("true"))
@@ -94,16 +94,16 @@ async def test_other_user_with_access_to_socket_file_is_rejected() -> None:
         path = Path(folder) / "execwire.sock"
         async with running_agent("--unix", str(path)) as agent:
             with pytest.raises(PermissionError):
-                connect_as_stranger(path)
+                connect_as_other_user(path)
             path.chmod(0o666)
-            async with Client(*await asyncio.open_unix_connection(sock=connect_as_stranger(path))) as client:
+            async with Client(*await asyncio.open_unix_connection(sock=connect_as_other_user(path))) as client:
                 assert f"user {OTHER_USER} may not send requests here" in (await client.result())["error"]
                 assert await client.at_end() == b""
             await check_served(agent, path)
 
 
-def connect_as_stranger(path: Path) -> socket.socket:
-    """Connect while this process is him; the kernel notes who connected."""
+def connect_as_other_user(path: Path) -> socket.socket:
+    """Connect with the effective uid of the other user; the kernel records it as the peer's credentials."""
     client = socket.socket(socket.AF_UNIX)
     os.seteuid(OTHER_USER)
     try:

@@ -1,4 +1,5 @@
-"""What su(1), runuser(1) and sudo(8) start goes like everything else, though PAM puts the limits back that mark it."""
+"""Processes started by su(1), runuser(1) and sudo(8) are killed like others, though PAM resets the limit that marks
+them."""
 
 import os
 import shutil
@@ -14,7 +15,7 @@ from execwire.adapters.linux.timer_slack import timer_slack
 
 pytestmark = only_root
 with_second_mark = pytest.mark.skipif(
-    os.geteuid() == 0 and timer_slack() is None, reason="there is a second mark with CAP_SYS_NICE only"
+    os.geteuid() == 0 and timer_slack() is None, reason="the second mark requires CAP_SYS_NICE"
 )
 
 _DAEMON = 'setsid -f "$0" 600; sleep 600'
@@ -23,7 +24,7 @@ _WITHOUT_SYS_NICE = ("setpriv", "--bounding-set=-sys_nice", "--inh-caps=-all")
 
 @pytest.fixture
 def sleeper(tmp_path: Path) -> str:
-    """Return a sleep(1) of its own name, so that it can be told from others."""
+    """Return a copy of sleep(1) with a unique name, by which its processes are found."""
     for folder in (tmp_path, *tmp_path.parents[:2]):
         folder.chmod(0o755)
     program = tmp_path / f"sleeper-{os.urandom(4).hex()}"
@@ -47,15 +48,15 @@ async def test_daemon_in_user_session_is_killed_at_timeout(how: str, sleeper: st
         for _ in range(2):
             result = await agent.run(*command, timeout=500)
             assert (result["error"], alive_with(sleeper)) == ("timeout exceeded", [])
-        await eventually(lambda: children_but_helpers(agent.worker) == [])
+        await eventually(lambda: sleeper_children(agent.worker) == [])
 
 
-def children_but_helpers(pid: int) -> list[int]:
+def sleeper_children(pid: int) -> list[int]:
     return [child for child in children(pid) if alive_with("sleeper-").count(child)]
 
 
 async def test_command_run_as_other_user_is_killed_at_timeout(sleeper: str) -> None:
-    # In a session of its own, below a process that dies at once.
+    # In its own session, as a child of a process that dies at once.
     command = as_root("su", f'"{sleeper}" 600; :')
     async with running_agent(launcher=_WITHOUT_SYS_NICE) as agent:
         for _ in range(6):

@@ -1,4 +1,4 @@
-"""At a timeout, a cancellation and the stop everything of a task goes, whatever it did to get away."""
+"""At a timeout, a cancellation and a shutdown all processes of a task are killed, however they try to escape."""
 
 import asyncio
 import os
@@ -12,14 +12,14 @@ from agent import running_agent
 from proc import children, eventually, zombies
 from trees import Tree, daemon, escaping, hopping, sleeper
 
-# Hazards 5 and 10, all through this file.
+# Hazards 5 and 10, throughout this file.
 
 
-async def all_beat(trees: Iterable[Tree]) -> None:
+async def all_have_written(trees: Iterable[Tree]) -> None:
     await eventually(lambda: all(tree.written for tree in trees), 20.0)
 
 
-async def all_gone(trees: Iterable[Tree]) -> None:
+async def check_all_dead(trees: Iterable[Tree]) -> None:
     assert [tree.name for tree in trees if tree.alive] == []
     silent = await asyncio.gather(*(tree.is_silent() for tree in trees))
     assert all(silent)
@@ -49,9 +49,9 @@ async def test_disconnect_kills_all_tasks_of_client(tmp_path: Path) -> None:
         async with await agent.connect() as client:
             for tree in trees:
                 await client.request(command=list(tree.command))
-            await all_beat(trees)
+            await all_have_written(trees)
         await eventually(lambda: not any(tree.alive for tree in trees))
-        await all_gone(trees)
+        await check_all_dead(trees)
         await eventually(lambda: children(agent.worker) == [])
 
 
@@ -60,11 +60,11 @@ async def test_shutdown_kills_running_tasks(tmp_path: Path) -> None:
     async with running_agent("--drain-seconds", "0") as agent, await agent.connect() as client:
         for tree in trees:
             await client.request(command=list(tree.command))
-        await all_beat(trees)
+        await all_have_written(trees)
         assert await agent.stop() == 0
         results = [await client.result() for _ in trees]
         assert all(result["error"].startswith("the agent is stopping; the task was killed") for result in results)
-        await all_gone(trees)
+        await check_all_dead(trees)
 
 
 # Hazard 6.
@@ -80,7 +80,7 @@ async def test_tree_that_forks_while_it_is_killed_is_killed_completely(
         assert result["error"] == "timeout exceeded"
         assert time.monotonic() - started < 0.6 + 2.0 + 2.0
         assert tree.written > 0
-        # What is not gone by then is owned up to, and swept on.
+        # Processes that still live are logged, and the sweep continues.
         assert not alive or "could not be killed" in agent.log_text()
         await eventually(lambda: not tree.alive)
         assert await tree.is_silent()
@@ -92,7 +92,7 @@ async def test_orphans_of_running_task_are_reaped(tmp_path: Path) -> None:
     script = f"for _ in 1 2 3; do (setsid sleep 0 &); done; {tree.command[2]}"
     async with running_agent() as agent, await agent.connect() as client:
         await client.request(command=["bash", "-c", script, *tree.command[3:]])
-        await all_beat([tree])
+        await all_have_written([tree])
         await eventually(lambda: zombies(agent.worker) == [])
         assert tree.alive
 
@@ -101,7 +101,7 @@ async def test_daemon_survives_unless_leftovers_is_kill_all(tmp_path: Path) -> N
     tree = daemon(tmp_path)
     async with running_agent() as agent:
         assert (await agent.run(*tree.command))["exit_code"] == 0
-        await all_beat([tree])
+        await all_have_written([tree])
         assert await agent.stop() == 0
     (survivor,) = tree.alive
     try:
@@ -114,4 +114,4 @@ async def test_kill_all_kills_daemons_when_command_exits(tmp_path: Path) -> None
     tree = daemon(tmp_path)
     async with running_agent("--leftovers", "kill-all") as agent:
         assert (await agent.run(*tree.command))["exit_code"] == 0
-        await all_gone([tree])
+        await check_all_dead([tree])

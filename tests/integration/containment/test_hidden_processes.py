@@ -1,4 +1,4 @@
-"""Where /proc hides what the agent may not trace (hidepid, systemd's ProtectProc=invisible), all goes all the same."""
+"""All processes of a task are killed even where /proc hides some (hidepid, systemd's ProtectProc=invisible)."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ _DAEMON = 'setsid -f "$0" 600; '
 @pytest.fixture
 async def agent() -> AsyncIterator[Agent]:
     if tuple(map(int, os.uname().release.split(".")[:2])) < (5, 8):
-        pytest.skip("before Linux 5.8 the option would hold for every /proc of this machine")
+        pytest.skip("before Linux 5.8 the option would apply to every /proc of this machine")
     skip_unless_he_can_run_an_agent(_HIDDEN_PROC)
     async with running_agent("--allow-user", "root", launcher=_HIDDEN_PROC) as agent:
         yield agent
@@ -30,7 +30,7 @@ async def agent() -> AsyncIterator[Agent]:
 
 @pytest.fixture
 def untraceable(tmp_path: Path) -> str:
-    """Return a program that sleeps, and may be executed by everybody and read by nobody: it can not be traced."""
+    """Return a copy of sleep(1) that all users may execute but not read, so that it cannot be traced."""
     for folder in (tmp_path, *tmp_path.parents[:2]):
         folder.chmod(0o755)
     program = tmp_path / f"untraceable-{os.urandom(4).hex()}"

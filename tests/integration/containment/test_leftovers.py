@@ -1,4 +1,4 @@
-"""What a command leaves running when it has ended by itself: `leftovers` says what becomes of it, `linger` when."""
+"""Processes that remain when a command has exited: `leftovers` says what happens to them, `linger` when."""
 
 import gzip
 import os
@@ -15,9 +15,9 @@ from proc import alive_with, children, eventually
 FAMILY = (
     '(exec -a "$0-group" sleep 60) & '
     'setsid -f bash -c \'exec -a "$0-daemon" sleep 60\' "$0"; '
-    'for who in group daemon; do until grep -qs "$0[-]$who" /proc/[0-9]*/cmdline; do sleep 0.05; done; done; echo hi'
+    'for kind in group daemon; do until grep -qs "$0[-]$kind" /proc/[0-9]*/cmdline; do sleep 0.05; done; done; echo hi'
 )
-"""Leaves a process of its own group and a daemon, both running by then."""
+"""Leaves a process of its own group and a daemon, both running when it exits."""
 
 
 @pytest.fixture
@@ -34,20 +34,20 @@ def marker() -> Iterator[str]:
 async def test_leftovers_setting_decides_which_processes_survive(
     marker: str, leftovers: str, staying: list[str]
 ) -> None:
-    def left() -> list[str]:
-        return [who for who in ("group", "daemon") if alive_with(f"{marker}-{who}")]
+    def survivors() -> list[str]:
+        return [kind for kind in ("group", "daemon") if alive_with(f"{marker}-{kind}")]
 
     async with running_agent("--leftovers", leftovers, "--linger-ms", "300") as agent:
         result = await agent.run("bash", "-c", FAMILY, marker)
         assert (result["exit_code"], result["output"], result["error"]) == (0, "hi\n", "")
-        await eventually(lambda: left() == staying)
-        # At a timeout all goes, whatever is to become of leftovers.
+        await eventually(lambda: survivors() == staying)
+        # At a timeout all processes are killed, whatever the setting.
         late = f"{marker}-late"
         timed_out = await agent.run("bash", "-c", f"{FAMILY}; wait; sleep 60", late, timeout=1500)
         assert (timed_out["error"], timed_out["output"]) == ("timeout exceeded", "hi\n")
         assert alive_with(late) == []
         assert await agent.stop() == 0
-    assert left() == staying
+    assert survivors() == staying
 
 
 async def test_background_output_within_linger_is_captured() -> None:
@@ -55,7 +55,7 @@ async def test_background_output_within_linger_is_captured() -> None:
         began = time.monotonic()
         result = await agent.run("sh", "-c", "(sleep 1; echo late) & echo early")
         assert result["output"] == "early\nlate\n"
-        # Answered when the last one has closed it; the command itself had long ended, and that is its duration.
+        # The result is sent when the last process has closed stdout; the duration is that of the command itself.
         assert 1 <= time.monotonic() - began < 15
         assert result["duration_ms"] < 1000
 

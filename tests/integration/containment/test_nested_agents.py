@@ -1,4 +1,4 @@
-"""An agent that is run as a task of another: whatever comes of its own tasks goes with it."""
+"""An agent that runs as a task of another agent: its own tasks are killed with it."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ from execwire.adapters.linux.timer_slack import timer_slack
 
 
 @pytest.mark.skipif(
-    timer_slack() is None, reason="an orphan of both is told by its second mark, with CAP_SYS_NICE only"
+    timer_slack() is None, reason="an orphan of both is found by its second mark, which requires CAP_SYS_NICE"
 )
 async def test_orphans_of_nested_agent_are_killed_with_outer_task(tmp_path: Path) -> None:
     name, log = f"inner-{os.urandom(4).hex()}", tmp_path / "log"
@@ -31,7 +31,7 @@ async def test_orphans_of_nested_agent_are_killed_with_outer_task(tmp_path: Path
             await eventually(lambda: len(alive_with(name)) == 1)
             (leader,) = children(outer.worker)
             (supervisor,) = children(leader)
-            # Neither of its processes sees the other's end.
+            # Neither process of the inner agent can react to the death of the other.
             os.kill(supervisor, signal.SIGSTOP)
             for pid in (*children(supervisor), supervisor):
                 os.kill(pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""On a kernel that keeps no lists of children (CONFIG_PROC_CHILDREN) everything of a task goes all the same."""
+"""All processes of a task are killed on a kernel without lists of children (CONFIG_PROC_CHILDREN)."""
 
 import asyncio
 import os
@@ -44,7 +44,7 @@ async def test_scan_of_all_processes_finds_whole_task(tmp_path: Path) -> None:
 def test_agent_does_not_start_if_proc_shows_other_pid_namespace() -> None:
     inside = ("unshare", "--pid", "--fork", "--kill-child")
     if subprocess.run((*inside, "true"), check=False, capture_output=True).returncode != 0:
-        pytest.skip("no PID namespace to be had")
+        pytest.skip("cannot create a PID namespace")
     agent = (sys.executable, "-m", "execwire", "serve", "--port", "0")
     ended = subprocess.run((*inside, *agent), check=False, capture_output=True, text=True, timeout=20)
     assert ended.returncode == 2

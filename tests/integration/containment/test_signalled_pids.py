@@ -1,8 +1,8 @@
-"""Hazard 8: no pid is signalled after it was reaped, when it may already be somebody else's.
+"""Hazard 8: no pid is signalled after it was reaped, since it may have been reused by another process.
 
-The interpreter reports each kill(2) and killpg(2) to an audit hook (PEP 578) before it is made. Whoever is signalled
-must then still be a child of this process, be it a zombie: nobody else can have that pid. What goes through a pidfd
-cannot hit the wrong one.
+The interpreter reports each kill(2) and killpg(2) to an audit hook (PEP 578) before the call. The target must then
+still be a child of this process, possibly a zombie: no other process can have that pid. A signal sent through a pidfd
+cannot reach another process.
 """
 
 import asyncio
@@ -22,20 +22,20 @@ from execwire.adapters.subprocess.leader import Leader
 from execwire.domain.task import TaskRequest
 
 Signalled = list[tuple[int, bool]]
-"""Whom a signal was sent to, and whether that was a child of ours at that moment."""
+"""The pid to which each signal was sent, and whether it was a child of this process at that moment."""
 
 _records: list[Signalled] = []
 
 
-def _note(event: str, arguments: tuple[object, ...]) -> None:
-    # Signal 0 only asks whether there is anybody, and hits nobody.
+def _record(event: str, arguments: tuple[object, ...]) -> None:
+    # Signal 0 only tests whether the process exists.
     if _records and event in ("os.kill", "os.killpg") and arguments[1] != 0:
         pid = arguments[0]
         assert isinstance(pid, int)
         _records[-1].append((pid, (seen := stat(pid)) is not None and seen.parent == os.getpid()))
 
 
-sys.addaudithook(_note)
+sys.addaudithook(_record)
 
 
 @pytest.fixture
@@ -71,10 +71,10 @@ def test_audit_record_shows_signal_to_reaped_pid(signalled: Signalled) -> None:
 
 
 async def test_only_children_are_signalled_however_tasks_end(signalled: Signalled) -> None:
-    source = random.Random(8)  # noqa: S311 -- to be the same every time
+    source = random.Random(8)  # noqa: S311 -- reproducible
     scripts = ("exit 0", "sleep 0.005", "sleep 1 & exit 0", "exec >&-; sleep 0.01", "setsid -f sleep 0.1", "sleep 60")
     async with executor_drivers.real() as driver:
-        # The first start of a program takes longer than most of these have.
+        # The first start of a program takes longer than most of these timeouts.
         await driver.executor.execute(TaskRequest(("sh", "-c", "exit 0")))
         for _ in range(15):
             tasks = [
@@ -83,12 +83,12 @@ async def test_only_children_are_signalled_however_tasks_end(signalled: Signalle
                 )
                 for _ in range(12)
             ]
-            # Some lose their client meanwhile, most end by themselves or at their timeout.
+            # Some are cancelled, most exit or reach their timeout.
             for task in tasks[::4]:
                 await asyncio.sleep(source.uniform(0, 0.003))
                 task.cancel()
-            for ending in await asyncio.gather(*tasks, return_exceptions=True):
-                if not isinstance(ending, BaseException):
-                    ending.output.close()
+            for execution in await asyncio.gather(*tasks, return_exceptions=True):
+                if not isinstance(execution, BaseException):
+                    execution.output.close()
     assert len(signalled) >= 50
-    assert [pid for pid, ours in signalled if not ours] == []
+    assert [pid for pid, is_child in signalled if not is_child] == []

@@ -1,4 +1,4 @@
-"""What a walk over this process's own children sees, kills and reaps."""
+"""What a scan of this process's own children finds, kills and reaps."""
 
 import contextlib
 import os
@@ -17,7 +17,7 @@ from execwire.adapters.linux.survivors import Survivors
 from execwire.adapters.subprocess.containment import RESULT_AFTER_SECONDS, Containment
 
 
-def walk(tree: ProcessTree) -> Survivors:
+def scan(tree: ProcessTree) -> Survivors:
     survivors_by_mark: dict[int, Survivors] = {}
     for _ in tree.scan(frozenset({MARK}), survivors_by_mark):
         pass
@@ -25,12 +25,12 @@ def walk(tree: ProcessTree) -> Survivors:
 
 
 async def test_zombie_counts_as_seen_because_it_may_have_forked() -> None:
-    # Hazard 6: of a chain of processes that hand over to each other, walks may see nothing but zombies.
+    # Hazard 6: in a chain of processes that fork and exit in turn, scans may find only zombies.
     pid = adopt("true")
     await eventually(lambda: not is_alive(pid))
     tree = ProcessTree()
-    assert not walk(tree).clean
-    assert walk(tree).clean
+    assert not scan(tree).clean
+    assert scan(tree).clean
     with pytest.raises(ChildProcessError):
         reap(pid)
 
@@ -38,11 +38,11 @@ async def test_zombie_counts_as_seen_because_it_may_have_forked() -> None:
 async def test_live_processes_are_killed_then_reaped_then_forgotten() -> None:
     pid = adopt("sleep", "600")
     tree = ProcessTree()
-    assert walk(tree).alive == [pid]
+    assert scan(tree).alive == [pid]
     assert tree.has_children
     await eventually(lambda: not is_alive(pid))
-    assert walk(tree).reaped_any
-    assert walk(tree).clean
+    assert scan(tree).reaped_any
+    assert scan(tree).clean
     assert not tree.has_children
 
 
@@ -50,9 +50,9 @@ async def test_tracked_child_is_killed_but_not_reaped() -> None:
     pid = adopt("sleep", "600")
     tree = ProcessTree()
     tree.add(pid, MARK)
-    assert walk(tree).alive == [pid]
+    assert scan(tree).alive == [pid]
     await eventually(lambda: not is_alive(pid))
-    assert walk(tree).clean
+    assert scan(tree).clean
     assert reap(pid) == signal.SIGKILL
     tree.remove(pid)
     assert not tree.has_children
@@ -61,13 +61,13 @@ async def test_tracked_child_is_killed_but_not_reaped() -> None:
 def test_processes_with_other_marks_are_not_killed() -> None:
     with subprocess.Popen(("sleep", "600")) as other:
         tree = ProcessTree()
-        assert walk(tree).clean
+        assert scan(tree).clean
         assert is_alive(other.pid)
         other.kill()
 
 
 @contextlib.contextmanager
-def no_descriptor_left() -> Generator[None]:
+def no_free_descriptor() -> Generator[None]:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
     try:
@@ -78,10 +78,10 @@ def no_descriptor_left() -> Generator[None]:
 
 def test_scan_failure_does_not_count_as_absence() -> None:
     # Hazard 15.
-    with no_descriptor_left():
-        for look in (procfs.children, procfs.stat):
+    with no_free_descriptor():
+        for read in (procfs.children, procfs.stat):
             with pytest.raises(OSError, match="Too many open files"):
-                look(os.getpid())
+                read(os.getpid())
         assert procfs.mark(os.getpid()) is not None
 
 
@@ -89,11 +89,11 @@ async def test_failed_scan_is_repeated_until_processes_are_killed() -> None:
     # Hazard 15.
     containment = Containment()
     pid = adopt("sleep", "600")
-    with no_descriptor_left():
+    with no_free_descriptor():
         assert await containment.kill(MARK) is False
     await eventually(lambda: not is_alive(pid), RESULT_AFTER_SECONDS)
     await containment.close()
-    walk(ProcessTree())
+    scan(ProcessTree())
 
 
 async def test_spare_descriptors_allow_scan_when_no_descriptor_is_free() -> None:

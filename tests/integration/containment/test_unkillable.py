@@ -1,4 +1,4 @@
-"""A process that the agent may not signal: answered in time, owned up to, swept on."""
+"""A process that the agent may not signal: the result is on time, the pid is logged, and the sweep continues."""
 
 import json
 import os
@@ -24,10 +24,10 @@ int main(void) { return setgid(0) || setuid(0) || write(1, "root", 4) != 4 || sl
 
 @pytest.fixture
 def becomes_root(tmp_path: Path) -> Path:
-    """Build a program that becomes root, as sudo(8) does, and sleeps, in a folder into which everybody may look."""
+    """Build a program that becomes root, as sudo(8) does, and sleeps, in a directory that all users can search."""
     compiler = shutil.which("cc")
     if os.geteuid() != 0 or compiler is None:
-        pytest.skip("only root can make a program that becomes root, and it takes a C compiler")
+        pytest.skip("only root can create a set-user-ID program of root, and a C compiler is needed")
     for folder in (tmp_path, *tmp_path.parents[:2]):
         folder.chmod(0o755)
     tmp_path.chmod(0o777)
@@ -56,7 +56,7 @@ async def test_task_that_may_not_be_signalled_gets_result_and_log_line(becomes_r
         try:
             assert warning(agent)["pids"] == [survivor]
             assert warning(agent)["reason"] == "may not be signalled: it runs as another user"
-            # Others are not held up by it.
+            # Other tasks are not delayed by it.
             tree = sleeper(tmp_path)
             started = time.monotonic()
             assert (await agent.run(*tree.command, timeout=300))["error"] == "timeout exceeded"

@@ -1,4 +1,4 @@
-"""A command that runs, but cannot be watched or signalled: it is ended and answered, and nothing of it stays."""
+"""A command that runs but cannot be watched or signalled: it is killed, gets a result, and leaves nothing."""
 
 import asyncio
 import os
@@ -12,11 +12,11 @@ from execwire.adapters.subprocess.process import Process
 from execwire.domain.outcome import OutputLost, TimedOut
 from execwire.domain.task import TaskRequest
 
-# Of this run: others may go on beside it.
+# Unique to this run, since others may run at the same time.
 SECONDS = f"63.{os.getpid()}"
 
 
-async def nothing_stays(before: list[str], children_before: list[int]) -> None:
+async def check_nothing_left(before: list[str], children_before: list[int]) -> None:
     await eventually(lambda: len(descriptors(os.getpid())) <= len(before))
     await eventually(lambda: set(children(os.getpid())) <= set(children_before))
     assert alive_with(SECONDS) == []
@@ -39,14 +39,14 @@ async def test_command_that_cannot_be_watched_for_lack_of_memory_is_killed(
             async with asyncio.timeout(10):
                 execution = await driver.executor.execute(TaskRequest(("sleep", SECONDS)))
         assert isinstance(execution.outcome, OutputLost)
-        await nothing_stays(before, children_before)
+        await check_nothing_left(before, children_before)
 
 
 async def test_command_whose_group_may_not_be_signalled_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[int] = []
+    groups: list[int] = []
 
     def refuse(group: int, _: int) -> None:
-        asked.append(group)
+        groups.append(group)
         raise PermissionError
 
     async with executor_drivers.real() as driver:
@@ -57,5 +57,5 @@ async def test_command_whose_group_may_not_be_signalled_is_killed(monkeypatch: p
             async with asyncio.timeout(10):
                 execution = await driver.executor.execute(TaskRequest(("sleep", SECONDS), 100.0))
         assert execution.outcome == TimedOut()
-        assert asked
-        await nothing_stays(before, children_before)
+        assert groups
+        await check_nothing_left(before, children_before)

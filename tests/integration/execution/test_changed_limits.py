@@ -1,4 +1,4 @@
-"""Somebody changes the limits of the running agent (prlimit(1)): tasks get what is still allowed."""
+"""The limits of the running agent are changed, as by prlimit(1): tasks get what is still allowed."""
 
 import resource
 from pathlib import Path
@@ -23,7 +23,7 @@ async def test_tasks_get_lowered_descriptor_limit_and_none_fails() -> None:
             assert await output_of(agent, "sh", "-c", SHOW) == ["500", "6000"]
         before = await descriptors_at_rest(agent.worker)
         resource.prlimit(agent.worker, resource.RLIMIT_NOFILE, (400, 4096))
-        # Known and unknown programs, which are started in different ways.
+        # Known and unknown programs, which are started by the worker and by the starter.
         for shell in ("sh", "sh", "bash", "sh"):
             assert await output_of(agent, shell, "-c", SHOW) == ["500", "4096"]
         assert resource.prlimit(agent.worker, resource.RLIMIT_NOFILE) == (400, 4096)

@@ -1,4 +1,4 @@
-"""What ends is noticed by the signal of its end (SIGCHLD), however long the pauses between looks are."""
+"""Exits of children are detected by SIGCHLD, however long the polling interval is."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Hazard 30: the wall clock is set while tasks run; their durations and timeouts do not notice."""
+"""Hazard 30: the wall clock is set while tasks run; their durations and timeouts are not affected."""
 
 import asyncio
 import itertools
@@ -14,8 +14,8 @@ from execwire.domain.task import TaskRequest
 YEAR = 365 * 24 * 3600.0
 
 
-class SetClock(SystemClock):
-    """A wall clock that is set whenever it has been looked at: far ahead, far back, to where it began."""
+class JumpingClock(SystemClock):
+    """A wall clock that is set after each reading: far ahead, far back, to its initial time."""
 
     def __init__(self) -> None:
         self.settings = itertools.cycle((1.8e9, 1.8e9 + YEAR, 1.0, 1.8e9 - YEAR))
@@ -26,7 +26,7 @@ class SetClock(SystemClock):
 
 async def test_only_executed_at_follows_wall_clock_jumps() -> None:
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)
-    container = Container(clock=SetClock(), settings=Settings(), descriptor_limit=limit)
+    container = Container(clock=JumpingClock(), settings=Settings(), descriptor_limit=limit)
     executor = container.executor()
     assert isinstance(executor, SubprocessExecutor)
     async with executor:

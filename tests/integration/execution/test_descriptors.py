@@ -13,7 +13,7 @@ from agent import Agent, running_agent
 from proc import alive_with, descriptors, eventually
 
 LIST = ("sh", "-c", "ls /proc/$$/fd; :")
-"""ls(1) opens the directory, but it is its parent's that is listed; `:` keeps the shell from becoming ls."""
+"""ls(1) lists the descriptors of its parent, the shell; `:` keeps the shell from executing ls(1) in its place."""
 STANDARD = "0\n1\n2\n"
 
 

@@ -1,4 +1,4 @@
-"""The protocol's table of how a task can end, each line of it from a real process."""
+"""The protocol's table of outcomes, each row with a real process."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ from module_agent import module_agent
 
 KEYS = ["command", "executed_at", "duration_ms", "exit_code", "output", "error"]
 HARMLESS = {"CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "WINCH"}
-"""Signals whose default is not to end a process (signal(7))."""
+"""Signals whose default action does not terminate a process (signal(7))."""
 FATAL = [number for number in signal.Signals if number.name[3:] not in HARMLESS and number < signal.SIGRTMIN]
 
 
@@ -52,12 +52,12 @@ async def test_every_exit_status_is_reported_unchanged(agent: Agent) -> None:
 async def test_fatal_signal_is_128_plus_its_number_and_named(agent: Agent) -> None:
     async with await agent.connect() as client:
         for number in FATAL:
-            await client.request(command=["sh", "-c", f"ulimit -c 0; printf said; kill -{number} $$"])
+            await client.request(command=["sh", "-c", f"ulimit -c 0; printf text; kill -{number} $$"])
         results = [await client.result() for _ in FATAL]
     for number, result in zip(FATAL, results, strict=True):
         assert result["exit_code"] == 128 + number
         assert result["error"] == f"terminated by signal {number.name}"
-        assert result["output"] == "said"
+        assert result["output"] == "text"
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ async def test_real_time_signals_are_named(agent: Agent, number: int, name: str)
 
 
 async def test_exit_status_above_128_is_not_reported_as_signal(agent: Agent) -> None:
-    # A shell reports its child's signal like that; the command itself ended by itself.
+    # A shell reports its child's signal as such a status; the command itself exited.
     result = await agent.run("sh", "-c", "sh -c 'kill -SEGV $$'; exit $?")
     assert (result["exit_code"], result["error"]) == (139, "")
 

@@ -1,4 +1,4 @@
-"""Why a command could not be started: the system's reason, with the file named, and a result like every other."""
+"""Commands that cannot be started: an ordinary result with the error of the system and the name of the file."""
 
 import stat
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ def agent() -> Iterator[Agent]:
 
 
 def reason_of(result: dict[str, Any]) -> str:
-    """The error, having seen that the rest of the result is that of a task that never ran."""
+    """Return the error; check that the rest of the result is that of a task that never ran."""
     assert (result["exit_code"], result["output"]) == (-1, "")
     reason: str = result["error"]
     return reason
@@ -91,17 +91,17 @@ async def test_name_is_looked_up_like_execvp(tmp_path: Path) -> None:
     search_path = ":".join(map(str, (tmp_path / "absent", closed, folder, first, second)))
     async with running_agent(environment={"PATH": search_path}) as agent:
         assert (await agent.run("tool"))["output"] == "first\n"
-        # Nothing better comes later, so the refusal names what would have been meant.
+        # No later directory has the program, so the error names the file without permission.
         assert reason_of(await agent.run("only")) == f"cannot start {closed / 'only'}: Permission denied"
 
 
-# Hazard 16: a program that was written a moment ago may still be open for writing, in whoever else has been forked.
+# Hazard 16: a program that has just been written may still be open for writing in another process forked meanwhile.
 async def test_file_open_for_writing_is_started_after_close(agent: Agent, tmp_path: Path) -> None:
     path = made(tmp_path / "program", "#!/bin/sh\necho started\n")
     async with await agent.connect() as client:
         with written_to(path):
             await client.request(command=[path])
-            # What came after it has been run, so it was tried.
+            # A later request has a result, so the program was tried.
             assert (await client.ask(command=["true"], id="after it"))["id"] == "after it"
         assert (await client.result())["output"] == "started\n"
 
@@ -112,7 +112,7 @@ async def test_file_that_stays_open_for_writing_is_reported(agent: Agent, tmp_pa
         assert "Text file busy" in reason_of(await agent.run(str(path)))
 
 
-# Hazard 16, as it comes about: every task writes a program and starts it, and all others are being forked meanwhile.
+# Hazard 16 in practice: every task writes a program and starts it while all others are being forked.
 async def test_programs_that_tasks_write_and_start_immediately_all_start(agent: Agent, tmp_path: Path) -> None:
     async with await agent.connect() as client:
         for number in range(100):

@@ -1,4 +1,4 @@
-"""A program that takes long to start holds up neither other clients nor its own deadline, and nothing comes of it."""
+"""A program that is slow to start delays neither other clients nor its own timeout, and is not run after that."""
 
 import asyncio
 import shutil
@@ -15,7 +15,7 @@ from proc import children, descriptors, descriptors_at_rest, eventually
 from programs import made
 
 LATE_SECONDS = 0.5
-"""Generous, on a busy machine; what holds up the event loop here does so for seconds."""
+"""Generous, for a busy machine; whatever blocks the event loop here does so for seconds."""
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def agent() -> Iterator[Agent]:
 
 @pytest.fixture
 async def other(agent: Agent) -> AsyncIterator[Client]:
-    """Another client, whose commands the agent knows."""
+    """Another client, whose program is known to the agent as quick to start."""
     async with await agent.connect() as client:
         await client.ask(command=["sleep", "0"])
         yield client
@@ -39,7 +39,7 @@ def program(tmp_path: Path) -> str:
 
 
 async def assert_punctual(client: Client) -> None:
-    """A timeout of this client is answered in time."""
+    """Check that a task of this client times out at its deadline."""
     began = time.monotonic()
     result = await client.ask(command=["sleep", "60"], timeout=100)
     assert result["error"] == "timeout exceeded"
@@ -47,7 +47,7 @@ async def assert_punctual(client: Client) -> None:
 
 
 async def assert_times_out_beside(agent: Agent, other: Client, *command: str) -> None:
-    """A command that does not get to start ends at its timeout, and another client notices nothing."""
+    """Check that a command that is still starting ends at its timeout, and that another client is not delayed."""
     async with await agent.connect() as client:
         began = time.monotonic()
         await client.request(command=list(command), timeout=400)

@@ -1,4 +1,4 @@
-"""What goes through the starter is what it is without, and a starter that is killed or stopped is replaced."""
+"""A program started by the starter is no different from one started directly; a dead or stopped starter is replaced."""
 
 import asyncio
 import os
@@ -33,7 +33,7 @@ def starter(agent: Agent) -> int:
 
 
 async def both_ways(agent: Agent, folder: Path, script: str, *arguments: str) -> list[str]:
-    """The outputs of a script of a name of its own at its first start and the next, which go different ways."""
+    """Run a new script twice, first by the starter, then directly; return both outputs."""
     path = made(folder / "script", f"#!/bin/bash\n{script}\n")
     results = [await agent.run(path, *arguments) for _ in range(2)]
     assert {(result["exit_code"], result["error"]) for result in results} == {(0, "")}
@@ -104,7 +104,7 @@ async def test_replaced_program_or_earlier_one_in_path_variable_runs(tmp_path: P
 @only_root
 async def test_inaccessible_directory_is_reported_and_unreadable_program_runs() -> None:
     skip_unless_he_can_run_an_agent()
-    # Not below pytest's own folders, which are closed to him.
+    # Not below pytest's own directories, which the other user cannot search.
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -151,7 +151,7 @@ async def test_stopped_starter_does_not_delay_timeouts(tmp_path: Path) -> None:
 
 async def test_process_that_starts_after_its_deadline_is_reaped_on_idle_agent(tmp_path: Path) -> None:
     async with running_agent() as agent:
-        # Until then it looks anyway, after its own start.
+        # Until then the agent polls for zombies anyway, after its own start.
         await asyncio.sleep(2 * REAP_SECONDS)
         before = starter(agent)
         os.kill(before, signal.SIGSTOP)

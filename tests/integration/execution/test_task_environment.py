@@ -1,4 +1,4 @@
-"""What a task finds around itself: the agent's environment and directory, and nothing else of the agent."""
+"""What a task inherits: the agent's environment and working directory, and nothing else."""
 
 import os
 import resource
@@ -14,7 +14,7 @@ from proc import descriptors
 from programs import made
 
 ROOT = Path(__file__).parents[3]
-DEAF = (
+IGNORING_SIGNALS = (
     sys.executable,
     "-c",
     (
@@ -25,10 +25,10 @@ DEAF = (
         "os.execv(sys.argv[1], sys.argv[1:])"
     ),
 )
-"""Ignores and blocks all signals, as nohup(1) and careless parents do for some."""
-GLIBCS_OWN = 1 << 31 | 1 << 32
-"""32 and 33 (nptl(7)): posix_spawn(3) of glibc leaves them ignored, and lets nobody name them."""
-OF_THE_AGENT = {
+"""Ignores and blocks all signals, as nohup(1) and other parents do for some."""
+GLIBC_SIGNALS = 1 << 31 | 1 << 32
+"""32 and 33 (nptl(7)): posix_spawn(3) of glibc leaves them ignored, and its API rejects them."""
+AGENT_VARIABLES = {
     "NOTIFY_SOCKET": "/nowhere", "LISTEN_FDS": "1", "LISTEN_PID": "1", "LISTEN_FDNAMES": "x",
     "WATCHDOG_USEC": "1000000", "WATCHDOG_PID": "1", "MAKEFLAGS": " -j2", "MFLAGS": "-j2",
     "MAKELEVEL": "1", "EXECWIRE_LOG_LEVEL": "info",
@@ -46,38 +46,38 @@ def limits(pid: int) -> list[str]:
 
 
 async def unusual_signals(agent: Agent) -> int:
-    """The signals that a task ignores, blocks or catches, as bits; cat(1) does nothing of it by itself."""
+    """Return the signals that a task ignores, blocks or catches, as bits; cat(1) changes none of them itself."""
     status = (await agent.run("cat", "/proc/self/status"))["output"]
     found = 0
     for line in status.splitlines():
         name, _, mask = line.partition(":")
         if name in ("SigIgn", "SigBlk", "SigCgt"):
             found |= int(mask, 16)
-    return found & ~GLIBCS_OWN
+    return found & ~GLIBC_SIGNALS
 
 
 async def test_environment_is_that_of_agent_byte_for_byte() -> None:
-    # Not UTF-8, and as PEP 383 has it in Python.
+    # Not UTF-8: Python represents the byte as a surrogate (PEP 383).
     environment = {"OF_A_TASK": "ü\udcff=\n end", "EMPTY": ""}
     async with running_agent(environment=environment) as agent, await agent.connect() as client:
         printed = await client.ask(command=["sh", "-c", 'printf %s "$OF_A_TASK" | od -An -v -tx1'])
         whole = await client.ask(command=["env", "-0"])
     assert bytes.fromhex(printed["output"]) == "ü".encode() + b"\xff=\n end"
     seen = dict(entry.partition("=")[::2] for entry in whole["output"].split("\0") if entry)
-    assert seen.keys() == (os.environ.keys() | environment.keys()) - OF_THE_AGENT.keys()
+    assert seen.keys() == (os.environ.keys() | environment.keys()) - AGENT_VARIABLES.keys()
     assert seen["EMPTY"] == ""
     assert seen["PATH"] == os.environ["PATH"]
 
 
 async def test_variables_for_agent_only_are_not_passed_on() -> None:
-    async with running_agent(environment={**OF_THE_AGENT, "MAKE": "kept"}) as agent:
+    async with running_agent(environment={**AGENT_VARIABLES, "MAKE": "kept"}) as agent:
         names = {entry.partition("=")[0] for entry in (await agent.run("env", "-0"))["output"].split("\0")}
-    assert not names & OF_THE_AGENT.keys()
+    assert not names & AGENT_VARIABLES.keys()
     assert "MAKE" in names
 
 
 async def test_variables_set_by_python_are_not_passed_on() -> None:
-    # Without a locale, it sets one (PEP 538).
+    # Without a locale, Python sets one (PEP 538).
     launcher = ("env", "-u", "LC_ALL", "-u", "LANG", "-u", "LC_CTYPE")
     async with running_agent(launcher=launcher) as agent:
         for _ in range(2):
@@ -86,7 +86,7 @@ async def test_variables_set_by_python_are_not_passed_on() -> None:
 
 
 async def test_unusual_environment_is_passed_on_unchanged() -> None:
-    # A name twice, of which getenv(3) takes the first; what is no variable; a name that is no text.
+    # A duplicate name, of which getenv(3) takes the first; an entry that is no variable; a name that is no text.
     program = (
         "import ctypes, os, sys\n"
         "entries = [b'TWICE=first', b'no variable', b'=no name', b'\\xff\\n=\\xfe', b'TWICE=second']\n"
@@ -113,7 +113,7 @@ async def test_working_directory_is_that_of_agent(tmp_path: Path) -> None:
 
 
 async def test_arguments_are_utf_8_in_any_locale() -> None:
-    # Python would make UTF-8 of the C locale by itself (PEP 538, PEP 540); without that, it takes bytes for ASCII.
+    # By default Python uses UTF-8 in the C locale (PEP 538, PEP 540); with that disabled, it decodes bytes as ASCII.
     environment = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
     text = "ü€\U0001f600\u0085"
     async with running_agent(environment=environment) as agent, await agent.connect() as client:
@@ -128,15 +128,15 @@ async def test_no_signal_is_ignored_caught_or_blocked_in_task(agent: Agent) -> N
     assert await unusual_signals(agent) == 0
 
 
-# SIGCHLD among them: a parent that ignores it never sees how its children ended (wait(2)).
+# SIGCHLD among them: a parent that ignores it cannot get the exit status of its children (wait(2)).
 async def test_ignored_signals_of_agent_are_not_inherited_by_tasks() -> None:
-    async with running_agent(launcher=DEAF) as agent:
+    async with running_agent(launcher=IGNORING_SIGNALS) as agent:
         assert await unusual_signals(agent) == 0
         ended = await agent.run("sh", "-c", "kill -PIPE $$")
         assert ended["error"] == "terminated by signal SIGPIPE"
         assert (await agent.run("sh", "-c", "sleep 0.1; exit 7"))["exit_code"] == 7
         assert (await agent.run("sleep", "60", timeout=100))["error"] == "timeout exceeded"
-        # What was ignored at the start stays so: nothing else ends it.
+        # Signals that were ignored at the start stay ignored, so only SIGKILL stops the agent.
         await agent.stop(signal.SIGKILL)
 
 
@@ -159,10 +159,10 @@ async def test_tasks_get_original_descriptor_limit_of_agent() -> None:
 
 async def test_other_limits_are_those_of_agent(agent: Agent) -> None:
     task = (await agent.run("cat", "/proc/self/limits"))["output"].splitlines()
-    # What tells a task (ARCHITECTURE, Containment), and what the test above is about.
-    ours = {"Max file locks", "Max open files"}
+    # The first one is the mark of a task (ARCHITECTURE, Containment), the second is tested above.
+    expected = {"Max file locks", "Max open files"}
     different = {line[:14] for line, before in zip(task, limits(agent.pid), strict=True) if line != before}
-    assert different <= ours
+    assert different <= expected
 
 
 async def test_stderr_is_discarded(agent: Agent) -> None:

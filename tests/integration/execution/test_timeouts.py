@@ -1,4 +1,4 @@
-"""Timeouts: in which forms they come, what they cover, and that nothing about a process gets it past one."""
+"""Timeouts: their formats, what they cover, and that no process outlives one."""
 
 import asyncio
 import time
@@ -37,7 +37,7 @@ async def test_timeout_is_integer_or_decimal_milliseconds(agent: Agent, timeout_
     result = await agent.run("sleep", "60", timeout=timeout_ms)
     elapsed_ms = (time.monotonic() - began) * 1000
     assert (result["exit_code"], result["error"]) == EXCEEDED
-    # asyncio's timers may go off a millisecond early.
+    # asyncio's timers may expire a millisecond early.
     assert timeout_ms - 2 <= result["duration_ms"] <= elapsed_ms < 20_000
 
 
@@ -59,8 +59,8 @@ async def test_result_does_not_wait_for_timeout(agent: Agent) -> None:
     assert time.monotonic() - began < 20
 
 
-# Hazard 18: in memory, more than that, and in a file.
-async def test_output_before_a_timeout_is_kept(agent: Agent) -> None:
+# Hazard 18: output small enough for memory, more than that, and output in a spool file.
+async def test_output_before_timeout_is_kept(agent: Agent) -> None:
     counts = (5, 200_000, 1_000_000)
     scripts = [f"head -c {count} /dev/zero | tr '\\0' x; sleep 60" for count in counts]
     results = await asyncio.gather(*(agent.run("sh", "-c", script, timeout=1500) for script in scripts))
@@ -81,7 +81,7 @@ async def test_processes_end_at_timeout_whatever_signals_and_groups_they_use(age
 
 
 async def test_timeout_at_moment_of_exit_reports_exactly_one_outcome(agent: Agent) -> None:
-    # From far too little to plenty of time for the same command.
+    # From far too short to long enough for the same command.
     timeouts = [tenths / 10 for tenths in range(1, 200, 4)]
     results = await asyncio.gather(*(agent.run("sh", "-c", "echo hi", timeout=timeout) for timeout in timeouts))
     for result in results:

@@ -1,4 +1,4 @@
-"""A command that is dead but held by a tracer, ptrace(2): its pidfd stays readable while there is nothing to reap."""
+"""A dead command held by a tracer, ptrace(2): its pidfd stays readable although it cannot be reaped yet."""
 
 import sys
 
@@ -30,6 +30,6 @@ async def test_dead_traced_command_uses_no_cpu_and_gets_result_when_tracer_detac
         result = await agent.run(sys.executable, "-c", LEADER_DIES_HELD)
         spent = cpu_seconds(agent.worker) - before
     assert (result["exit_code"], result["error"]) == (7, "")
-    # Otherwise it was not traced, and this would show nothing.
+    # Otherwise it was not traced, and the test would be void.
     assert result["duration_ms"] >= HELD_SECONDS * 1000
     assert spent < HELD_SECONDS / 2

@@ -33,7 +33,7 @@ from execwire.protocol.framing import LineFramer
     ],
 )
 async def test_ended_task_is_freed_without_garbage_collection(script: str, timeout_ms: float | None) -> None:
-    # Hazard 11. The collector comes seldom, and what waits for it has the task's output in its hands.
+    # Hazard 11. The garbage collector runs rarely, and objects that wait for it keep the task's output alive.
     async with real() as driver:
         gc.collect()
         gc.disable()
@@ -41,13 +41,13 @@ async def test_ended_task_is_freed_without_garbage_collection(script: str, timeo
             for _ in range(3):
                 execution = await driver.executor.execute(TaskRequest(("sh", "-c", script), timeout_ms))
                 execution.output.close()
-            # What the event loop has still to call for the last of them.
+            # Run the callbacks that are still scheduled for the last task.
             await asyncio.sleep(0)
             await asyncio.sleep(0)
-            left = [thing for thing in gc.get_objects() if isinstance(thing, Process | Capture)]
+            leaked = [item for item in gc.get_objects() if isinstance(item, Process | Capture)]
         finally:
             gc.enable()
-    assert left == []
+    assert leaked == []
 
 
 CONNECTION_PARTS = Connection | Pipeline | ResultWriter | Liveness | ReadFlow | LineFramer
@@ -62,7 +62,7 @@ async def test_disconnected_client_is_freed_without_garbage_collection(command: 
     executor, server = container.executor(), container.server()
     assert isinstance(executor, SubprocessExecutor)
     gc.collect()
-    # Other tests may have left some, such as in the traceback of an exception that is a parameter.
+    # Other tests may have left some, for example in the traceback of an exception used as a parameter.
     earlier = {id(part) for part in parts()}
     gc.disable()
     try:
@@ -79,4 +79,4 @@ async def test_disconnected_client_is_freed_without_garbage_collection(command: 
 
 
 def parts() -> list[object]:
-    return [thing for thing in gc.get_objects() if isinstance(thing, CONNECTION_PARTS)]
+    return [item for item in gc.get_objects() if isinstance(item, CONNECTION_PARTS)]

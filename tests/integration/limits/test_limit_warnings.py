@@ -1,4 +1,4 @@
-"""A limit that is hit is a line of the log that names the setting, and then a count: nobody has to guess."""
+"""Reaching a limit logs one line that names the setting, and afterwards only a count."""
 
 from agent import Agent, running_agent
 from proc import eventually

@@ -1,4 +1,4 @@
-"""Memory of a worker runs out with requests in flight: each is answered or its connection closed, nothing is left."""
+"""A worker runs out of memory with requests in flight: each gets a result or its connection closes; nothing leaks."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,7 @@ from typing import Any
 from agent import Agent, Client, running_agent
 from proc import alive_with, children, descriptors, descriptors_at_rest, eventually, memory_kib
 
-# Of this run: others may go on beside it.
+# Unique to this run, since others may run at the same time.
 MARKER = f"62.{os.getpid()}"
 COMMANDS = (
     ["sh", "-c", "head -c 3000000 /dev/zero; exec sleep 0.3"],
@@ -18,7 +18,7 @@ COMMANDS = (
 )
 CLIENTS = 24
 MORE_KIB = (0, 300, 2000)
-"""What a worker may take beyond what it has: none, hardly any, enough for some."""
+"""How much a worker may allocate in addition: nothing, very little, enough for some tasks."""
 STOP_SECONDS = 15.0
 
 
@@ -36,7 +36,7 @@ async def answer(client: Client) -> dict[str, Any] | None:
 
 
 async def in_flight(agent: Agent, stack: contextlib.AsyncExitStack) -> list[asyncio.Task[dict[str, Any] | None]]:
-    """Have each client wait for the end of a task."""
+    """Start a task for each client; return the pending results."""
     clients = [await stack.enter_async_context(await agent.connect()) for _ in range(CLIENTS)]
     for number, client in enumerate(clients):
         await client.request(command=COMMANDS[number % len(COMMANDS)], timeout=1000)
@@ -57,7 +57,7 @@ async def test_out_of_memory_each_request_gets_result_or_its_connection_closes()
                 limit_memory(worker, resource.RLIM_INFINITY)
             await eventually(lambda: alive_with(MARKER) == [])
             await eventually(lambda: len(agent.workers) == 1)
-            # What could not be planned for want of memory, such as a look at what has ended, comes with the next task.
+            # Work that lack of memory prevented, such as a check for exited children, is done with the next task.
             assert (await agent.run("echo", "well"))["output"] == "well\n"
             if agent.workers == [worker]:
                 await eventually(lambda: len(descriptors(worker)) <= len(before))  # noqa: B023 -- called at once

@@ -1,4 +1,4 @@
-"""Hazard 11: after thousands of tasks the agent has no zombie and no descriptor more than before."""
+"""Hazard 11: after thousands of tasks the agent has no zombies and no more descriptors than before."""
 
 import asyncio
 from collections.abc import Iterator
@@ -24,8 +24,8 @@ def agent() -> Iterator[Agent]:
         yield agent
 
 
-async def what_is_open(agent: Agent) -> list[str]:
-    """The descriptors of the worker at rest, having opened what it opens at its first client."""
+async def idle_descriptors(agent: Agent) -> list[str]:
+    """Return the descriptors of the idle worker, after it has opened what it opens for its first client."""
     await agent.run("true")
     worker = agent.worker
     open_now: list[str] = []
@@ -38,8 +38,8 @@ async def what_is_open(agent: Agent) -> list[str]:
     return open_now
 
 
-async def has_nothing_left(agent: Agent, before: list[str]) -> None:
-    """Descriptors close with the last connection, adopted processes are reaped within about a second."""
+async def check_nothing_left(agent: Agent, before: list[str]) -> None:
+    """Wait until descriptors are closed, with the last connection, and adopted processes reaped, in about a second."""
     worker = agent.worker
     await eventually(lambda: descriptors(worker) == before)
     await eventually(lambda: children(worker) == [])
@@ -47,26 +47,26 @@ async def has_nothing_left(agent: Agent, before: list[str]) -> None:
 
 
 async def test_two_thousand_mixed_tasks_leave_nothing(agent: Agent) -> None:
-    before = await what_is_open(agent)
+    before = await idle_descriptors(agent)
 
-    async def ask_for(command: list[str]) -> set[tuple[int, str]]:
-        endings: set[tuple[int, str]] = set()
+    async def outcomes_of(command: list[str]) -> set[tuple[int, str]]:
+        outcomes: set[tuple[int, str]] = set()
         async with await agent.connect() as client:
             for _ in range(ROUNDS // 50):
                 for _ in range(50):
                     await client.request(command=command)
                 for _ in range(50):
                     result = await client.result()
-                    endings.add((result["exit_code"], result["output"]))
-        return endings
+                    outcomes.add((result["exit_code"], result["output"]))
+        return outcomes
 
-    endings = await asyncio.gather(*(ask_for(command) for command in MIXTURE))
-    assert endings == [{(0, "")}, {(0, "hi\n")}, {(-1, "")}, {(137, "")}]
-    await has_nothing_left(agent, before)
+    outcomes = await asyncio.gather(*(outcomes_of(command) for command in MIXTURE))
+    assert outcomes == [{(0, "")}, {(0, "hi\n")}, {(-1, "")}, {(137, "")}]
+    await check_nothing_left(agent, before)
 
 
 async def test_timeouts_spooled_output_and_leftover_processes_leave_nothing(agent: Agent) -> None:
-    before = await what_is_open(agent)
+    before = await idle_descriptors(agent)
     async with await agent.connect() as client:
         for _ in range(25):
             await client.request(command=["sleep", "60"], timeout=20)
@@ -75,12 +75,12 @@ async def test_timeouts_spooled_output_and_leftover_processes_leave_nothing(agen
             await client.request(command=["setsid", "-f", "sleep", "0.2"])
         results = [await client.result() for _ in range(100)]
     assert [result["exit_code"] for result in results] == [-1, 3, 0, 0] * 25
-    await has_nothing_left(agent, before)
+    await check_nothing_left(agent, before)
 
 
-# Hazard 12, from outside: between the start of a process and the first look at it its client has gone.
+# Hazard 12, end to end: the client disconnects between the start of a process and its first check.
 async def test_clients_that_disconnect_right_after_requests_leave_nothing(agent: Agent) -> None:
-    before = await what_is_open(agent)
+    before = await idle_descriptors(agent)
     for _ in range(10):
         async with AsyncExitStack() as stack:
             clients = [await stack.enter_async_context(await agent.connect()) for _ in range(10)]
@@ -88,5 +88,5 @@ async def test_clients_that_disconnect_right_after_requests_leave_nothing(agent:
                 await client.request(command=["sh", "-c", "sleep 60 & wait"])
             for client in clients:
                 client.writer.transport.abort()
-    await has_nothing_left(agent, before)
+    await check_nothing_left(agent, before)
     assert (await agent.run("echo", "next"))["output"] == "next\n"

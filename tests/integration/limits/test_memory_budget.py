@@ -1,4 +1,4 @@
-"""Clients that do not read what they asked for: the agent holds no more than it may, and serves everybody else."""
+"""Clients that do not read their results: the agent stays within its memory budget and serves all others."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ from proc import eventually, memory_kib
 KIB = 1024
 BUDGET_KIB, SLACK_KIB = 32 * KIB, 64 * KIB
 LINE = json.dumps({"command": ["true", *["ab"] * 150_000]}, separators=(",", ":")).encode() + b"\n"
-"""It takes fifteen times as much as Python's strings."""
+"""As Python strings it takes fifteen times as much memory."""
 
 
 async def test_unread_results_stay_within_memory_budget() -> None:
@@ -43,7 +43,7 @@ async def test_clients_whose_queued_requests_fill_memory_budget_get_results() ->
     async with running_agent("--max-memory", "2MiB") as agent:
         clients = [await asyncio.open_connection("127.0.0.1", agent.port, limit=256 * KIB) for _ in range(20)]
         line = json.dumps({"command": ["true", *[""] * 25_000]}, separators=(",", ":")).encode() + b"\n"
-        # All of it is there before any of it is taken.
+        # All requests are in the socket buffers before the worker reads any.
         os.kill(agent.worker, signal.SIGSTOP)
         for _, writer in clients:
             writer.write(line)

@@ -1,6 +1,6 @@
-"""Memory that runs out at any step of a task costs that task its end at most: it is answered, nothing of it stays.
+"""Memory that runs out at any step of a task ends at most that task: it gets a result and leaves nothing.
 
-At each call that the adapter makes for it, in turn, a MemoryError is raised instead.
+The test raises a MemoryError in place of each call that the adapter makes for the task, one per run.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from execwire.domain.task import TaskRequest
 
 FOLDER = str(next(iter(adapters.__path__)))
 BOUND_SECONDS = 10.0
-# Of this run: others may go on beside it.
+# Unique to this run, since others may run at the same time.
 MARKER = f"61.{os.getpid()}"
 COMMANDS = {
     "short": (("sh", "-c", "echo text; exit 3"), None, 5),
@@ -26,15 +26,15 @@ COMMANDS = {
     "group": (("sh", "-c", "sleep 0.01 > /dev/null & exit 0"), None, 17),
     "timeout": (("sleep", MARKER), 20.0, 17),
 }
-"""What is run, its timeout, and of how many steps one fails: together they are to take seconds."""
+"""The command, its timeout, and the distance between the steps that fail, chosen so that all runs take seconds."""
 
 
-def hear_nothing(_loop: asyncio.AbstractEventLoop, _context: dict[str, object]) -> None:
-    """Be told of what only the loop hears."""
+def ignore_report(_loop: asyncio.AbstractEventLoop, _context: dict[str, object]) -> None:
+    """Ignore what the event loop reports to its exception handler."""
 
 
 async def execute(driver: ExecutorDriver, request: TaskRequest, injection: Injection) -> None:
-    """Run it with the failure in it; it has to end, be it by being stopped."""
+    """Run the request with the injected failure; it has to end, with a result or a MemoryError."""
     control = TaskControl()
     with injected(injection):
         task = asyncio.ensure_future(driver.executor.execute(request, control))
@@ -51,8 +51,8 @@ async def execute(driver: ExecutorDriver, request: TaskRequest, injection: Injec
 @pytest.mark.parametrize("kind", COMMANDS)
 async def test_memory_error_at_any_step_ends_only_that_task(kind: str) -> None:
     command, timeout, stride = COMMANDS[kind]
-    # What only the loop hears of is told to nobody here: that it ends the task, is the subject.
-    asyncio.get_running_loop().set_exception_handler(hear_nothing)
+    # Errors in callbacks reach only the event loop. They are ignored here: the test is that they end the task.
+    asyncio.get_running_loop().set_exception_handler(ignore_report)
     async with executor_drivers.real() as driver:
         request = TaskRequest(command, timeout)
         (await driver.executor.execute(request)).output.close()
@@ -65,7 +65,7 @@ async def test_memory_error_at_any_step_ends_only_that_task(kind: str) -> None:
             await eventually(lambda: set(children(os.getpid())) <= others)
             number += stride
         assert number > 50
-        # And the next one runs.
+        # The next task runs.
         execution = await driver.executor.execute(TaskRequest(("printf", "next")))
         assert execution.output.in_memory == b"next"
         execution.output.close()

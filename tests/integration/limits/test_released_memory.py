@@ -1,4 +1,4 @@
-"""Memory that a load has taken goes back to the system while a long task goes on."""
+"""Memory allocated under load is returned to the system while a long task runs."""
 
 from agent import running_agent
 from proc import eventually, memory_kib
@@ -12,7 +12,7 @@ async def test_memory_is_released_while_long_task_runs() -> None:
         await agent.run("true")
         before = memory_kib(agent.worker)
         async with await agent.connect() as client:
-            # The first keeps all others waiting for their turn, with their output.
+            # The first result delays all others, which hold their output meanwhile.
             await client.request(command=["sleep", "1.5"])
             for _ in range(150):
                 await client.request(command=["head", "-c", "200000", "/dev/zero"])

@@ -1,4 +1,4 @@
-"""Somebody is where the agent is to listen: it says who, and waits for nobody."""
+"""The address to listen on is already in use: the agent names the process, and never blocks on it."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ from proc import eventually
 from proc_net import needs_ipv6
 
 SERVE = (sys.executable, "-m", "execwire", "serve")
-TOLD_BY_NAME = Path("/proc/self/comm").read_text(encoding="ascii").strip()
+OWN_NAME = Path("/proc/self/comm").read_text(encoding="ascii").strip()
 
 BOTH = """
 import socket
@@ -45,26 +45,26 @@ def test_process_that_uses_the_port_is_named(host: str) -> None:
     with socket.create_server((host, 0), family=family) as taken:
         port = taken.getsockname()[1]
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        said = refusal("--host", host, "--port", str(port))
-    assert f"cannot listen on {address}: it is taken by pid {os.getpid()} ({TOLD_BY_NAME}); free it" in said
+        message = refusal("--host", host, "--port", str(port))
+    assert f"cannot listen on {address}: it is taken by pid {os.getpid()} ({OWN_NAME}); free it" in message
 
 
 def test_process_that_blocks_wildcard_address_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        said = refusal("--host", "0.0.0.0", "--insecure-bind", "--port", str(taken.getsockname()[1]))  # noqa: S104
-    assert f"it is taken by pid {os.getpid()}" in said
+        message = refusal("--host", "0.0.0.0", "--insecure-bind", "--port", str(taken.getsockname()[1]))  # noqa: S104
+    assert f"it is taken by pid {os.getpid()}" in message
 
 
 def test_port_bound_by_non_listening_socket_is_in_use() -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
-        said = refusal("--port", str(bound.getsockname()[1]))
-    assert "Address already in use; free it, or choose another with --host or --port" in said
+        message = refusal("--port", str(bound.getsockname()[1]))
+    assert "Address already in use; free it, or choose another with --host or --port" in message
 
 
 @pytest.fixture
 def both(tmp_path: Path) -> dict[str, str]:
-    """The environment of a machine on which localhost has both its addresses, whatever it has here."""
+    """The environment of a host on which localhost resolves to both addresses, whatever it resolves to here."""
     (tmp_path / "sitecustomize.py").write_text(BOTH)
     return {"PYTHONPATH": str(tmp_path)}
 
@@ -82,20 +82,20 @@ async def test_localhost_is_served_on_each_of_its_addresses(both: dict[str, str]
 def test_process_that_uses_one_address_of_localhost_is_named(both: dict[str, str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        said = refusal("--host", "localhost", "--port", str(port), environment=both)
-        assert f"127.0.0.1:{port}: it is taken by pid {os.getpid()}" in said
+        message = refusal("--host", "localhost", "--port", str(port), environment=both)
+        assert f"127.0.0.1:{port}: it is taken by pid {os.getpid()}" in message
 
 
 @pytest.fixture
 def full_backlog(tmp_path: Path) -> Iterator[Path]:
-    """The path of a Unix socket on which somebody listens who does not accept, with all places to wait taken."""
+    """The path of a Unix socket whose listener does not accept and whose backlog is full."""
     path = tmp_path / "execwire.sock"
-    with ExitStack() as open_still:
-        listener = open_still.enter_context(socket.socket(socket.AF_UNIX))
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.socket(socket.AF_UNIX))
         listener.bind(str(path))
         listener.listen(0)
         while True:
-            client = open_still.enter_context(socket.socket(socket.AF_UNIX))
+            client = stack.enter_context(socket.socket(socket.AF_UNIX))
             client.setblocking(False)  # noqa: FBT003 -- its only form
             try:
                 client.connect(str(path))
@@ -116,8 +116,8 @@ def test_process_that_listens_on_unix_socket_is_named(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
         listener.listen()
-        said = refusal("--port", "0", "--unix", str(path))
-    assert f"cannot listen on {path}: it is taken by pid {os.getpid()} ({TOLD_BY_NAME}); choose another path" in said
+        message = refusal("--port", "0", "--unix", str(path))
+    assert f"cannot listen on {path}: it is taken by pid {os.getpid()} ({OWN_NAME}); choose another path" in message
 
 
 async def stop(agent: Agent) -> str:
@@ -137,19 +137,19 @@ async def test_socket_file_taken_over_by_other_agent_is_not_removed(tmp_path: Pa
     assert not path.exists()
 
 
-@pytest.mark.parametrize("gone", [True, False])
+@pytest.mark.parametrize("missing", [True, False])
 async def test_socket_file_that_cannot_be_removed_or_is_missing_does_not_fail_shutdown(
-    tmp_path: Path, *, gone: bool
+    tmp_path: Path, *, missing: bool
 ) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     async with running_agent("--unix", str(folder / "execwire.sock")) as agent:
         folder.rename(tmp_path / "elsewhere")
-        if not gone:
-            folder.write_text("not a folder any more")
+        if not missing:
+            folder.write_text("no longer a directory")
         log = await stop(agent)
         await eventually(lambda: agent.process.returncode == 0)
-    assert ("cannot remove the Unix socket" in log) is not gone
+    assert ("cannot remove the Unix socket" in log) is not missing
 
 
 @pytest.mark.parametrize("path", ["", "a\0b", "x" * 200])

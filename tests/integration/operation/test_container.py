@@ -1,4 +1,4 @@
-"""As process 1 of a container the agent is given what nobody of it has started: `docker exec`, health checks."""
+"""As process 1 of a container the agent adopts processes that it has not started: `docker exec`, health checks."""
 
 import asyncio
 import os
@@ -19,24 +19,24 @@ _CONTAINER = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
 @pytest.fixture
 async def agent() -> AsyncIterator[Agent]:
     process = await asyncio.create_subprocess_exec(*_CONTAINER, "true", stderr=subprocess.PIPE)
-    _, said = await process.communicate()
+    _, error = await process.communicate()
     if process.returncode != 0:
-        pytest.skip(f"no PID namespace to be had: {said!r}")
+        pytest.skip(f"cannot create a PID namespace: {error!r}")
     async with running_agent(launcher=_CONTAINER) as agent:
         yield agent
-        # What started it does not pass signals on.
+        # unshare(1) does not forward signals.
         os.kill(first(agent), signal.SIGTERM)
         await agent.process.wait()
 
 
 def first(agent: Agent) -> int:
-    """Return the pid, out here, of process 1: unshare(1) is the agent's parent."""
+    """Return the pid, in the outer namespace, of process 1: unshare(1) is the agent's parent."""
     (pid,) = children(agent.pid)
     return pid
 
 
 async def enter(agent: Agent, script: str, name: str) -> None:
-    """Run a script in the namespaces of the agent, below a process that ends at once."""
+    """Run a script in the namespaces of the agent, as a child of a process that exits at once."""
     inside = ("nsenter", "--target", str(first(agent)), "--pid", "--mount", "sh", "-c", script, name)
     process = await asyncio.create_subprocess_exec(*inside)
     assert await process.wait() == 0

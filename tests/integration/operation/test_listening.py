@@ -18,16 +18,16 @@ async def connect(host: str, agent: Agent) -> Client:
 
 
 async def check_served_and_killed_with_its_client(agent: Agent, host: str, folder: Path) -> None:
-    """See the peer looked up by the kernel: who may, and who has gone."""
+    """Check that the kernel's socket information is used: for the client's user, and to detect its disconnect."""
     with gate_in(folder) as gate:
         async with await connect(host, agent) as client:
             assert (await client.ask(command=["echo", "hi"]))["output"] == "hi\n"
             await client.request(command=gate.before("echo", "half-closed"))
             client.writer.write_eof()
-            going = await connect(host, agent)
-            await going.request(command=gate.before("true"))
+            leaving = await connect(host, agent)
+            await leaving.request(command=gate.before("true"))
             await gate.until_waiting(2)
-            going.writer.transport.abort()
+            leaving.writer.transport.abort()
             await gate.until_waiting(1)
             gate.open()
             assert (await client.result())["output"] == "half-closed\n"
@@ -67,7 +67,7 @@ async def test_insecure_bind_serves_public_address(host: str, tmp_path: Path) ->
 async def test_restarted_agent_reuses_port() -> None:
     async with running_agent() as agent, await agent.connect() as client:
         assert (await client.ask(command=["echo", "1"]))["output"] == "1\n"
-        # The agent ends the connection, so that the address stays in the kernel's memory for a minute.
+        # The agent closes the connection first, so that its address stays in TIME_WAIT for a minute.
         agent.process.send_signal(signal.SIGTERM)
         assert await client.at_end() == b""
         client.writer.close()
@@ -85,5 +85,5 @@ async def test_no_listening_socket_remains_after_exit() -> None:
 
 
 def refused(port: int) -> bool:
-    with socket.socket() as knocking:
-        return knocking.connect_ex(("127.0.0.1", port)) != 0
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0

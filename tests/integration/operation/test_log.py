@@ -17,8 +17,8 @@ SMALL_PIPE = 4096
 TASKS = 100
 
 
-class Reading:
-    """What an agent says, as somebody reads it who may stop reading."""
+class LogReader:
+    """The reading end of an agent's stderr, which a test may stop reading or close."""
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
@@ -26,8 +26,8 @@ class Reading:
         os.set_blocking(descriptor, False)
 
     def has(self, pattern: str) -> re.Match[str] | None:
-        """Read what there is; return where `pattern` is in all that was read."""
-        # A terminal whose other side is closed gives an error for its end.
+        """Read what is available; search for `pattern` in everything read so far."""
+        # A terminal whose other side is closed reports an error instead of end-of-file.
         with suppress(BlockingIOError, OSError):
             while data := os.read(self.descriptor, 65536):
                 self.text += data.decode()
@@ -46,29 +46,29 @@ def small_pipe() -> tuple[int, int]:
 
 
 @asynccontextmanager
-async def agent_heard_through(
+async def agent_logging_to(
     channel: Callable[[], tuple[int, int]], *options: str
-) -> AsyncGenerator[tuple[Agent, Reading]]:
-    """Start an agent with one end of a channel as its standard error and read at the other."""
+) -> AsyncGenerator[tuple[Agent, LogReader]]:
+    """Start an agent whose stderr is one end of a channel, and read from the other end."""
     reading, writing = channel()
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "execwire", "serve", "--port", "0", *options, stderr=writing,
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     os.close(writing)
-    heard = Reading(reading)
+    log = LogReader(reading)
     agent = Agent(process, Path(os.devnull))
     try:
-        await eventually(lambda: heard.has(r"listening on \S*:\d+") is not None, START_SECONDS)
-        match = heard.has(r"listening on \S*:(\d+)")
+        await eventually(lambda: log.has(r"listening on \S*:\d+") is not None, START_SECONDS)
+        match = log.has(r"listening on \S*:(\d+)")
         assert match is not None
         agent.port = int(match[1])
-        yield agent, heard
+        yield agent, log
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-        heard.stop()
+        log.stop()
 
 
 async def run_tasks(agent: Agent, count: int) -> None:
@@ -80,10 +80,10 @@ async def run_tasks(agent: Agent, count: int) -> None:
 # Hazard 29.
 @pytest.mark.parametrize("is_closed", [False, True])
 async def test_agent_with_unread_log_serves_and_shuts_down_cleanly(*, is_closed: bool) -> None:
-    # At level debug each task is a line, and a few of them fill the pipe.
-    async with agent_heard_through(small_pipe, "--log-level", "debug") as (agent, heard):
+    # At level debug each task logs a line, and a few of them fill the pipe.
+    async with agent_logging_to(small_pipe, "--log-level", "debug") as (agent, log):
         if is_closed:
-            heard.stop()
+            log.stop()
         for _ in range(3):
             await run_tasks(agent, TASKS)
         assert await agent.stop() == 0
@@ -91,9 +91,9 @@ async def test_agent_with_unread_log_serves_and_shuts_down_cleanly(*, is_closed:
 
 # Hazard 29.
 async def test_log_that_is_read_late_is_complete() -> None:
-    async with agent_heard_through(small_pipe, "--log-level", "debug") as (agent, heard):
+    async with agent_logging_to(small_pipe, "--log-level", "debug") as (agent, log):
         await run_tasks(agent, TASKS)
-        await eventually(lambda: (heard.has("task ended"), heard.text.count("task ended") == TASKS)[1])
+        await eventually(lambda: (log.has("task ended"), log.text.count("task ended") == TASKS)[1])
 
 
 async def test_log_without_terminal_is_json_lines() -> None:
@@ -105,7 +105,7 @@ async def test_log_without_terminal_is_json_lines() -> None:
         for line in lines:
             assert {"event", "level", "timestamp"} <= set(line)
             assert line["level"] in {"info", "warning"}
-        # At level info a task is no line.
+        # At level info a task logs nothing.
         assert not any("task" in line["event"] for line in lines)
 
 
@@ -119,17 +119,17 @@ async def test_debug_level_logs_each_task() -> None:
         assert [line["exit_code"] for line in ended] == [7, 0, 0, 0]
         assert (ended[0]["level"], ended[0]["command"]) == ("debug", ["sh", "-c", "echo $$; exit 7"])
         assert (ended[0]["id"], ended[0]["pid"]) == ("seven", int(shell["output"]))
-        # One client, then another one.
+        # The first task is one client's, the others are another's.
         assert [line["client"] - ended[0]["client"] for line in ended] == [0, 1, 1, 1]
 
 
 async def test_log_on_terminal_is_plain_text() -> None:
-    async with agent_heard_through(os.openpty) as (agent, heard):
+    async with agent_logging_to(os.openpty) as (agent, log):
         await run_tasks(agent, 1)
         agent.process.send_signal(signal.SIGINT)
-        await eventually(lambda: heard.has("stopped") is not None)
+        await eventually(lambda: log.has("stopped") is not None)
         assert await agent.process.wait() == 0
-        assert "listening on" in heard.text
-        for line in heard.text.splitlines():
+        assert "listening on" in log.text
+        for line in log.text.splitlines():
             with pytest.raises(ValueError, match=r"Expecting value|Extra data"):
                 json.loads(line)

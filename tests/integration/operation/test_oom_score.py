@@ -1,4 +1,4 @@
-"""When memory is short, the kernel kills tasks before the agent, if an operator wants that."""
+"""`task_oom_score_adj`: the kernel's OOM killer prefers tasks to the agent."""
 
 import os
 import sys
@@ -34,7 +34,7 @@ def score(pid: int) -> int:
 async def test_tasks_have_configured_oom_score_and_agent_keeps_its_own(agent: Agent) -> None:
     own = score(os.getpid())
     for _ in range(5):
-        # The first time through the starter, then by the worker itself.
+        # The first start goes through the starter, the others are done by the worker itself.
         assert (await agent.run("sh", "-c", f"sleep 0.1; {SCORES}"))["output"].split() == ["700"] * 3
         result = await agent.run(sys.executable, "-S", "-E", "-c", FORKS_AT_ONCE)
         assert result["output"].split() == ["700"]

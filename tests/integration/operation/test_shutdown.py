@@ -17,7 +17,7 @@ RUNNING = 100
 CLIENTS = 4
 MIB = 1024 * 1024
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-PATIENT = ("--drain-seconds", "600")
+LONG_DRAIN = ("--drain-seconds", "600")
 
 
 @pytest.fixture
@@ -26,24 +26,24 @@ def gate(tmp_path: Path) -> Iterator[Gate]:
         yield gate
 
 
-def told_to_stop(agent: Agent) -> int:
-    """How often the agent says that it was told to stop."""
+def logged_stops(agent: Agent) -> int:
+    """Return how many times the agent has logged that it is stopping."""
     return sum(json.loads(line)["event"] == "stopping" for line in agent.log_text().splitlines())
 
 
 async def signalled(agent: Agent, number: int) -> None:
     agent.process.send_signal(number)
-    await eventually(lambda: told_to_stop(agent) == 1)
+    await eventually(lambda: logged_stops(agent) == 1)
 
 
 async def ended(agent: Agent) -> int:
-    """Return the exit status; no further signal is sent for it."""
+    """Wait for the exit without another signal; return the exit status."""
     async with asyncio.timeout(30):
         return await agent.process.wait()
 
 
-async def part(*clients: Client) -> None:
-    """Close, as clients do that were told the end; the agent would wait a moment for it."""
+async def close(*clients: Client) -> None:
+    """Close connections on which the agent has sent end-of-file; otherwise it would wait briefly for that."""
     for client in clients:
         client.writer.close()
         with contextlib.suppress(ConnectionError):
@@ -52,9 +52,9 @@ async def part(*clients: Client) -> None:
 
 # Hazard 31.
 async def test_accepted_request_in_any_state_gets_one_result_at_shutdown(gate: Gate) -> None:
-    async with running_agent("--max-running", str(RUNNING), *PATIENT) as agent:
+    async with running_agent("--max-running", str(RUNNING), *LONG_DRAIN) as agent:
         slow = Client(*await asyncio.open_connection("127.0.0.1", agent.port, limit=4096))
-        # This one's result is being sent when the stop comes; it is read when all is over.
+        # Its result is being sent when the shutdown begins; the rest is read at the end.
         await slow.request(command=["head", "-c", str(16 * MIB), "/dev/zero"])
         await slow.reader.readuntil(b',"output":"')
         clients = [await agent.connect() for _ in range(CLIENTS)]
@@ -80,7 +80,7 @@ async def test_accepted_request_in_any_state_gets_one_result_at_shutdown(gate: G
         ((reason, refused),) = ends.items()
         assert (reason.startswith("the agent is stopping; nothing was run"), refused) == (True, RUNNING)
         assert len(await slow.reader.read(-1)) == 16 * MIB * len("\\u0000") + len('","error":""}\n')
-        await part(slow, late, *clients)
+        await close(slow, late, *clients)
         assert await ended(agent) == 0
         (stopped,) = [line for line in map(json.loads, agent.log_text().splitlines()) if line["event"] == "stopped"]
         assert (stopped["killed"], stopped["unanswered_clients"]) == (0, 0)
@@ -88,16 +88,16 @@ async def test_accepted_request_in_any_state_gets_one_result_at_shutdown(gate: G
 
 @pytest.mark.parametrize("number", STOP_SIGNALS)
 async def test_each_stop_signal_shuts_down_cleanly_with_status_0(gate: Gate, number: int) -> None:
-    async with running_agent(*PATIENT) as agent, await agent.connect() as client, await agent.connect() as idle:
-        await client.request(command=gate.before("echo", "in its own time"))
+    async with running_agent(*LONG_DRAIN) as agent, await agent.connect() as client, await agent.connect() as idle:
+        await client.request(command=gate.before("echo", "uninterrupted"))
         await gate.until_waiting(1)
         await signalled(agent, number)
         assert await idle.at_end() == b""
         assert gate.waiting() == 1
         gate.open()
-        assert (await client.result())["output"] == "in its own time\n"
+        assert (await client.result())["output"] == "uninterrupted\n"
         assert await client.at_end() == b""
-        await part(idle, client)
+        await close(idle, client)
         assert await ended(agent) == 0
 
 
@@ -112,17 +112,17 @@ async def test_task_that_exceeds_drain_is_killed_and_reported(gate: Gate) -> Non
             assert (result["command"], result["exit_code"], result["output"]) == (gate.before("true"), -1, "")
             assert result["error"] == "the agent is stopping; the task was killed before it had ended"
         assert gate.waiting() == 0
-        await part(client)
+        await close(client)
         assert await ended(agent) == 0
 
 
 async def test_second_signal_kills_running_tasks_at_once(gate: Gate) -> None:
-    async with running_agent(*PATIENT) as agent, await agent.connect() as client:
+    async with running_agent(*LONG_DRAIN) as agent, await agent.connect() as client:
         await client.request(command=gate.before("true"))
         await gate.until_waiting(1)
         await signalled(agent, signal.SIGTERM)
         assert gate.waiting() == 1
-        # What comes right after the first one is the same event; sooner or later one counts.
+        # A signal right after the first one counts as the same event; a later one counts as the second.
         await eventually(lambda: '"waiting for running tasks' in agent.log_text())
         assert '"tasks": 1, "seconds": 600.0' in agent.log_text()
         killed = asyncio.create_task(client.result())
@@ -130,53 +130,53 @@ async def test_second_signal_kills_running_tasks_at_once(gate: Gate) -> None:
             agent.process.send_signal(signal.SIGINT)
             await asyncio.sleep(0.05)
         assert "killed" in killed.result()["error"]
-        await part(client)
+        await close(client)
         assert await ended(agent) == 0
         assert gate.waiting() == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 async def test_two_signals_in_quick_succession_kill_nothing(gate: Gate, number: int) -> None:
-    # As of a terminal that closes, or of timeout(1).
-    async with running_agent(*PATIENT) as agent, await agent.connect() as client:
-        await client.request(command=gate.before("echo", "in its own time"))
+    # As sent by a terminal that closes, or by timeout(1).
+    async with running_agent(*LONG_DRAIN) as agent, await agent.connect() as client:
+        await client.request(command=gate.before("echo", "uninterrupted"))
         await gate.until_waiting(1)
         for _ in range(2):
             agent.process.send_signal(number)
             await asyncio.sleep(0.001)
-        await eventually(lambda: told_to_stop(agent) == 1)
+        await eventually(lambda: logged_stops(agent) == 1)
         assert gate.waiting() == 1
         gate.open()
-        assert (await client.result())["output"] == "in its own time\n"
-        await part(client)
+        assert (await client.result())["output"] == "uninterrupted\n"
+        await close(client)
         assert await ended(agent) == 0
-        assert told_to_stop(agent) == 1
+        assert logged_stops(agent) == 1
 
 
 async def test_sigquit_kills_running_tasks_at_once(gate: Gate) -> None:
-    async with running_agent(*PATIENT) as agent, await agent.connect() as client:
+    async with running_agent(*LONG_DRAIN) as agent, await agent.connect() as client:
         await client.request(command=gate.before("true"))
         await gate.until_waiting(1)
         agent.process.send_signal(signal.SIGQUIT)
         assert "killed" in (await client.result())["error"]
-        await part(client)
+        await close(client)
         assert await ended(agent) == 0
         assert gate.waiting() == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_signal_sent_to_all_processes_of_agent_counts_once(gate: Gate, number: int) -> None:
-    # As from a terminal or a service manager.
-    async with running_agent("--workers", "2", *PATIENT) as agent, await agent.connect() as client:
-        await client.request(command=gate.before("echo", "in its own time"))
+    # As sent by a terminal or a service manager.
+    async with running_agent("--workers", "2", *LONG_DRAIN) as agent, await agent.connect() as client:
+        await client.request(command=gate.before("echo", "uninterrupted"))
         await gate.until_waiting(1)
         workers = agent.workers
         for pid in (*workers, agent.pid, *workers):
             os.kill(pid, number)
-        await eventually(lambda: told_to_stop(agent) == 1)
+        await eventually(lambda: logged_stops(agent) == 1)
         gate.open()
-        assert (await client.result())["output"] == "in its own time\n"
-        await part(client)
+        assert (await client.result())["output"] == "uninterrupted\n"
+        await close(client)
         assert await ended(agent) == 0
-        assert told_to_stop(agent) == 1
+        assert logged_stops(agent) == 1
         assert "died" not in agent.log_text()

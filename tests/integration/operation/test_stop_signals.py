@@ -1,4 +1,4 @@
-"""The signals that stop the agent, as they really come: several at once, and in the middle of anything."""
+"""Signals that stop the agent, as they arrive in practice: several at once, and at any moment."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ from trees import sleeper
 
 from execwire.app.stop_signals import IGNORED_SIGNALS, UNUSED_SIGNALS
 
-# Each line of the log is interrupted by the next signal: a handler that waited for the line's lock would never end.
+# Each log line is interrupted by the next signal: a handler that waits for the log's lock would deadlock.
 INTERRUPTED = """
 import os, signal
 from execwire.app.logs import configure_logging
@@ -112,14 +112,14 @@ async def test_ctrl_c_is_ignored_in_background_of_script() -> None:
             agent.process.send_signal(number)
         await eventually(lambda: "signal ignored" in agent.log_text())
         assert (await agent.run("echo", "well"))["output"] == "well\n"
-        # And a task gets what is by default all the same.
+        # Tasks still get the default dispositions.
         result = await agent.run("grep", "SigIgn", "/proc/self/status")
         ignored = int(result["output"].split()[1], 16)
         assert not any(ignored & 1 << number - 1 for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTTOU))
         assert await agent.stop() == 0
 
 
-# The leader of a session whose terminal stops processes in the background that write to it; then the command in one.
+# The leader of a session whose terminal stops background processes that write to it; it starts the command as one.
 IN_THE_BACKGROUND = """
 import fcntl, os, signal, sys, termios
 os.setsid()
@@ -142,21 +142,21 @@ async def test_agent_serves_and_logs_in_background_of_terminal_with_tostop() -> 
     )  # fmt: skip
     os.close(writing)
     os.set_blocking(reading, False)
-    said = b""
+    log = b""
 
-    def says(text: bytes) -> bool:
-        nonlocal said
+    def has_logged(text: bytes) -> bool:
+        nonlocal log
         with contextlib.suppress(BlockingIOError, OSError):
-            said += os.read(reading, 65536)
-        return text in said
+            log += os.read(reading, 65536)
+        return text in log
 
     try:
-        await eventually(lambda: says(b"listening on"), 20.0)
+        await eventually(lambda: has_logged(b"listening on"), 20.0)
         [agent] = children(process.pid)
         os.kill(agent, signal.SIGTERM)
         async with asyncio.timeout(20):
             await process.wait()
-        assert says(b"stopped")
+        assert has_logged(b"stopped")
     finally:
         os.close(reading)
         if process.returncode is None:

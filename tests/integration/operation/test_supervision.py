@@ -1,4 +1,4 @@
-"""The supervisor of a live agent: what dies is replaced, and takes along what it had started."""
+"""The supervisor of a running agent: dead workers are replaced, and their remaining processes are killed."""
 
 import asyncio
 import json
@@ -14,8 +14,8 @@ from proc import alive_with, children, eventually, is_alive, zombies
 from trees import sleeper
 
 
-async def run_whatever_happens(agent: Agent) -> None:
-    """Run short tasks one after the other; connections that break are made again, refused ones fail the test."""
+async def run_and_reconnect(agent: Agent) -> None:
+    """Run short tasks one after another; reconnect after a broken connection, fail if one is refused."""
     while True:
         try:
             async with await agent.connect() as client:
@@ -32,7 +32,7 @@ async def test_tasks_of_killed_worker_are_killed_and_no_connection_is_refused(tm
         for tree in trees:
             await client.request(command=list(tree.command))
         await eventually(lambda: all(tree.written for tree in trees))
-        load = [asyncio.create_task(run_whatever_happens(agent)) for _ in range(4)]
+        load = [asyncio.create_task(run_and_reconnect(agent)) for _ in range(4)]
         worker = agent.worker
         os.kill(worker, signal.SIGKILL)
         killed_at = time.monotonic()
@@ -48,7 +48,7 @@ async def test_tasks_of_killed_worker_are_killed_and_no_connection_is_refused(tm
         assert "killed the remaining processes of a dead worker" in agent.log_text()
         [death] = [line for line in map(json.loads, agent.log_text().splitlines()) if line["event"] == "a worker died"]
         assert (death["how"], death["pid"]) == ("SIGKILL", worker)
-        # Those that were waited for, and perhaps one of each client of the load.
+        # The trees, and at most one task of each client of the load.
         assert len(trees) <= death["tasks"] <= len(trees) + len(load)
         assert 1 <= death["clients"] <= 1 + len(load)
 
@@ -71,7 +71,7 @@ async def test_all_workers_serve_and_dying_one_loses_only_its_own_tasks(tmp_path
         first, second = agent.workers
         trees = {first: sleeper(tmp_path, "first"), second: sleeper(tmp_path, "second")}
         clients: dict[int, Client] = {}
-        # One of them may take a while until it accepts.
+        # A worker may take a while until it accepts.
         async with asyncio.timeout(20):
             while clients.keys() != trees.keys():
                 client = await stack.enter_async_context(await agent.connect())
@@ -87,10 +87,10 @@ async def test_all_workers_serve_and_dying_one_loses_only_its_own_tasks(tmp_path
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_signal_to_process_group_counts_once(tmp_path: Path, number: signal.Signals) -> None:
-    # As a terminal sends Ctrl-C, or a service manager SIGTERM: to supervisor and workers.
+    # As a terminal sends SIGINT for Ctrl-C, or a service manager SIGTERM: to supervisor and workers.
     async with running_agent("--workers", "2", launcher=("setsid",)) as agent, await agent.connect() as client:
         await client.request(command=["sh", "-c", 'touch "$0"; sleep 0.7; echo done', str(tmp_path / "begun")])
-        # Before it has begun, it is still in the agent's own group.
+        # Until the command runs, its process may still be in the agent's own group.
         await eventually(lambda: any(tmp_path.iterdir()))
         os.killpg(agent.pid, number)
         assert (await client.result())["output"] == "done\n"

@@ -1,4 +1,4 @@
-"""The supervisor by itself, over workers that do nothing but obey, hang or die."""
+"""The supervisor alone, with workers that only stop when asked to, hang or exit."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ import pytest
 from proc import children, eventually, is_alive
 
 PROGRAM = "tests.support.supervisor_program"
-PATIENCE = 20.0
+TIMEOUT_SECONDS = 20.0
 
 
 class Supervised:
@@ -36,7 +36,7 @@ class Supervised:
         return [line for line in self.log if line["event"].startswith(event)]
 
     async def status(self) -> int:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             return await self.process.wait()
 
 
@@ -63,7 +63,7 @@ async def test_workers_that_repeatedly_exit_at_start_stop_the_agent(tmp_path: Pa
         deaths = supervisor.logged("a worker died")
         assert [death["status"] for death in deaths] == [7] * 5
         assert len(supervisor.logged("giving up: workers exit right after they have started")) == 1
-    # Ever longer pauses in between: 0.05 + 0.15 + 0.35 + 0.75 s.
+    # Increasing delays in between: 0.05 + 0.15 + 0.35 + 0.75 s.
     assert asyncio.get_running_loop().time() - started > 1.3
 
 
@@ -107,7 +107,7 @@ async def test_killed_worker_is_replaced_and_others_keep_running(tmp_path: Path)
 
 async def test_shutdown_during_restart_delay_starts_no_worker(tmp_path: Path) -> None:
     async with supervised(tmp_path, "die", 1) as supervisor:
-        # The pause before the last attempt is 0.75 s.
+        # The delay before the last attempt is 0.75 s.
         await eventually(lambda: len(supervisor.logged("a worker died")) == 4)
         supervisor.process.terminate()
         assert await supervisor.status() == 0
@@ -116,7 +116,7 @@ async def test_shutdown_during_restart_delay_starts_no_worker(tmp_path: Path) ->
 
 async def test_forked_process_that_fails_before_becoming_worker_exits(tmp_path: Path) -> None:
     async with supervised(tmp_path, "fail-before-work") as supervisor:
-        # Nobody but the supervisor supervises.
+        # The forked process must not go on as a second supervisor.
         assert await supervisor.status() == 1
         assert [line["reason"] for line in supervisor.logged("not started")] == ["it ended at its start: exit status 1"]
         assert len(supervisor.logged("a worker failed")) == 1
@@ -135,7 +135,7 @@ async def test_worker_restart_is_retried_during_resource_shortage(tmp_path: Path
     async with supervised(tmp_path, "fail-again") as supervisor:
         await eventually(lambda: bool(supervisor.logged("ready")))
         os.kill(supervisor.workers[0], signal.SIGKILL)
-        # Three fail, after 0.1, 0.2 and 0.4 s the next one is tried.
+        # Three starts fail; the next ones follow after 0.1, 0.2 and 0.4 s.
         await eventually(lambda: (tmp_path / "count").stat().st_size == 5)
         supervisor.process.terminate()
         assert await supervisor.status() == 0

@@ -1,4 +1,4 @@
-"""What the agent needs of the system and has not: one line that says so before it listens, and status 2."""
+"""A missing system requirement: one line that names it before the agent listens, and exit status 2."""
 
 import asyncio
 import os
@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from other_user import becoming, skip_unless_he_can_run_an_agent
 
-AS_NOBODY_ELSE = becoming(54316)
-"""A user with no other process: the limit of processes is the user's."""
+AS_FRESH_USER = becoming(54316)
+"""A user without other processes: RLIMIT_NPROC counts all processes of a user."""
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
 
-# Refuses system calls by number, with EPERM as old container runtimes do; then becomes the command.
+# Makes system calls fail by number, with EPERM as old container runtimes do; then executes the command.
 # A classic BPF program, see seccomp(2) and the kernel's seccomp_filter: load the number, compare, return.
 FORBID = """
 import ctypes, os, struct, sys
@@ -29,7 +29,7 @@ assert libc.prctl(22, 2, ctypes.create_string_buffer(filter), 0, 0) == 0, "PR_SE
 os.execv(command[0], command)
 """
 PIDFD_SEND_SIGNAL, PIDFD_OPEN = 424, 434
-"""The same on all architectures."""
+"""These numbers are the same on all architectures."""
 BY_MACHINE = {
     "x86_64": {"waitid": 247, "eventfd2": 290, "setsid": 112, "splice": 275, "prlimit64": 302},
     "aarch64": {"waitid": 95, "eventfd2": 19, "setsid": 157, "splice": 76, "prlimit64": 261},
@@ -37,7 +37,7 @@ BY_MACHINE = {
 
 
 async def refusal(*launcher: str, options: tuple[str, ...] = ()) -> str:
-    """Start an agent by `launcher`, which must end by itself; return the one line that it says."""
+    """Start an agent by `launcher`, which must exit by itself; return its one line of stderr."""
     process = await asyncio.create_subprocess_exec(
         *launcher, sys.executable, "-m", "execwire", "serve", "--port", "0", *options,
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
@@ -49,10 +49,10 @@ async def refusal(*launcher: str, options: tuple[str, ...] = ()) -> str:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    said = errors.decode()
-    assert (process.returncode, output, said.count("\n")) == (2, b"", 1), said
-    assert said.startswith("execwire: ")
-    return said
+    message = errors.decode()
+    assert (process.returncode, output, message.count("\n")) == (2, b"", 1), message
+    assert message.startswith("execwire: ")
+    return message
 
 
 def without(*numbers: int) -> tuple[str, ...]:
@@ -61,10 +61,10 @@ def without(*numbers: int) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("number", [PIDFD_OPEN, PIDFD_SEND_SIGNAL])
 async def test_sandbox_that_forbids_pidfds_is_reported(number: int) -> None:
-    said = await refusal(*without(number))
-    assert "pidfd_open(2)" in said
-    assert "Operation not permitted" in said
-    assert "seccomp" in said
+    message = await refusal(*without(number))
+    assert "pidfd_open(2)" in message
+    assert "Operation not permitted" in message
+    assert "seccomp" in message
 
 
 @pytest.mark.skipif(os.uname().machine not in BY_MACHINE, reason="its system call numbers are not known here")
@@ -78,16 +78,16 @@ async def test_sandbox_that_forbids_pidfds_is_reported(number: int) -> None:
     ],
 )
 async def test_sandbox_that_forbids_required_system_calls_is_reported(name: str, what: str) -> None:
-    said = await refusal(*without(BY_MACHINE[os.uname().machine][name]))
-    assert what in said
-    assert "Operation not permitted" in said
+    message = await refusal(*without(BY_MACHINE[os.uname().machine][name]))
+    assert what in message
+    assert "Operation not permitted" in message
 
 
 @pytest.mark.parametrize("limit", [8, 20, 79])
 async def test_too_low_descriptor_limit_is_reported(limit: int) -> None:
-    said = await refusal("prlimit", f"--nofile={limit}:{limit}")
-    assert f"the hard limit is {limit}" in said
-    assert "ulimit -n" in said
+    message = await refusal("prlimit", f"--nofile={limit}:{limit}")
+    assert f"the hard limit is {limit}" in message
+    assert "ulimit -n" in message
 
 
 async def test_too_low_file_lock_limit_is_reported() -> None:
@@ -107,20 +107,20 @@ async def test_too_low_file_lock_limit_is_reported() -> None:
 async def test_missing_file_systems_and_devices_are_reported(tmp_path: Path, script: str, reason: str) -> None:
     (tmp_path / "file").touch()
     script = f'{script} && exec "$@"'
-    said = await refusal("unshare", "--mount", "sh", "-c", script, str(tmp_path))
-    assert reason in said
+    message = await refusal("unshare", "--mount", "sh", "-c", script, str(tmp_path))
+    assert reason in message
 
 
 @needs_root
 async def test_agent_that_cannot_create_threads_exits_with_one_line() -> None:
-    # Three processes and threads: the supervisor, a worker, and one thread of it that writes the log.
-    skip_unless_he_can_run_an_agent(AS_NOBODY_ELSE)
-    said = await refusal("prlimit", "--nproc=3:3", *AS_NOBODY_ELSE)
-    assert "cannot start: can't start new thread" in said
+    # Three processes and threads are allowed: the supervisor, a worker, and its thread that writes the log.
+    skip_unless_he_can_run_an_agent(AS_FRESH_USER)
+    message = await refusal("prlimit", "--nproc=3:3", *AS_FRESH_USER)
+    assert "cannot start: can't start new thread" in message
 
 
 @needs_root
 async def test_agent_that_cannot_create_processes_exits_with_one_line() -> None:
-    skip_unless_he_can_run_an_agent(AS_NOBODY_ELSE)
-    said = await refusal("prlimit", "--nproc=1:1", *AS_NOBODY_ELSE)
-    assert "Resource temporarily unavailable" in said
+    skip_unless_he_can_run_an_agent(AS_FRESH_USER)
+    message = await refusal("prlimit", "--nproc=1:1", *AS_FRESH_USER)
+    assert "Resource temporarily unavailable" in message

@@ -1,4 +1,4 @@
-"""What is left behind on purpose may go on writing to its stdout, though nobody reads that any more."""
+"""Processes that are kept on purpose can write to their stdout; the agent discards that output."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ for _ in range({times}):
     time.sleep({pause})
 open(sys.argv[1], "w").write("done")
 """
-"""Goes on writing after its command has been answered, and leaves word if it comes to its end."""
+"""Writes after the result of its command has been sent, and creates a file when it has finished."""
 
 
 def writer(*, flags: int = 0, times: int = 20, size: int = 100, pause: float = 0.1) -> str:
@@ -34,7 +34,7 @@ def done(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def pids(tmp_path: Path) -> Iterator[Path]:
-    """Where daemons that go on for ever note their pid; they end with the test."""
+    """A file to which endless daemons append their pids; they are killed after the test."""
     path = tmp_path / "pids"
     path.touch()
     yield path
@@ -46,7 +46,7 @@ def pids(tmp_path: Path) -> Iterator[Path]:
 
 
 async def leave(agent: Agent, program: str, done: Path, start: str = 'setsid "$@" &', first: str = ":") -> None:
-    """Run a command that says `first` and leaves the program behind."""
+    """Run a command that executes `first` and leaves the program running."""
     result = await agent.run("bash", "-c", f"{first}; {start}", "-", sys.executable, "-c", program, str(done))
     assert (result["exit_code"], result["error"]) == (0, "")
 
@@ -58,11 +58,11 @@ def pipes(agent: Agent) -> int:
 async def test_kept_daemons_can_write_until_they_exit(tmp_path: Path) -> None:
     programs = [
         writer(),
-        # As much as no pipe holds, and packets.
+        # More than a pipe can hold, and packets.
         writer(times=6, size=100_000, pause=0),
         writer(flags=os.O_DIRECT, times=50, size=5000, pause=0.01),
     ]
-    # Of commands whose output was kept in memory, and in a file.
+    # Commands whose output is in memory, and in a spool file.
     firsts = [":", "head -c 1000000 /dev/zero"]
     cases = [(program, first) for program in programs for first in firsts]
     words = [tmp_path / str(number) for number in range(len(cases))]
@@ -72,7 +72,7 @@ async def test_kept_daemons_can_write_until_they_exit(tmp_path: Path) -> None:
             *(leave(agent, program, done, first=first) for (program, first), done in zip(cases, words, strict=True))
         )
         await eventually(lambda: all(done.exists() for done in words), 20)
-        # Nobody can write to them any more.
+        # No process can write to the pipes any more.
         await eventually(lambda: pipes(agent) == before)
 
 
@@ -85,7 +85,7 @@ async def test_kept_group_members_can_write(done: Path) -> None:
 async def test_command_without_leftovers_leaves_no_pipe(done: Path) -> None:
     async with running_agent("--linger-ms", "50") as agent:
         before = pipes(agent)
-        # Of its group, which is killed.
+        # The background process is in the command's group, which is killed.
         await leave(agent, writer(), done, start='"$@" &')
         await agent.run("true")
         await eventually(lambda: pipes(agent) == before)
@@ -96,7 +96,7 @@ async def test_oldest_pipe_is_closed_with_warning_past_quarter_of_descriptors(pi
     daemon = 'setsid bash -c \'echo $$ >> "$0"; exec sleep 600\' "$0" &'
     async with running_agent(launcher=("prlimit", "--nofile=80:80")) as agent:
         before = pipes(agent)
-        # One client, since there is room for few with so few descriptors.
+        # One client, since few connections are allowed with so few descriptors.
         async with await agent.connect() as client:
             for _ in range(24):
                 await client.request(command=["bash", "-c", daemon, str(pids)])

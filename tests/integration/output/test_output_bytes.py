@@ -1,4 +1,4 @@
-"""Hazard 19: whatever bytes a process writes, its output is what Python's own decoder would make of all of them."""
+"""Hazard 19: whatever bytes a process writes, its output is what Python's decoder returns for all of them."""
 
 import asyncio
 import random
@@ -13,7 +13,7 @@ from programs import made
 ALL_BYTES = bytes(range(256))
 KIB = 1024
 BOUNDARIES = (4 * KIB, 64 * KIB, 128 * KIB, 256 * KIB, 512 * KIB, 1024 * KIB)
-"""Pipes are read, memory is left, files are read back and text is escaped in pieces of such sizes."""
+"""Sizes of pipe reads, of output that moves to a file, of file reads and of pieces that are escaped."""
 ODDITIES = {
     "lone surrogates": b"\xed\xa0\x80 \xed\xbf\xbf",
     "overlong": b"\xc0\x80 \xe0\x80\xaf \xf0\x80\x80\xaf",
@@ -42,7 +42,7 @@ async def assert_all_arrive(agent: Agent, folder: Path, contents: Iterable[bytes
             expected.append(content.decode("utf-8", "replace"))
         for text in expected:
             result = await client.result()
-            # Not compared by assert alone: the difference between a megabyte and another takes pytest minutes.
+            # Not compared within assert: pytest would take minutes to show the difference of two megabytes.
             same = result["output"] == text
             assert same, f"{len(result['output'])} characters instead of {len(text)}"
 
@@ -68,12 +68,12 @@ async def test_character_across_every_buffer_boundary(agent: Agent, tmp_path: Pa
 
 
 async def test_random_bytes_of_sizes_around_buffer_boundaries(agent: Agent, tmp_path: Path) -> None:
-    source = random.Random(19)  # noqa: S311 -- to be the same every time
+    source = random.Random(19)  # noqa: S311 -- reproducible
     pieces = [*ODDITIES.values(), ALL_BYTES, "ü€\U0001f600".encode() * 50, b"plain text " * 50]
-    much = b"".join(source.choice(pieces) for _ in range(12_000))
+    data = b"".join(source.choice(pieces) for _ in range(12_000))
     sizes = [boundary + difference for boundary in BOUNDARIES[1:] for difference in (-1, 0, 1)]
-    assert len(much) > max(sizes) + 1000
-    await assert_all_arrive(agent, tmp_path, [much[start : start + size] for start, size in enumerate(sizes)])
+    assert len(data) > max(sizes) + 1000
+    await assert_all_arrive(agent, tmp_path, [data[start : start + size] for start, size in enumerate(sizes)])
 
 
 async def test_characters_written_one_byte_at_a_time(agent: Agent) -> None:

@@ -1,4 +1,4 @@
-"""However much a process writes, the agent's memory stays flat: nothing of it is ever one object."""
+"""However much a process writes, the agent's memory is constant: its output is never one object."""
 
 import json
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from agent import Agent, Client, running_agent
 from module_agent import module_agent
 from proc import memory_kib
 
-FLAT_KIB = 64 * 1024
+MAX_GROWTH_KIB = 64 * 1024
 MB = 1_000_000
 
 
@@ -19,7 +19,7 @@ def agent() -> Iterator[Agent]:
 
 
 async def skim(client: Client, lines: int = 1) -> tuple[bytes, int, bytes]:
-    """Read results without keeping them: the first bytes, the length of all, and the last bytes."""
+    """Read results without keeping them; return the first bytes, the total length, and the last bytes."""
     head, length, tail = b"", 0, b""
     while lines:
         piece = await client.reader.read(256 * 1024)
@@ -38,7 +38,7 @@ def error_in(tail: bytes) -> str:
 
 
 async def peak_kib_of(agent: Agent, *command: str, **fields: object) -> tuple[tuple[bytes, int, bytes], int]:
-    """Run a task and skim its result; return that, and by how much the worker's memory grew at the most."""
+    """Run a task and skim its result; return that, and the growth of the worker's memory at its peak."""
     assert (await agent.run("echo", "warm"))["output"] == "warm\n"
     idle = memory_kib(agent.worker)
     async with await agent.connect() as client:
@@ -53,7 +53,7 @@ async def test_300_megabytes_arrive_complete_in_constant_memory(agent: Agent) ->
     assert error_in(tail) == ""
     assert head.startswith(b'{"command":["sh"')
     assert 100 < length - written < 250
-    assert grown < FLAT_KIB
+    assert grown < MAX_GROWTH_KIB
 
 
 # Hazard 17.
@@ -62,7 +62,7 @@ async def test_endless_output_until_timeout_uses_constant_memory(agent: Agent) -
     assert error_in(tail) == "timeout exceeded"
     assert tail.count(b"y\\ny\\ny\\n") > 0
     assert length > 10_000
-    assert grown < FLAT_KIB
+    assert grown < MAX_GROWTH_KIB
 
 
 # Hazard 17.
@@ -71,18 +71,18 @@ async def test_endless_output_until_output_limit_uses_constant_memory() -> None:
     async with running_agent("--max-output", str(limit)) as agent:
         (_, length, tail), grown = await peak_kib_of(agent, "yes")
         assert error_in(tail) == "output limit exceeded"
-        # A line end is two characters in JSON.
+        # A newline takes two characters in JSON.
         assert 0 < length - limit * 3 // 2 < 250
-        assert grown < FLAT_KIB
+        assert grown < MAX_GROWTH_KIB
 
 
-# Each is less than goes to a file by itself; all together are not.
+# Each output is too small to be spooled on its own; their sum exceeds the limit.
 async def test_large_output_of_many_tasks_stays_within_shared_memory_limit() -> None:
     async with running_agent("--max-held", "8MiB") as agent:
         await agent.run("true")
         idle = memory_kib(agent.worker)
         async with await agent.connect() as client:
-            # The first keeps all others waiting for their turn, with their output.
+            # The first result delays all others, which hold their output meanwhile.
             await client.request(command=["sleep", "2"])
             for _ in range(200):
                 await client.request(command=["sh", "-c", "head -c 250000 /dev/zero | tr '\\0' x"])

@@ -1,4 +1,4 @@
-"""Hazard 20: one byte under, at and over each limit of output, and each size at which it is kept elsewhere."""
+"""Hazard 20: output one byte below, at and above each limit, and each size at which its storage changes."""
 
 import contextlib
 from collections.abc import Iterable, Iterator
@@ -20,7 +20,7 @@ def around(*sizes: int) -> list[int]:
 
 
 async def results_of(agent: Agent, sizes: Iterable[int]) -> list[tuple[int, dict[str, Any]]]:
-    """What tasks got who wrote so many bytes, all at once."""
+    """Run a task for each output size, all at once; return the sizes with the results."""
     sizes = list(sizes)
     async with await agent.connect() as client:
         for size in sizes:
@@ -28,7 +28,7 @@ async def results_of(agent: Agent, sizes: Iterable[int]) -> list[tuple[int, dict
         return [(size, await client.result()) for size in sizes]
 
 
-def is_whole(result: dict[str, Any], size: int) -> bool:
+def is_complete(result: dict[str, Any], size: int) -> bool:
     return (result["exit_code"], result["error"], result["output"] == "x" * size) == (0, "", True)
 
 
@@ -37,23 +37,23 @@ async def test_output_is_exact_at_sizes_where_storage_changes() -> None:
         for size, result in await results_of(
             agent, [0, 1, *around(4 * KIB, 64 * KIB, 128 * KIB, 256 * KIB, 1024 * KIB)]
         ):
-            assert is_whole(result, size), size
+            assert is_complete(result, size), size
 
 
-# In memory; as much as one task keeps there; in a file, at a step's length.
+# In memory; the maximum that one task keeps in memory; in a file, at a multiple of the copy size.
 @pytest.mark.parametrize("limit", [1000, 256 * KIB, 2048 * KIB])
 async def test_output_of_exactly_the_limit_is_allowed_and_one_more_byte_is_not(limit: int) -> None:
     async with running_agent("--max-output", str(limit)) as agent:
         for size, result in await results_of(agent, [0, *around(limit), 2 * limit]):
             if size <= limit:
-                assert is_whole(result, size), size
+                assert is_complete(result, size), size
             else:
                 assert (result["exit_code"], result["error"]) == EXCEEDED
                 assert result["output"] == "x" * limit
-        # The limit was reached, not passed: the task may go on, and says itself how it ends.
+        # The limit is reached, not exceeded: the task continues and has its own exit status.
         result = await agent.run("sh", "-c", f"{FILL.format(limit)}; sleep 0.2; exit 3")
         assert (result["exit_code"], result["error"], len(result["output"])) == (3, "", limit)
-        # Passed by what comes late, and by one who would not end by itself.
+        # The limit is exceeded by late output of a task that would not exit by itself.
         result = await agent.run("sh", "-c", f"{FILL.format(limit)}; sleep 0.2; echo; sleep 60")
         assert (result["exit_code"], result["error"], len(result["output"])) == (*EXCEEDED, limit)
 
@@ -61,7 +61,7 @@ async def test_output_of_exactly_the_limit_is_allowed_and_one_more_byte_is_not(l
 async def test_output_beyond_memory_limit_is_spooled() -> None:
     async with running_agent("--max-held", "10000") as agent:
         for size, result in await results_of(agent, [100, 9999, 10_000, 10_001, 5000, 70_000, 300_000] * 5):
-            assert is_whole(result, size), size
+            assert is_complete(result, size), size
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ async def test_task_that_fills_spool_ends_and_its_space_is_released(small_spool:
         assert (result["exit_code"], result["error"]) == EXCEEDED
         assert result["output"] == "x" * 1024 * KIB
         ((size, result),) = await results_of(small_spool, [1024 * KIB])
-        assert is_whole(result, size)
+        assert is_complete(result, size)
 
 
 async def test_spool_limit_is_shared_and_small_output_uses_none(
@@ -88,15 +88,15 @@ async def test_spool_limit_is_shared_and_small_output_uses_none(
         await eventually(lambda: spooled_bytes(agent.worker) == 700_000)
         other = await agent.run("sh", "-c", FILL.format(700_000))
         assert (other["exit_code"], other["error"]) == EXCEEDED
-        assert is_whole({**other, "exit_code": 0, "error": ""}, 1024 * KIB - 700_000)
-        assert is_whole(await agent.run("sh", "-c", FILL.format(1000)), 1000)
-    # The first one's client has gone, and with it what was kept for it.
+        assert is_complete({**other, "exit_code": 0, "error": ""}, 1024 * KIB - 700_000)
+        assert is_complete(await agent.run("sh", "-c", FILL.format(1000)), 1000)
+    # The first task's client has disconnected, and its spooled output is discarded.
     await eventually(lambda: spooled_bytes(agent.worker) == 0)
-    assert is_whole(await agent.run("sh", "-c", FILL.format(700_000)), 700_000)
+    assert is_complete(await agent.run("sh", "-c", FILL.format(700_000)), 700_000)
 
 
 def spooled_bytes(worker: int) -> int:
-    """What the files without a name hold that a process has open."""
+    """Return the total size of the unlinked files that a process has open."""
     held = 0
     for entry in Path(f"/proc/{worker}/fd").iterdir():
         with contextlib.suppress(FileNotFoundError):  # closed since it was listed

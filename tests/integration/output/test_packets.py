@@ -1,4 +1,4 @@
-"""Programs that write packets (O_DIRECT, pipe(7)): a read with less room than the next packet would lose its rest."""
+"""Programs that write packets (O_DIRECT, pipe(7)): a read that is shorter than the next packet loses the remainder."""
 
 import sys
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ def agent() -> Iterator[Agent]:
 
 
 def dd(size: int, count: int) -> list[str]:
-    """A command that writes so many packets of so many bytes, and ends right after the last."""
+    """Return a command that writes `count` packets of `size` bytes, and exits right after the last."""
     return ["dd", "if=/dev/zero", f"bs={size}", f"count={count}", "oflag=direct"]
 
 
@@ -30,7 +30,7 @@ async def lengths(client: Client, commands: list[list[str]]) -> list[int]:
     return [len(each["output"]) for each in results]
 
 
-# In memory, and in a file; of a page at most, and of more, which the kernel cuts into several.
+# Output in memory, and in a file; packets of at most a page, and larger ones, which the kernel splits.
 @pytest.mark.parametrize("total", [3 * KIB, 60_000, 2_000_000])
 async def test_packets_of_any_size_arrive_complete(agent: Agent, total: int) -> None:
     sizes = [1000, *range(137, 5000, 1217), 4095, 4096, 4097, 70_001]
@@ -44,14 +44,14 @@ async def test_packets_of_any_size_arrive_complete(agent: Agent, total: int) -> 
 async def test_output_limit_cuts_packets_at_exact_byte(name: str, limit: int) -> None:
     async with running_agent(name, str(limit)) as agent:
         for size, over in ((997, -1), (997, 0), (997, 1), (4096, 1), (3001, 100_000)):
-            script = f"{PACKETS}left = {limit + over}\nwhile left: left -= os.write(1, b'x' * min(left, {size}))"
+            script = f"{PACKETS}remaining = {limit + over}\nwhile remaining: remaining -= os.write(1, b'x' * min(remaining, {size}))"
             result = await agent.run(sys.executable, "-c", script)
-            ending = (-1, "output limit exceeded") if over > 0 else (0, "")
-            assert (result["exit_code"], result["error"]) == ending, over
+            expected = (-1, "output limit exceeded") if over > 0 else (0, "")
+            assert (result["exit_code"], result["error"]) == expected, over
             assert len(result["output"]) == limit + min(over, 0), over
 
 
-# What comes before a packet takes of the room of a read, and a process may make its pipe larger.
+# Data before a packet reduces the space of a read, and a process may enlarge its pipe.
 @pytest.mark.parametrize("before", [0, 300_000])
 async def test_packets_after_stream_arrive_complete_at_any_pipe_size(agent: Agent, before: int) -> None:
     script = f"""
@@ -72,7 +72,7 @@ for stream in (65000, 65535, 61441, 130000, 1):
 
 async def test_packets_left_in_pipe_at_exit_are_all_read() -> None:
     async with running_agent("--linger-ms", "0") as agent:
-        # A daemon holds the pipe, so that there is no end-of-file to read up to.
+        # A daemon holds the pipe open, so that there is no end-of-file.
         script = f"import os\nif os.fork() == 0:\n    os.setsid()\n    os.execvp('sleep', ['sleep', '5'])\n{PACKETS}"
         for count, before in ((16, 0), (15, 0), (16, 300_000)):
             result = await agent.run(

@@ -1,4 +1,4 @@
-"""A pipe that somebody holds open, and one that is full when its writer has gone: Hazards 1 to 4."""
+"""A pipe that other processes hold open, and one that is full when its writer exits: Hazards 1 to 4."""
 
 import asyncio
 import os
@@ -16,7 +16,7 @@ from proc import alive_with, eventually
 from programs import made
 
 SOON_SECONDS = 5.0
-"""Longer than a busy machine takes, much shorter than those who hold the pipe live."""
+"""Longer than a busy machine takes, much shorter than the lifetime of the processes that hold the pipe."""
 HOLD = 'exec -a "$0" sleep 60'
 SUBSTITUTION = ("bash", "-c", "echo hi > >(cat)")
 
@@ -37,7 +37,7 @@ def marker() -> Iterator[str]:
 
 @pytest.fixture
 def busy() -> Iterator[None]:
-    """Every processor has something else to do."""
+    """Keep every CPU busy."""
     loops = [
         os.posix_spawn("/bin/sh", ["sh", "-c", "while :; do :; done"], os.environ) for _ in range(os.cpu_count() or 1)
     ]
@@ -48,7 +48,7 @@ def busy() -> Iterator[None]:
 
 
 async def timed(agent: Agent, *command: str, **fields: object) -> tuple[dict[str, Any], float]:
-    """A result, and the seconds from the request to it."""
+    """Run a task; return its result and the seconds from the request to it."""
     async with await agent.connect() as client:
         began = time.monotonic()
         result = await client.ask(command=list(command), **fields)
@@ -57,8 +57,8 @@ async def timed(agent: Agent, *command: str, **fields: object) -> tuple[dict[str
 
 # Hazard 1.
 async def test_child_that_holds_stdout_does_not_delay_timeout(agent: Agent, marker: str) -> None:
-    result, seconds = await timed(agent, "bash", "-c", f"echo said; ({HOLD}) & wait", marker, timeout=300)
-    assert (result["error"], result["output"]) == ("timeout exceeded", "said\n")
+    result, seconds = await timed(agent, "bash", "-c", f"echo text; ({HOLD}) & wait", marker, timeout=300)
+    assert (result["error"], result["output"]) == ("timeout exceeded", "text\n")
     assert 0.3 <= seconds < SOON_SECONDS
     assert alive_with(marker) == []
 
@@ -79,7 +79,7 @@ async def test_daemon_that_holds_stdout_does_not_delay_result(agent: Agent, mark
     assert len(alive_with(marker)) == 1
 
 
-# Hazards 1 to 3. Each may be late once on a busy machine, but not every time.
+# Hazards 1 to 3. A result may be late once on a busy machine, but not every time.
 @pytest.mark.parametrize(
     ("script", "timeout_ms", "at_most"),
     [("sleep 60 & wait", 300, 0.4), ("sleep 60 & echo hi", 0, 0.35), ("setsid -f sleep 5; echo hi", 0, 0.35)],
@@ -100,7 +100,7 @@ def five_megabytes(folder: Path) -> tuple[str, str]:
     return made(folder / "five-megabytes", text), text
 
 
-async def writes_much_and_exits(agent: Agent, folder: Path, times: int) -> None:
+async def check_large_output(agent: Agent, folder: Path, times: int) -> None:
     path, text = five_megabytes(folder)
     result = await agent.run("cat", *[path] * times)
     assert (result["exit_code"], result["error"]) == (0, "")
@@ -109,28 +109,28 @@ async def writes_much_and_exits(agent: Agent, folder: Path, times: int) -> None:
 
 # Hazard 4.
 async def test_50_megabytes_before_immediate_exit_arrive_complete(agent: Agent, tmp_path: Path) -> None:
-    await writes_much_and_exits(agent, tmp_path, 10)
+    await check_large_output(agent, tmp_path, 10)
 
 
-# Hazard 4: on a starved machine a drain that is bounded by time loses bytes.
+# Hazard 4: on an overloaded machine, reading the rest of the pipe only for a limited time would lose bytes.
 @pytest.mark.usefixtures("busy")
 async def test_20_megabytes_arrive_complete_on_busy_machine(agent: Agent, tmp_path: Path) -> None:
-    await writes_much_and_exits(agent, tmp_path, 4)
+    await check_large_output(agent, tmp_path, 4)
 
 
-async def what_substitutions_say(agent: Agent, rounds: int) -> set[tuple[int, str]]:
-    said: set[tuple[int, str]] = set()
+async def substitution_results(agent: Agent, rounds: int) -> set[tuple[int, str]]:
+    results: set[tuple[int, str]] = set()
     for _ in range(rounds):
         for result in await asyncio.gather(*(agent.run(*SUBSTITUTION) for _ in range(4))):
-            said.add((result["exit_code"], result["output"]))
-    return said
+            results.add((result["exit_code"], result["output"]))
+    return results
 
 
-# Hazard 4: the shell does not wait for the process that writes for it.
+# Hazard 4: the shell does not wait for the process that writes its output.
 async def test_output_of_process_substitution_after_shell_exit_arrives(agent: Agent) -> None:
-    assert await what_substitutions_say(agent, 10) == {(0, "hi\n")}
+    assert await substitution_results(agent, 10) == {(0, "hi\n")}
 
 
 @pytest.mark.usefixtures("busy")
 async def test_output_of_process_substitution_arrives_on_busy_machine(agent: Agent) -> None:
-    assert await what_substitutions_say(agent, 10) == {(0, "hi\n")}
+    assert await substitution_results(agent, 10) == {(0, "hi\n")}

@@ -1,4 +1,4 @@
-"""What a running worker has imported: optional parts cost nobody who does not use them."""
+"""Which modules a running worker has imported: unused optional parts are not loaded."""
 
 import asyncio
 import os
@@ -10,24 +10,24 @@ from programs import made
 
 PACKAGES = {"dependency_injector", "execwire", "msgspec", "sitecustomize", "structlog", "typing_extensions", "uvloop"}
 NOT_NEEDED = {"curses", "http", "multiprocessing", "sqlite3", "tkinter", "unittest", "xmlrpc"}
-"""Of the standard library."""
-TELL = """
+"""Modules of the standard library."""
+REPORT_MODULES = """
 import os, sys, threading
 sys.modules["rich"] = None
-def tell():
-    with open(os.environ["TELL"], "w") as fifo:
+def report():
+    with open(os.environ["MODULES_FIFO"], "w") as fifo:
         fifo.write(" ".join(name for name, module in sys.modules.items() if module is not None))
-os.register_at_fork(after_in_child=lambda: threading.Thread(target=tell, daemon=True).start())
+os.register_at_fork(after_in_child=lambda: threading.Thread(target=report, daemon=True).start())
 """
-"""Each worker says what it has imported to whoever opens that FIFO. structlog imports rich where that is, as it
-is beside the tools of development; here it is not."""
+"""Each worker writes the names of its modules to a FIFO when a reader opens it. structlog imports rich if installed,
+as it is with the development tools; here the import is blocked."""
 
 
 async def test_running_worker_imports_no_optional_modules(tmp_path: Path) -> None:
-    made(tmp_path / "sitecustomize.py", TELL)
+    made(tmp_path / "sitecustomize.py", REPORT_MODULES)
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
-    environment = {"PYTHONPATH": str(tmp_path), "TELL": str(fifo)}
+    environment = {"PYTHONPATH": str(tmp_path), "MODULES_FIFO": str(fifo)}
     async with running_agent("--workers", "1", environment=environment) as agent:
         assert (await agent.run("echo", "text"))["output"] == "text\n"
         modules = set((await asyncio.to_thread(fifo.read_text)).split())

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-# As Debian's python3: without python3-venv it fails, and what it has made until then stays.
+# Like Debian's python3: without python3-venv it fails and leaves an incomplete environment.
 PYTHON = """#!/bin/sh
 case "$1 $2" in
 "-m venv") mkdir -p "$3/bin" && cp "$0" "$3/bin/python" && exec test {complete} ;;
@@ -22,7 +22,7 @@ def make(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A folder with nothing but the Makefile."""
+    """A folder that contains only the Makefile."""
     shutil.copy(ROOT / "Makefile", tmp_path)
     return tmp_path
 
@@ -40,12 +40,12 @@ def test_missing_venv_package_is_reported_and_make_works_after_its_installation(
     assert refused.returncode == 2
     assert "apt install python3-venv" in refused.stderr
     assert not (checkout / ".venv").exists()
-    # A half that was left by something that could not clean up, such as a power cut.
-    half = checkout / ".venv" / "bin" / "half"
-    half.mkdir(parents=True)
+    # An incomplete environment, as left by a power failure.
+    partial = checkout / ".venv" / "bin" / "partial"
+    partial.mkdir(parents=True)
     assert make(checkout, ".venv/.created", f"PYTHON={complete}").returncode == 0
     subprocess.run([checkout / ".venv" / "bin" / "python", "-m", "pip", "--version"], check=True, capture_output=True)
-    assert not half.exists()
+    assert not partial.exists()
 
 
 def test_missing_or_too_old_interpreter_is_reported_in_one_line(checkout: Path) -> None:
@@ -65,7 +65,7 @@ def test_only_pinned_packages_are_installed(tmp_path: Path) -> None:
         pinned = "--only-binary :all: --require-hashes" in line
         assert pinned or re.search(r"--no-deps --no-build-isolation (--editable|--force-reinstall) \.$", line), line
     for file in (ROOT / "requirements").glob("*.txt"):
-        # pip refuses a requirement without a hash where hashes are required; addresses would bind it to one index.
+        # pip rejects a requirement without a hash where hashes are required; a URL would bind it to one index.
         assert "://" not in file.read_text(encoding="utf-8")
 
 
@@ -81,7 +81,7 @@ def test_service_copy_is_independent_of_checkout_and_world_readable(tmp_path: Pa
 def test_install_to_rejects_folder_that_it_did_not_create(checkout: Path) -> None:
     foreign = checkout / "foreign"
     (foreign / "bin").mkdir(parents=True)
-    (foreign / "pyvenv.cfg").touch()  # also not over somebody else's virtual environment
+    (foreign / "pyvenv.cfg").touch()  # a foreign virtual environment is rejected too
     for prefix in ("", "relative", f"{checkout}/with blank", foreign):
         refused = make(checkout, "install-to", f"PREFIX={prefix}")
         assert refused.returncode == 2

@@ -37,31 +37,31 @@ def extracted(package: Path, folder: Path) -> Generator[Path]:
 
 
 def installed(wheel: Path, folder: Path) -> Path:
-    """Install a wheel into an environment that has its dependencies and nothing of this checkout; return its `bin`."""
+    """Install a wheel into an environment with its dependencies but without this checkout; return its `bin`."""
     venv.create(folder, with_pip=False, symlinks=True)
     python = folder / "bin" / "python"
     pip = [sys.executable, "-m", "pip", "--python", str(python), "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "install", "--no-index", "--no-deps", str(wheel)], check=True, timeout=SECONDS)
     (packages,) = folder.glob("lib/python*/site-packages")
-    # What it leads to is searched too, but not for .pth files, by which this checkout would be found.
+    # A directory named by a .pth file is not searched for other .pth files, which would lead to this checkout.
     (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
     return folder / "bin"
 
 
 def answer_of(program: Path, folder: Path) -> str:
-    """Start the agent in an empty folder, ask it once, stop it."""
+    """Start the agent in an empty folder, send one request, stop it; return the output."""
     folder.mkdir()
     with subprocess.Popen(
         [program, "serve", "--port", "0"], cwd=folder, stderr=subprocess.PIPE, env={"PATH": "/usr/bin:/bin"}
     ) as agent:
         try:
             assert agent.stderr is not None
-            said = b""
-            while not (listening := re.search(rb"listening on 127\.0\.0\.1:(\d+)", said)):
-                assert select.select([agent.stderr], [], [], SECONDS)[0], said
+            log = b""
+            while not (listening := re.search(rb"listening on 127\.0\.0\.1:(\d+)", log)):
+                assert select.select([agent.stderr], [], [], SECONDS)[0], log
                 piece = os.read(agent.stderr.fileno(), 65536)
-                assert piece, said
-                said += piece
+                assert piece, log
+                log += piece
             with socket.create_connection(("127.0.0.1", int(listening[1])), timeout=SECONDS) as client:
                 client.sendall(b'{"command":["echo","hello"]}\n')
                 output: str = json.loads(client.makefile().readline())["output"]
@@ -90,7 +90,7 @@ def test_wheel_serves_without_checkout(tmp_path: Path, unpacked: Path) -> None:
 
 
 def test_source_archive_is_complete(unpacked: Path) -> None:
-    # A symlink cannot be in it; `make` makes it.
+    # The archive cannot contain the symlink; `make` creates it.
     subprocess.run(["make", "execwire"], cwd=unpacked, check=True, capture_output=True)
     assert (unpacked / "execwire" / "domain" / "task.py").samefile(unpacked / "src" / "domain" / "task.py")
     ignored = [*(ROOT / ".gitignore").read_text(encoding="utf-8").replace("/", "").split(), ".git"]

@@ -1,4 +1,4 @@
-"""Many requests of one client, and one of another's: whose turn it is to start."""
+"""Many requests of one client and one of another: in which order their tasks start."""
 
 import asyncio
 import time
@@ -14,14 +14,14 @@ async def test_single_request_is_not_delayed_by_hundreds_of_other_client() -> No
         await one.ask(command=["true"])
         begin = time.monotonic()
         await many.send(REQUEST * MANY)
-        # All of them have been taken by then, or nearly.
+        # By then nearly all of them have been read.
         await many.result()
         asked = time.monotonic()
         await one.ask(command=["true"])
         waited = time.monotonic() - asked
         for _ in range(MANY - 1):
             await many.result()
-        # In order of arrival it would have been nearly all of it.
+        # In order of arrival it would have waited nearly the whole time.
         assert waited < (time.monotonic() - begin) / 3
 
 
@@ -34,8 +34,8 @@ async def test_clients_alternate_with_one_slot() -> None:
         await many.send(b'{"command":["sleep","0.05"]}\n' * 20)
         await many.result()
         await one.ask(command=["true"])
-        # The one that ran, and one more of the other client's at most.
+        # The single request has waited for the running task and for at most one more of the other client.
         begin = time.monotonic()
-        rest = [await asyncio.wait_for(many.result(), 30) for _ in range(19)]
-        assert all(result["exit_code"] == 0 for result in rest)
+        remaining = [await asyncio.wait_for(many.result(), 30) for _ in range(19)]
+        assert all(result["exit_code"] == 0 for result in remaining)
         assert time.monotonic() - begin > 0.05 * 10

@@ -1,4 +1,4 @@
-# Hazard 32: what a web page, or whoever takes this port for another, can make a program send is never executed.
+# Hazard 32: nothing in data meant for another protocol (from a web page, or a client of the wrong port) is executed.
 import json
 import socket
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ def agent() -> Iterator[Agent]:
 
 @pytest.fixture
 def trace(agent: Agent, tmp_path: Path) -> Iterator[Path]:
-    """What the smuggled command would leave behind."""
+    """The file that the smuggled command would create."""
     trace = tmp_path / "executed"
     yield trace
     assert "died" not in agent.log_text()
@@ -38,7 +38,7 @@ def smuggled(trace: Path) -> bytes:
 
 
 async def check_refused(agent: Agent, client: Client) -> None:
-    """See one error result and the end; by then everything that was sent has been dealt with, as by others' tasks."""
+    """Check that there is one error result, then end-of-file; by then all data is processed, and others run."""
     lines = (await client.at_end()).splitlines()
     assert len(lines) == 1
     result = json.loads(lines[0])

@@ -10,7 +10,7 @@ NESTED = 100_000
 
 @pytest.fixture(scope="module")
 def agent() -> Iterator[Agent]:
-    # Room for an argument that the line can carry and execve(2) cannot.
+    # A line may then carry an argument that is too long for execve(2).
     with module_agent("--max-line", "4MiB") as agent:
         yield agent
 

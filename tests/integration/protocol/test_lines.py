@@ -20,7 +20,7 @@ def agent() -> Iterator[Agent]:
 
 
 def line_of(length: int, *command: str) -> bytes:
-    """Return a request line of so many bytes, the newline not counted."""
+    """Return a request line of `length` bytes, not counting the newline."""
     bare = json.dumps({"command": command, "pad": ""}).encode()
     return bare[:-2] + b"x" * (length - len(bare)) + b'"}\n'
 
@@ -56,7 +56,7 @@ async def test_line_one_byte_over_limit_is_rejected_and_next_line_works(agent: A
 
 # Hazard 22.
 async def test_100_mb_without_newline_are_rejected_once_in_constant_memory() -> None:
-    # Its own agent, so that the peak of its memory is this test's.
+    # A separate agent, so that its peak memory is this test's.
     async with running_agent() as agent, await agent.connect() as client:
         assert (await client.ask(command=["echo", "before"]))["output"] == "before\n"
         before = memory_kib(agent.worker, "VmHWM")
@@ -106,7 +106,7 @@ async def test_partial_line_of_dead_client_affects_no_other_client(agent: Agent,
         await dying.send(line[:kept])
         await until_read(agent, dying)
         depart(dying)
-        # What completes the dead one's line is only garbage of one's own.
+        # What would complete the dead client's line is just an invalid line of this client.
         async with await agent.connect() as client:
             await client.send(b"{}\n" + line[kept:] + line_of(100, "echo", "mine"))
             assert (await client.result())["error"].startswith("invalid request: ")

@@ -29,7 +29,7 @@ async def test_pipelined_requests_run_in_parallel_with_results_in_order(agent: A
     async with await agent.connect() as client:
         for number in range(LINES):
             await client.request(command=gate.before("echo", str(number)))
-        # All of them run although none has been answered.
+        # All of them run although no result has been sent.
         await gate.until_waiting(LINES)
         await client.request(command=["echo", "last"])
         gate.open()
@@ -43,7 +43,7 @@ async def test_finished_result_waits_for_earlier_results(agent: Agent, gate: Gat
         await client.request(command=gate.before("echo", "first"))
         await client.request(command=["touch", str(done)])
         await client.request(command=["echo", "under an id"], id="mark")
-        # Sent ahead of both, and so the proof that the second one's result is held back.
+        # This result is sent before both, which shows that the second one is held back.
         assert (await client.result())["output"] == "under an id\n"
         await eventually(done.exists)
         assert (await client.ask(command=["true"], id="again"))["id"] == "again"
@@ -66,8 +66,8 @@ async def test_results_with_ids_are_sent_first_and_others_keep_their_order(agent
         await client.request(command=["echo", "fast"], id=2)
         assert (await client.result())["id"] == 2
         gate.open()
-        rest = [await client.result() for _ in range(2)]
-        assert {result.get("id"): result["output"] for result in rest} == {1: "slow\n", None: "in order\n"}
+        remaining = [await client.result() for _ in range(2)]
+        assert {result.get("id"): result["output"] for result in remaining} == {1: "slow\n", None: "in order\n"}
 
 
 @pytest.mark.parametrize("wrong", ["", "x" * 129, 1.5, True, [], {}, "a\0b"], ids=repr)
@@ -87,7 +87,7 @@ async def test_duplicate_id_in_flight_is_rejected_per_connection_and_reusable_af
     async with await agent.connect() as client, await agent.connect() as other:
         await client.request(command=gate.before("echo", "first"), id="twice")
         refused = await client.ask(command=["echo", "second"], id="twice")
-        # Without the id, or it would be taken for the result of the first.
+        # Without the id, since it would look like the result of the first request.
         assert list(refused) == KEYS
         assert (refused["command"], refused["exit_code"]) == ([], -1)
         assert refused["error"].startswith("invalid request: ")

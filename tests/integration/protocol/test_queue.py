@@ -1,4 +1,4 @@
-"""How many tasks run at once, in which order the others get their turn, and what their waiting does not count as."""
+"""How many tasks run at once, in which order queued ones start, and that queueing time counts for nothing."""
 
 import json
 import socket
@@ -41,7 +41,7 @@ async def test_requests_start_in_order_of_arrival_across_clients(agent: Agent, t
         for turn in range(0, 40, 2):
             for client, number in ((one, turn), (other, turn + 1)):
                 await client.request(command=["sh", "-c", f"echo {number} >> {order}"], id=number)
-                # Connections know no order between them; an answer to what comes after it shows that it was taken.
+                # There is no order between connections; the result of a later request shows that this one was read.
                 await client.request(command=[], id="after it")
                 while (await client.result())["id"] != "after it":
                     pass
@@ -67,7 +67,7 @@ async def test_max_running_tasks_run_at_once(tmp_path: Path) -> None:
     assert (most, running) == (3, 0)
 
 
-# What was written is the agent's from then on: the process has ended, so its slot is somebody else's.
+# The agent holds the output once the process has exited, so its slot is free for others.
 async def test_client_that_does_not_read_holds_no_slot(agent: Agent) -> None:
     command = ["sh", "-c", "head -c 20000000 /dev/zero | tr '\\0' x"]
     with socket.create_connection(("127.0.0.1", agent.port)) as lazy:

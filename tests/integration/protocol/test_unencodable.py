@@ -1,4 +1,4 @@
-"""What a result names may have no spelling in JSON; it is answered all the same, and holds up no stop."""
+"""A name in a result that JSON cannot represent: the result is sent all the same, and shutdown is not delayed."""
 
 import os
 import time
