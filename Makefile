@@ -65,7 +65,7 @@ chromium:
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive timeout 300 apt-get install -qq -y chromium; \
 	} >/dev/null 2>&1 || echo "make: there is no Chromium to be had; the test that drives it is skipped"
 
-#: make bench    measure against the yardsticks of benchmarks/ (ROUNDS=5)
+#: make bench    measure against the reference servers of benchmarks/ (ROUNDS=5)
 bench: install
 	$(BIN)/python benchmarks/bench.py --rounds $(ROUNDS)
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measure the agent beside its yardsticks, and print the figures; see README.md in this folder."""
+"""Compare the agent with the reference servers, and print the figures; see README.md in this folder."""
 
 from harness.command_line import main
 

@@ -1,14 +1,14 @@
-/* client: load on a task agent, and what it felt like, as one line of JSON.
+/* client: puts load on a task agent and prints the figures as one line of JSON.
  *
  *     client [-c CONNECTIONS] [-n REQUESTS] [-t TIMEOUT_MS] PORT COMMAND [ARG...]
- *     client --hold [-c CONNECTIONS] ...    one request on each connection, all sent before any answer is read
+ *     client --hold [-c CONNECTIONS] ...    one request on each connection, all sent before any result is read
  *     client --drain ...                    one request on one connection, for a result of any size
  *
- * Each connection sends a request, waits for its result, and sends the next one, until REQUESTS are answered. Every
+ * Each connection sends a request, waits for its result, and sends the next one, until REQUESTS results are in. Every
  * mode runs the same loop, so that its figures can be compared. Results are counted and scanned, never kept: the
- * client's own memory and JSON parsing must not become what is measured.
+ * client's own memory and JSON parsing must not affect the figures.
  *
- * Exit status 1, and a reason on stderr, if a server closes a connection early or says nothing for 300 s.
+ * Exit status 1, and a reason on stderr, if a server closes a connection early or sends nothing for 300 s.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -27,7 +27,7 @@
 
 enum { REQUEST_MAX = 4096, HEAD_MAX = 2 * REQUEST_MAX, CHUNK = 1 << 18, PATIENCE_MS = 300000 };
 
-/* exit_code stands ahead of output, behind the echoed command: the head of a result is enough to find it. */
+/* exit_code is between the echoed command and the output: the head of a result is enough to find it. */
 struct connection {
   int fd;
   double sent_at;
@@ -45,7 +45,7 @@ struct load {
 struct tally {
   int sent, answered, bad;
   unsigned long long bytes;
-  double *latency; /* milliseconds, one for each answer */
+  double *latency; /* milliseconds, one for each result */
 };
 
 static void die(const char *format, ...) {
@@ -63,7 +63,7 @@ static double now_ms(void) {
   return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
-/* Commands come from the runner: quotes and backslashes are all that has to be escaped. */
+/* Commands come from the runner: only quotes and backslashes have to be escaped. */
 static void compose(struct load *load, char **command) {
   char *to = stpcpy(load->request, "{\"command\":[");
   const char *limit = load->request + REQUEST_MAX - 64;
@@ -109,7 +109,7 @@ static bool succeeded(const char *head) {
   return strtol(code, &end, 10) == 0 && end != code;
 }
 
-/* One read; true at the end of a result. No more than one is ever on its way, so a newline ends the chunk. */
+/* One read; true at the end of a result. At most one result is in transit, so a newline ends the chunk. */
 static bool receive(struct connection *from, struct tally *tally) {
   static char chunk[CHUNK];
   ssize_t count = recv(from->fd, chunk, sizeof chunk, 0);

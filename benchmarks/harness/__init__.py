@@ -1,1 +1,1 @@
-"""The runner behind bench.py: what it starts, what it reads from the kernel, and how it prints."""
+"""The runner of bench.py: starts servers, reads figures from the kernel, prints tables."""

@@ -1,4 +1,4 @@
-"""The client and the yardsticks, compiled from this folder into a temporary one."""
+"""Compiles the client and the reference servers from this folder into a temporary one."""
 
 import os
 import shutil
@@ -20,17 +20,17 @@ def build_client(folder: Path) -> Path:
     return _compile_c(_SOURCES / "client.c", folder / "client")
 
 
-def build_yardsticks(folder: Path) -> list[ServerSpec]:
-    """Compile those for which this machine has a compiler; stderr says which column is left out."""
-    go, floor = folder / "goserver", folder / "floor"
+def build_reference_servers(folder: Path) -> list[ServerSpec]:
+    """Compile those for which this machine has a compiler; report on stderr which column is omitted."""
+    go, baseline = folder / "goserver", folder / "baseline"
     specs: list[ServerSpec] = []
     try:
-        _compile_go(_SOURCES / "yardsticks" / "goserver", go)
+        _compile_go(_SOURCES / "reference_servers" / "goserver", go)
         specs.append(ServerSpec("go", (str(go), "-listen", "127.0.0.1:{port}")))
     except CannotBuildError as error:
         print(f"no column for go: {error}", file=sys.stderr)
-    _compile_c(_SOURCES / "yardsticks" / "floor.c", floor)
-    specs.append(ServerSpec("floor", (str(floor), "{port}"), happy_path_only=True))
+    _compile_c(_SOURCES / "reference_servers" / "baseline.c", baseline)
+    specs.append(ServerSpec("baseline", (str(baseline), "{port}"), happy_path_only=True))
     return specs
 
 
@@ -52,7 +52,7 @@ def _compile_go(source: Path, target: Path) -> None:
 
 
 def _run(command: list[str], folder: Path) -> None:
-    # The Go that is installed is the one that is measured: it may not fetch another.
+    # Measure the installed Go: it must not download another version.
     environment = {**os.environ, "GOTOOLCHAIN": "local"}
     try:
         answer = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""The compiled load client, one run at a time."""
+"""Runs the compiled load client."""
 
 import json
 import subprocess
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 Figures = dict[str, float]
-"""What a run measured, by name; the names are client.c's."""
+"""The figures of a run by name; client.c defines the names."""
 
 
 class ClientFailedError(Exception):
-    """A run did not come to its end: a server closed a connection, or was silent for too long."""
+    """A run did not finish: a server closed a connection, or sent nothing for too long."""
 
     def __init__(self, port: int, reason: str) -> None:
-        """Name the server by the port that it serves."""
+        """`port` identifies the server."""
         super().__init__(f"the client gave up: {reason}")
         self.port = port
 
@@ -27,18 +27,18 @@ class Client:
     program: Path
 
     def load(self, port: int, connections: int, requests: int, command: Sequence[str]) -> Figures:
-        """Keep every connection busy until all requests are answered."""
+        """Keep every connection busy until all results have arrived."""
         with self._started(["-c", str(connections), "-n", str(requests)], port, command) as process:
             return _figures(process, port)
 
     def drain(self, port: int, command: Sequence[str]) -> Figures:
-        """Take in one result of any size."""
+        """Receive one result of any size."""
         with self._started(["--drain"], port, command) as process:
             return _figures(process, port)
 
     @contextmanager
     def holding(self, port: int, connections: int, command: Sequence[str]) -> "Generator[Hold, None, None]":
-        """Send one request on each connection at once, while the caller looks on."""
+        """Send one request on each connection at once; the caller measures meanwhile."""
         with self._started(["--hold", "-c", str(connections)], port, command) as process:
             yield Hold(process, port)
 
@@ -51,22 +51,22 @@ class Client:
             try:
                 yield process
             finally:
-                process.kill()  # does nothing to one that has ended and been waited for
+                process.kill()  # no effect on a process that has been reaped
 
 
 @dataclass(frozen=True)
 class Hold:
-    """A run that is going on."""
+    """A run in progress."""
 
     process: subprocess.Popen[str]
     port: int
 
     def going_on(self) -> bool:
-        """Tell whether answers are still missing."""
+        """Return whether results are still missing."""
         return self.process.poll() is None
 
     def figures(self) -> Figures:
-        """Wait for the end."""
+        """Wait for the end of the run."""
         return _figures(self.process, self.port)
 
 

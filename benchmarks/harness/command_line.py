@@ -1,4 +1,4 @@
-"""The options, and the order of things: build, measure, print."""
+"""The command line: parses options, then builds, measures and prints."""
 
 import argparse
 import json
@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 
 from . import endings, machine, output, parallel, startup, throughput
-from .build import CannotBuildError, build_client, build_yardsticks
+from .build import CannotBuildError, build_client, build_reference_servers
 from .client import Client, ClientFailedError
 from .lab import FULL, QUICK, Lab, Plan, Sample
 from .own_processes import ProcessEndedError
@@ -30,7 +30,7 @@ _NAMED = re.compile(r"([A-Za-z][\w.-]*)=(.+)", re.DOTALL)
 
 
 def main() -> int:
-    """Measure and print. 0; 1 if a server or the client failed; 2 if nothing can be built; 130 after Ctrl-C."""
+    """Measure and print. Returns 0, 1 if a server or the client failed, 2 if a build failed, 130 after Ctrl-C."""
     signal.signal(signal.SIGTERM, _leave)
     options = _options()
     try:
@@ -48,14 +48,14 @@ def main() -> int:
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:
-    # An exception, so that every server is ended on the way out.
+    # An exception, so that every server is stopped by its context manager.
     raise SystemExit(128 + number)
 
 
 def _measure(options: argparse.Namespace, folder: Path) -> None:
     plan = _plan(options)
     client = Client(build_client(folder))
-    lab = Lab((*_agents(options.agent), *build_yardsticks(folder)), client, plan)
+    lab = Lab((*_agents(options.agent), *build_reference_servers(folder)), client, plan)
     described = machine.describe()
     print("# Benchmarks\n")
     print("".join(f"- {key}: {value}\n" for key, value in described.items()))
@@ -80,7 +80,7 @@ def _plan(options: argparse.Namespace) -> Plan:
 
 def _agents(commands: Sequence[str]) -> list[ServerSpec]:
     if not commands:
-        # From the checkout's root `-m` finds the package whether it is installed or not.
+        # In the root of the checkout `-m` finds the package even if it is not installed.
         return [ServerSpec("agent", _AGENT, folder=_ROOT, is_agent=True)]
     specs: list[ServerSpec] = []
     for number, text in enumerate(commands, start=1):
@@ -91,26 +91,26 @@ def _agents(commands: Sequence[str]) -> list[ServerSpec]:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="bench.py", description="The agent beside its yardsticks, in figures.")
+    parser = argparse.ArgumentParser(prog="bench.py", description="Compare the agent with the reference servers.")
     add = parser.add_argument
-    add("--only", action="append", choices=list(SECTIONS), help="this section; may be repeated")
-    add("--quick", action="store_true", help="a short form of everything, for CI: coarse figures in half a minute")
-    add("--rounds", type=_count, metavar="N", help=f"of throughput and start ({FULL.rounds})")
-    add("--heavy-rounds", type=_count, metavar="N", help=f"of output and parallel ({FULL.heavy_rounds})")
-    add("--tasks", type=_count, metavar="N", help=f"in one throughput run ({FULL.tasks})")
-    add("--output-bytes", type=_count, metavar="N", help=f"that the task of output writes ({FULL.output_bytes})")
-    add("--sleepers", type=_count, metavar="N", help=f"tasks at once in parallel ({FULL.sleepers})")
-    add("--sleep-seconds", type=_count, metavar="N", help=f"that each of them sleeps ({FULL.sleep_seconds})")
-    add("--timeouts", type=_count, metavar="N", help=f"one after the other in endings ({FULL.timeouts})")
-    add("--endings", type=_count, metavar="N", help=f"timeouts at one moment in endings ({FULL.endings})")
-    add("--json", type=Path, metavar="FILE", help="write every run's figures there")
+    add("--only", action="append", choices=list(SECTIONS), help="measure only this section; may be repeated")
+    add("--quick", action="store_true", help="a short run of everything, for CI: coarse figures in half a minute")
+    add("--rounds", type=_count, metavar="N", help=f"rounds of throughput and start ({FULL.rounds})")
+    add("--heavy-rounds", type=_count, metavar="N", help=f"rounds of output and parallel ({FULL.heavy_rounds})")
+    add("--tasks", type=_count, metavar="N", help=f"tasks in one throughput run ({FULL.tasks})")
+    add("--output-bytes", type=_count, metavar="N", help=f"bytes that the task of output writes ({FULL.output_bytes})")
+    add("--sleepers", type=_count, metavar="N", help=f"simultaneous tasks in parallel ({FULL.sleepers})")
+    add("--sleep-seconds", type=_count, metavar="N", help=f"seconds that each of them sleeps ({FULL.sleep_seconds})")
+    add("--timeouts", type=_count, metavar="N", help=f"successive timeouts in endings ({FULL.timeouts})")
+    add("--endings", type=_count, metavar="N", help=f"simultaneous timeouts in endings ({FULL.endings})")
+    add("--json", type=Path, metavar="FILE", help="write the figures of every run to this file")
     add(
         "--agent",
         action="append",
         default=[],
         metavar="[NAME=]CMD",
-        help="measure this command in place of the checkout's agent; repeated, variants are compared with the first. "
-        "{port} stands for the port; without it, 127.0.0.1:PORT is read from stderr. Variables: `env A=1 command`",
+        help="measure this command, not the checkout's agent; may be repeated: others are compared with the first. "
+        "{port} is replaced by the port; without it, 127.0.0.1:PORT is read from stderr. Variables: `env A=1 command`",
     )
     return parser.parse_args()
 

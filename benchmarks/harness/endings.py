@@ -1,4 +1,4 @@
-"""Timeouts: how soon after its deadline a task is answered, alone and among very many, and who waits meanwhile."""
+"""Timeouts: the delay from deadline to result, alone and among many, and the response time of another client."""
 
 import json
 import selectors
@@ -19,15 +19,15 @@ _TREE_OF_TWO = ("sh", "-c", "sleep 600 & wait")
 _TIMEOUT_MS = 50.0
 _CONNECTIONS = 10
 _START_EVERY = 0.008
-"""Slower than trees start, so that none waits for its turn and all deadlines are the same moment."""
+"""Slower than trees start, so that none is queued and all deadlines are at the same time."""
 _MARGIN = 2.0
-_PATIENCE = 60.0
+_TIMEOUT_SECONDS = 60.0
 _TIMED_OUT = b'"error":"timeout exceeded"'
 _SUCCEEDED = b'"exit_code":0'
 
 
 def measure(lab: Lab) -> list[Sample]:
-    """Measure the agents alone: the yardsticks end nothing but a process group."""
+    """Measure the agents only: the reference servers kill at most a process group."""
     samples: list[Sample] = []
     for number in range(lab.plan.heavy_rounds):
         for spec in (spec for spec in lab.servers if spec.is_agent):
@@ -43,7 +43,10 @@ def measure(lab: Lab) -> list[Sample]:
 def _alone(port: int, count: int) -> Figures:
     late: list[float] = []
     bad = 0
-    with socket.create_connection(("127.0.0.1", port), _PATIENCE) as connection, connection.makefile("rb") as lines:
+    with (
+        socket.create_connection(("127.0.0.1", port), _TIMEOUT_SECONDS) as connection,
+        connection.makefile("rb") as lines,
+    ):
         for _ in range(count):
             asked = time.monotonic()
             connection.sendall(_request(_TREE_OF_FOUR, _TIMEOUT_MS))
@@ -90,7 +93,8 @@ def _request(command: tuple[str, ...], timeout_ms: float) -> bytes:
 def _connected(port: int) -> Generator[list[socket.socket]]:
     with ExitStack() as stack:
         yield [
-            stack.enter_context(socket.create_connection(("127.0.0.1", port), _PATIENCE)) for _ in range(_CONNECTIONS)
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), _TIMEOUT_SECONDS))
+            for _ in range(_CONNECTIONS)
         ]
 
 
@@ -101,20 +105,20 @@ def _bad_answers(port: int, connections: list[socket.socket], count: int, wanted
         for connection in connections:
             selector.register(connection, selectors.EVENT_READ, received[connection])
         while sum(answers.count(b"\n") for answers in received.values()) < count:
-            ready = selector.select(_PATIENCE)
+            ready = selector.select(_TIMEOUT_SECONDS)
             for key, _ in ready:
                 data = key.fileobj.recv(65536) if isinstance(key.fileobj, socket.socket) else b""
                 if not data:
                     raise ClientFailedError(port, "the server has closed a connection")
                 key.data.extend(data)
             if not ready:
-                raise ClientFailedError(port, "no answer in time")
+                raise ClientFailedError(port, "no result in time")
     return sum(wanted not in line for answers in received.values() for line in answers.splitlines())
 
 
 SECTION = Section(
     name="endings",
-    title="Endings: timeouts, alone and all at once",
+    title="Endings: timeouts, alone and simultaneously",
     measure=measure,
     rows=(
         Row(_ALONE, "late_p50_ms", "from deadline to result, tree of four, p50, ms", 1),
@@ -125,6 +129,6 @@ SECTION = Section(
         Row(_STARTING, "answered_s", "as many start at once (`true`): seconds to the last result", 2),
         Row(_STARTING, "blocked_ms", "meanwhile, longest wait of another client, ms", 1),
     ),
-    note="A timeout's delay is what its client sees beyond the 50 ms that it asked for, starting included. The wait of "
-    "another client: of one that asks every 2 ms for what takes no process; what else the machine does counts in.",
+    note="The delay of a timeout is what its client observes beyond the requested 50 ms, start included. The other "
+    "client sends a request without a process every 2 ms; its wait includes other load of the machine.",
 )

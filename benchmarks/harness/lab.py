@@ -1,4 +1,4 @@
-"""What every section is given, and what it gives back."""
+"""The parameters and results of every section."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,22 +9,22 @@ from .servers import ServerSpec
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is measured. More takes longer and is steadier."""
+    """How much is measured. Larger numbers take longer and vary less."""
 
     rounds: int
-    """Of throughput and of start."""
+    """Rounds of throughput and of start."""
     heavy_rounds: int
-    """Of output, parallel and endings, which take seconds each and vary less."""
+    """Rounds of output, parallel and endings, which take seconds each and vary less."""
     tasks: int
-    """In one throughput run."""
+    """Tasks in one throughput run."""
     output_bytes: int
     sleepers: int
-    """Tasks at once, each on a connection of its own."""
+    """Simultaneous tasks, each on its own connection."""
     sleep_seconds: int
     timeouts: int
-    """One after the other, in endings."""
+    """Successive timeouts in endings."""
     endings: int
-    """Tasks that time out at the same moment."""
+    """Tasks that time out at the same time."""
 
 
 FULL = Plan(
@@ -51,20 +51,20 @@ QUICK = Plan(
 
 @dataclass(frozen=True)
 class Lab:
-    """The servers to compare, the client that loads them all, and how much of it."""
+    """The servers to compare, the load client, and the amount of load."""
 
     servers: tuple[ServerSpec, ...]
     client: Client
     plan: Plan
 
     def full_servers(self) -> tuple[ServerSpec, ...]:
-        """Those that are more than a happy path."""
+        """Return the servers that support more than the happy path."""
         return tuple(spec for spec in self.servers if not spec.happy_path_only)
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One run of one server. Runs of the same case and round followed each other directly: compare those."""
+    """One run of one server. Runs of the same case and round directly follow each other and can be compared."""
 
     case: str
     round: int
@@ -74,7 +74,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a section's table: one figure of one case."""
+    """A row of a section's table: one figure of one case."""
 
     case: str
     figure: str
@@ -84,7 +84,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Section:
-    """One question, and how it is answered."""
+    """One kind of measurement, and how its table looks."""
 
     name: str
     title: str

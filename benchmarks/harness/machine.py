@@ -1,4 +1,4 @@
-"""What the figures were measured on: no figure means anything without it."""
+"""Describes the machine, without which no figure is meaningful."""
 
 import os
 import platform
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def describe() -> dict[str, str]:
-    """Name processor, cores, kernel, versions and load."""
+    """Return CPU, cores, kernel, versions and load."""
     return {
         "cpu": _cpu_model(),
         "cores": str(len(os.sched_getaffinity(0))),

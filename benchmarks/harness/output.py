@@ -1,4 +1,4 @@
-"""One task that writes very much: how fast it arrives, and how much memory that takes."""
+"""One task with a large output: its transfer rate, and the memory used."""
 
 from .client import Figures
 from .lab import Lab, Row, Sample, Section
@@ -9,7 +9,7 @@ _CASE = "output"
 
 
 def measure(lab: Lab) -> list[Sample]:
-    """Start a new process for every run: memory that was grown once is rarely given back."""
+    """Start a new process for every run: allocated memory is rarely returned to the system."""
     return [
         Sample(_CASE, number, spec.name, _run(lab, spec))
         for number in range(lab.plan.heavy_rounds)
@@ -27,7 +27,7 @@ def _run(lab: Lab, spec: ServerSpec) -> Figures:
         above_idle = server.own.peak_bytes() - idle
     return {
         **figures,
-        # Of the text itself: escaping makes the line on the wire longer, and must not count as speed.
+        # The rate of the text itself: escaping makes the line on the wire longer and must not count.
         "text_mb_per_s": size / 1e6 / figures["seconds"],
         "peak_above_idle_mb": above_idle / 1e6,
         "bad": figures["bad"] or float(figures["bytes"] < size),
@@ -36,12 +36,12 @@ def _run(lab: Lab, spec: ServerSpec) -> Figures:
 
 SECTION = Section(
     name="output",
-    title="Output: one result of very much text",
+    title="Output: one large result",
     measure=measure,
     rows=(
         Row(_CASE, "text_mb_per_s", "MB/s from request to end of result", 0),
         Row(_CASE, "peak_above_idle_mb", "peak memory above idle, MB", 1),
     ),
-    note="Memory: VmHWM of the server's own processes less their VmRSS before. The floor keeps no more than 64 KiB of "
-    "output and has no part in this.",
+    note="Memory: VmHWM of the server's own processes minus their VmRSS before. The baseline is omitted: it keeps "
+    "at most 64 KiB of output.",
 )

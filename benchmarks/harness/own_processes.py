@@ -1,4 +1,4 @@
-"""A server's own processes, added up; those of the tasks that it runs are never among them."""
+"""Totals over a server's own processes, without those of its tasks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,38 +7,38 @@ from . import procfs
 
 
 class ProcessEndedError(Exception):
-    """One of the server's processes has died under measurement."""
+    """One of the server's processes has died during the measurement."""
 
 
 @dataclass(frozen=True)
 class OwnProcesses:
-    """A supervisor and its workers, or the one process that does it all."""
+    """A supervisor and its workers, or the only process of a server."""
 
     pids: tuple[int, ...]
 
     @classmethod
     def of_idle(cls, pid: int) -> "OwnProcesses":
-        """Find the family of a server that runs no task at the moment."""
+        """Find the processes of a server that currently runs no task."""
         return cls(procfs.family(pid))
 
     def cpu_seconds(self) -> float:
-        """Add up their CPU time so far."""
+        """Return the sum of their CPU time so far."""
         return self._sum(procfs.cpu_seconds)
 
     def resident_bytes(self) -> float:
-        """Add up what they have in memory."""
+        """Return the sum of their resident memory."""
         return self._sum(procfs.resident_bytes)
 
     def peak_bytes(self) -> float:
-        """Add up the most they have had since `forget_peak`, each at its own worst moment."""
+        """Return the sum of their individual peaks since `forget_peak`."""
         return self._sum(procfs.peak_bytes)
 
     def proportional_bytes(self) -> float:
-        """Add up what they have in memory, pages that they share counted once."""
+        """Return the sum of their memory, with shared pages counted once."""
         return self._sum(procfs.proportional_bytes)
 
     def forget_peak(self) -> None:
-        """Let `peak_bytes` start again."""
+        """Reset `peak_bytes`."""
         for pid in self.pids:
             procfs.forget_peak(pid)
 

@@ -1,4 +1,4 @@
-"""Very many tasks that wait, all at once: whether they run side by side, and what each costs in memory."""
+"""Many simultaneous sleeping tasks: whether they run in parallel, and the memory for each."""
 
 import statistics
 import time
@@ -10,11 +10,11 @@ from .servers import ServerSpec, running
 _CASE = "parallel"
 _SAMPLE_EVERY = 0.05
 _PLATEAU_FROM = 0.8
-"""The part of the sleep after which every task should have been started; none has ended before its end."""
+"""The fraction of the sleep after which every task should have started; no task exits before the sleep ends."""
 
 
 def measure(lab: Lab) -> list[Sample]:
-    """Start a new process for every run, so that idle memory is that of a server which has not seen the load yet."""
+    """Start a new process for every run, so that idle memory is measured before any load."""
     return [
         Sample(_CASE, number, spec.name, _run(lab, spec))
         for number in range(lab.plan.heavy_rounds)
@@ -49,10 +49,10 @@ SECTION = Section(
     title="Parallel: sleeping tasks, each on its own connection",
     measure=measure,
     rows=(
-        Row(_CASE, "seconds", "seconds until all are answered", 2),
-        Row(_CASE, "seconds_above_sleep", "of these, above the sleep itself", 2),
+        Row(_CASE, "seconds", "seconds until all results have arrived", 2),
+        Row(_CASE, "seconds_above_sleep", "of these, in addition to the sleep", 2),
         Row(_CASE, "plateau_kib_per_task", "memory per task while all run, KiB", 1),
-        Row(_CASE, "peak_kib_per_task", "memory per task at the highest, KiB", 1),
+        Row(_CASE, "peak_kib_per_task", "peak memory per task, KiB", 1),
         Row(_CASE, "idle_mb", "memory of the idle server, MB", 1),
     ),
     note="Memory: VmRSS of the server's own processes above idle, divided by the tasks; Pss for the idle server.",

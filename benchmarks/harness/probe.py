@@ -1,4 +1,4 @@
-"""One scheduler, as simple as can be: to find out when a server accepts, and when it answers."""
+"""A minimal client that detects when a server accepts connections and when it sends a result."""
 
 import json
 import socket
@@ -6,23 +6,23 @@ import time
 from collections.abc import Callable
 
 _ATTEMPT_EVERY = 0.001
-_PATIENCE = 30.0
+_TIMEOUT_SECONDS = 30.0
 
 
 class NoAnswerError(Exception):
-    """A server did not accept or did not answer in time."""
+    """A server did not accept a connection or did not send a result in time."""
 
 
 def connect(port: int, still_starting: Callable[[], bool]) -> socket.socket:
-    """Return the first connection that is accepted, tried every millisecond for as long as the server is starting."""
-    deadline = time.monotonic() + _PATIENCE
+    """Try to connect every millisecond while the server is starting; return the first accepted connection."""
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
     while still_starting() and time.monotonic() < deadline:
         try:
-            connection = socket.create_connection(("127.0.0.1", port), timeout=_PATIENCE)
+            connection = socket.create_connection(("127.0.0.1", port), timeout=_TIMEOUT_SECONDS)
         except OSError:
             time.sleep(_ATTEMPT_EVERY)
             continue
-        # Where nobody listens yet, TCP may choose the wanted port as our own and connect us to ourselves.
+        # Without a listener TCP may choose the destination port as the source port: a self-connect.
         if connection.getsockname() != connection.getpeername():
             return connection
         connection.close()

@@ -1,4 +1,4 @@
-"""What the kernel knows about a process: every figure here is read from /proc (proc(5)), none is estimated."""
+"""Figures of a process, all read from /proc (proc(5)), none estimated."""
 
 import os
 from pathlib import Path
@@ -10,30 +10,30 @@ _STATE, _PARENT, _USER_TIME, _SYSTEM_TIME = 0, 1, 11, 12  # fields 3, 4, 14 and 
 
 
 def _stat(pid: int) -> list[str]:
-    # The second field is the program's name, which may hold spaces and parentheses: count from behind it.
+    # The second field is the program's name, which may contain spaces and parentheses: count fields after it.
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 def cpu_seconds(pid: int) -> float:
-    """Read user and system time of the process itself; children, reaped or not, are left out."""
+    """Read user and system time of the process itself, without its children, reaped or not."""
     fields = _stat(pid)
     return (int(fields[_USER_TIME]) + int(fields[_SYSTEM_TIME])) * TICK_SECONDS
 
 
 def family(pid: int) -> tuple[int, ...]:
-    """List the process and its living descendants."""
+    """Return the process and its live descendants."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
         try:
             fields = _stat(int(entry.name))
-        except (FileNotFoundError, ProcessLookupError):  # ended while we looked
+        except (FileNotFoundError, ProcessLookupError):  # exited meanwhile
             continue
         if fields[_STATE] != "Z":
             children.setdefault(int(fields[_PARENT]), []).append(int(entry.name))
     found = [pid]
-    for member in found:  # grows while it is walked: breadth first
+    for member in found:  # extended during the iteration: breadth first
         found.extend(children.get(member, ()))
     return tuple(found)
 
@@ -47,20 +47,20 @@ def _kib_field(path: Path, name: str) -> int:
 
 
 def resident_bytes(pid: int) -> int:
-    """Read VmRSS: what the process has in memory now."""
+    """Read VmRSS: the current resident memory."""
     return _kib_field(Path(f"/proc/{pid}/status"), "VmRSS")
 
 
 def peak_bytes(pid: int) -> int:
-    """Read VmHWM: the most it has had in memory since `forget_peak`."""
+    """Read VmHWM: the peak of resident memory since `forget_peak`."""
     return _kib_field(Path(f"/proc/{pid}/status"), "VmHWM")
 
 
 def forget_peak(pid: int) -> None:
-    """Let VmHWM start again from what is in memory now."""
+    """Reset VmHWM to the current resident memory."""
     Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 
 def proportional_bytes(pid: int) -> int:
-    """Read Pss: resident memory in which a page that n processes share counts 1/n, so that sums are true."""
+    """Read Pss: resident memory in which a page shared by n processes counts 1/n, so that sums are correct."""
     return _kib_field(Path(f"/proc/{pid}/smaps_rollup"), "Pss")

@@ -1,4 +1,4 @@
-"""How long a server leaves a client waiting: the longest answer to a request that takes no work."""
+"""The longest response time of a server for requests that need no process."""
 
 import socket
 import threading
@@ -7,43 +7,42 @@ from types import TracebackType
 from typing import Self
 
 _EVERY = 0.002
-_PATIENCE = 60.0
+_TIMEOUT_SECONDS = 60.0
 _INVALID = b"{}\n"
-"""Answered by the event loop itself, without a process."""
+"""An invalid request: the event loop sends its result without a process."""
 
 
 class Pulse:
-    """Asks every two milliseconds, on a connection and in a thread of its own, for as long as `with` lasts."""
+    """Sends a request every two milliseconds, on its own connection and thread, while the context is active."""
 
     def __init__(self, port: int) -> None:
-        """Ask nothing yet."""
         self._port = port
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._ask_on)
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._send_requests)
         self.longest = 0.0
         """Seconds."""
 
     def __enter__(self) -> Self:
-        """Ask."""
+        """Start the thread."""
         self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Ask no more; `longest` is final."""
-        self._over.set()
+        """Stop the thread; `longest` is then final."""
+        self._stopped.set()
         self._thread.join()
 
-    def _ask_on(self) -> None:
-        with socket.create_connection(("127.0.0.1", self._port), _PATIENCE) as connection:
-            while not self._over.is_set():
-                asked = time.monotonic()
+    def _send_requests(self) -> None:
+        with socket.create_connection(("127.0.0.1", self._port), _TIMEOUT_SECONDS) as connection:
+            while not self._stopped.is_set():
+                sent = time.monotonic()
                 connection.sendall(_INVALID)
                 answer = b""
                 while not answer.endswith(b"\n"):
                     answer = connection.recv(4096)
                     if not answer:
                         return
-                self.longest = max(self.longest, time.monotonic() - asked)
-                self._over.wait(_EVERY)
+                self.longest = max(self.longest, time.monotonic() - sent)
+                self._stopped.wait(_EVERY)

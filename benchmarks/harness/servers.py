@@ -1,4 +1,4 @@
-"""Servers under measurement: started, watched through /proc, and ended by their own pid whatever happens."""
+"""Starts the servers to be measured, and stops them by pid in every case."""
 
 import re
 import socket
@@ -21,7 +21,7 @@ _REPORTED_PORT = re.compile(rb"127\.0\.0\.1:([1-9]\d*)")
 
 
 class ServerFailedError(Exception):
-    """A server ended, or never answered; the text carries the end of its stderr."""
+    """A server exited, or never sent a result; the text contains the end of its stderr."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,11 @@ class ServerSpec:
     name: str
     command: tuple[str, ...]
     folder: Path | None = None
-    """Where it runs; None: here."""
+    """Its working directory; None: the current one."""
     is_agent: bool = False
-    """The servers that are compared with all the others."""
+    """Whether it is compared with all others."""
     happy_path_only: bool = False
-    """Fit for short tasks only."""
+    """Whether it supports short tasks only."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,11 @@ class Launched:
 
     process: subprocess.Popen[bytes]
     port: int | None
-    """None: chosen by the server, which says it on stderr."""
+    """None: chosen by the server, which writes it to stderr."""
     stderr: IO[bytes]
 
     def alive(self) -> bool:
-        """Tell whether it has not ended."""
+        """Return whether it is running."""
         return self.process.poll() is None
 
     def connect(self) -> socket.socket:
@@ -56,7 +56,7 @@ class Launched:
         return probe.connect(self.port or self._reported_port(), self.alive)
 
     def last_words(self) -> str:
-        """Return the end of what it wrote to stderr."""
+        """Return the end of its stderr."""
         self.stderr.seek(0)
         return self.stderr.read()[-2000:].decode(errors="replace")
 
@@ -73,7 +73,7 @@ class Launched:
 
 @dataclass(frozen=True)
 class Server:
-    """A server that has answered."""
+    """A server that has sent a first result."""
 
     port: int
     own: OwnProcesses
@@ -81,13 +81,13 @@ class Server:
 
 @contextmanager
 def launched(spec: ServerSpec) -> Generator[Launched, None, None]:
-    """Start a server, and end it when the block is left."""
+    """Start a server, and stop it at the end of the context."""
     port = _free_port() if any("{port}" in word for word in spec.command) else None
     command = [word.replace("{port}", str(port)) for word in spec.command]
-    # A file, not a pipe: a server that logs much must not wait for us to read.
+    # A file, not a pipe: a server that logs much must not block on a full pipe.
     with tempfile.TemporaryFile() as stderr:
         try:
-            # A session of its own: Ctrl-C at the terminal is ours to handle, so that servers are ended in order.
+            # Its own session: Ctrl-C at the terminal reaches only this process, which stops the servers in order.
             process = subprocess.Popen(
                 command,
                 cwd=spec.folder,
@@ -110,7 +110,7 @@ def launched(spec: ServerSpec) -> Generator[Launched, None, None]:
 
 @contextmanager
 def running(spec: ServerSpec) -> Generator[Server, None, None]:
-    """Start a server and let it run a first task, so that nothing is left to be loaded."""
+    """Start a server and run a first task, so that everything is loaded."""
     with launched(spec) as starting:
         with starting.connect() as connection:
             probe.run_true(connection)
@@ -119,7 +119,7 @@ def running(spec: ServerSpec) -> Generator[Server, None, None]:
             yield Server(port, OwnProcesses.of_idle(starting.process.pid))
         except ClientFailedError as error:
             if error.port != port:
-                raise  # another server's, of those that run side by side
+                raise  # raised for another server that runs at the same time
             raise _failed(spec, starting, error) from error
 
 
@@ -137,7 +137,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
         process.wait(_STOP_SECONDS)
-    finally:  # out of patience, or a second Ctrl-C: it ends all the same
+    finally:  # after the timeout or a second Ctrl-C: kill it
         if process.poll() is None:
             process.kill()
             process.wait()

@@ -1,4 +1,4 @@
-"""From nothing to the first connection and to the first result."""
+"""The time from the start of a server to its first accepted connection and first result."""
 
 import time
 
@@ -11,7 +11,7 @@ _CASE = "start"
 
 
 def measure(lab: Lab) -> list[Sample]:
-    """Every server once a round."""
+    """Start every server once in each round."""
     return [Sample(_CASE, number, spec.name, _run(spec)) for number in range(lab.plan.rounds) for spec in lab.servers]
 
 
@@ -32,5 +32,5 @@ SECTION = Section(
         Row(_CASE, "connected_ms", "first connection accepted after, ms", 1),
         Row(_CASE, "answered_ms", "first result after, ms", 1),
     ),
-    note="The kernel accepts as soon as a server listens; only the first result shows that somebody is there.",
+    note="The kernel accepts as soon as a server listens; only the first result shows that the server is ready.",
 )

@@ -1,4 +1,4 @@
-"""Samples as a markdown table: medians of every server, and ratios of the agents to the others."""
+"""Formats samples as a markdown table: medians of every server, and ratios of the agents to the others."""
 
 import statistics
 from collections.abc import Iterable, Sequence
@@ -12,7 +12,7 @@ _SMALL_RATIO = 0.1
 
 
 def render(section: Section, samples: Sequence[Sample], servers: Sequence[ServerSpec]) -> str:
-    """Lay out the section's title, table, warnings and note."""
+    """Return the section's title, table, warnings and note."""
     measured = {sample.server for sample in samples}
     names = [spec.name for spec in servers if spec.name in measured]
     pairs = [(left, right) for left, right in _pairs(servers) if {left, right} <= measured]
@@ -26,10 +26,10 @@ def render(section: Section, samples: Sequence[Sample], servers: Sequence[Server
 
 
 def _pairs(servers: Sequence[ServerSpec]) -> list[tuple[str, str]]:
-    """Each agent with each yardstick, then each further agent, a variant, with the first."""
+    """Each agent with each reference server, then each additional agent, a variant, with the first."""
     agents = [spec.name for spec in servers if spec.is_agent]
-    yardsticks = [spec.name for spec in servers if not spec.is_agent]
-    return [(agent, other) for agent in agents for other in yardsticks] + [(other, agents[0]) for other in agents[1:]]
+    references = [spec.name for spec in servers if not spec.is_agent]
+    return [(agent, other) for agent in agents for other in references] + [(other, agents[0]) for other in agents[1:]]
 
 
 def _rounds(row: Row, samples: Iterable[Sample], server: str) -> dict[int, float]:
@@ -45,22 +45,22 @@ def _median(values: Iterable[float], digits: int) -> str:
 
 
 def _ratio(left: dict[int, float], right: dict[int, float]) -> str:
-    """Take the median of the rounds' own ratios, and their range: what slows a round hits both sides."""
+    """Return the median and the range of the ratios of each round: what slows a round affects both servers."""
     ratios = [left[number] / right[number] for number in left if right[number] > 0]
     if not ratios:
-        return _NONE  # a figure below what the kernel can tell from nothing
+        return _NONE  # a figure below the kernel's resolution
     return f"**{_short(statistics.median(ratios))}** ({_short(min(ratios))}-{_short(max(ratios))})"
 
 
 def _short(ratio: float) -> str:
-    """Round so that a thousandth does not read as nothing."""
+    """Round so that a thousandth is not shown as zero."""
     return f"{ratio:.2f}" if ratio >= _SMALL_RATIO else f"{ratio:.1g}"
 
 
 def _warnings(samples: Iterable[Sample]) -> list[str]:
     return [
-        f"**{sample.server} failed: {sample.figures['bad']:.0f} results were not whole or not exit code 0 "
-        f"({sample.case}, round {sample.round + 1}). Its figures do not count.**\n"
+        f"**{sample.server} failed: {sample.figures['bad']:.0f} results were incomplete or without exit code 0 "
+        f"({sample.case}, round {sample.round + 1}). Its figures are not valid.**\n"
         for sample in samples
         if sample.figures.get("bad", 0)
     ]

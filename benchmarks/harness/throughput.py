@@ -1,4 +1,4 @@
-"""Short tasks, one after the other: how many a second, how soon, and what each costs the server itself."""
+"""Short tasks in succession: their rate, their latency, and the server's own CPU time for each."""
 
 from contextlib import ExitStack
 
@@ -9,11 +9,11 @@ from .servers import Server, running
 
 _CONNECTIONS = (1, 8, 64)
 _COMMAND = ("/bin/true",)
-_WARM_UP = 100  # tasks: allocators, caches and the processor's clock settle
+_WARM_UP = 100  # tasks: until allocators, caches and the CPU frequency are stable
 
 
 def measure(lab: Lab) -> list[Sample]:
-    """All servers stay up, and take turns: what disturbs the machine for a second disturbs neighbours alike."""
+    """All servers stay up and run alternately: a disturbance of the machine affects neighbouring runs alike."""
     samples: list[Sample] = []
     with ExitStack() as stack:
         servers = {spec.name: stack.enter_context(running(spec)) for spec in lab.servers}
@@ -56,6 +56,6 @@ SECTION = Section(
         *_rows("p99_ms", "p99, ms", 2),
         *_rows("own_cpu_us", "own CPU per task, us", 0),
     ),
-    note="Own CPU: user and system time of the server's own processes, without its tasks'. The kernel counts it in "
-    f"ticks of {TICK_SECONDS * 1e3:.0f} ms for each process, so that few tasks give a coarse figure.",
+    note="Own CPU: user and system time of the server's own processes, without its tasks. The kernel counts it in "
+    f"ticks of {TICK_SECONDS * 1e3:.0f} ms for each process, so that the figure is coarse for few tasks.",
 )

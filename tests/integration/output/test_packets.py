@@ -44,7 +44,8 @@ async def test_packets_of_any_size_arrive_complete(agent: Agent, total: int) -> 
 async def test_output_limit_cuts_packets_at_exact_byte(name: str, limit: int) -> None:
     async with running_agent(name, str(limit)) as agent:
         for size, over in ((997, -1), (997, 0), (997, 1), (4096, 1), (3001, 100_000)):
-            script = f"{PACKETS}remaining = {limit + over}\nwhile remaining: remaining -= os.write(1, b'x' * min(remaining, {size}))"
+            loop = f"while size: size -= os.write(1, b'x' * min(size, {size}))"
+            script = f"{PACKETS}size = {limit + over}\n{loop}"
             result = await agent.run(sys.executable, "-c", script)
             expected = (-1, "output limit exceeded") if over > 0 else (0, "")
             assert (result["exit_code"], result["error"]) == expected, over

@@ -1,13 +1,13 @@
-/* floor: the least work a server can do for one task on this kernel.
+/* baseline: the minimum of work that a server has to do for one task on this kernel.
  *
- * One thread, one epoll set, and per task one pipe, one posix_spawn and one pidfd. What no server can leave out is
- * here; what costs time and is not the kernel's (a JSON library, timeouts, limits, policy) is not. The distance from
- * this program to another server is that server's own price.
+ * One thread, one epoll set, and per task one pipe, one posix_spawn and one pidfd. It does only what every server has
+ * to do, and nothing that costs time outside the kernel (a JSON library, timeouts, limits, policy). The difference
+ * between this program and another server is that server's own overhead.
  *
  * Happy path only: a request arrives whole in one read, a client waits for its result before it sends the next, a
- * half-closed client counts as gone, a command's only escapes are \" and \\, and output past 64 KiB is thrown away.
+ * half-closed client counts as disconnected, a command's only escapes are \" and \\, and output past 64 KiB is dropped.
  *
- *     cc -O2 floor.c -o floor && ./floor PORT
+ *     cc -O2 baseline.c -o baseline && ./baseline PORT
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -31,7 +31,7 @@ enum { REQUEST_MAX = 8192, OUTPUT_MAX = 65536, ARGS_MAX = 64, ESCAPED_MAX = 6 /*
 extern char **environ;
 struct client;
 
-/* Anything that epoll can report: its descriptor, and what to do when it is readable. */
+/* An epoll event source: its descriptor, and the callback for readability. */
 struct source {
   void (*ready)(struct client *);
   int fd;
@@ -41,7 +41,7 @@ struct source {
 struct client {
   struct source socket, pipe, process;
   bool writing, running; /* the task's pipe is open; its process has not been reaped */
-  bool gone;             /* the peer has closed: nobody is left to answer */
+  bool gone;             /* the peer has closed: no result is sent */
   pid_t pid;
   int status;
   struct timespec executed_at, started; /* wall clock and monotonic */
@@ -58,8 +58,8 @@ static void watch(struct source *source, int fd, struct client *owner, void (*re
   epoll_ctl(poller, EPOLL_CTL_ADD, fd, &event);
 }
 
-/* Removed by name before it is closed: a child between vfork and the end of exec still has a copy of the descriptor,
-   and as long as any copy lives epoll would go on reporting the closed one. */
+/* Removed explicitly before it is closed: a child between vfork and the end of exec still has a copy of the descriptor,
+   and epoll reports a closed descriptor as long as a copy exists. */
 static void unwatch(struct source *source) {
   epoll_ctl(poller, EPOLL_CTL_DEL, source->fd, NULL);
   close(source->fd);
@@ -87,11 +87,11 @@ static void answer(struct client *client) {
   end += sprintf(end, "\"duration_ms\":%.3f,\"exit_code\":%d,\"output\":\"", ms, code);
   end = escape(end, client->output, client->output_size);
   end = stpcpy(end, "\",\"error\":\"\"}\n");
-  /* Not write: SIGPIPE would end us, and ignoring it would be inherited by every task. */
+  /* Not write: SIGPIPE would terminate this process, and every task would inherit an ignored SIGPIPE. */
   send(client->socket.fd, line, (size_t)(end - line), MSG_NOSIGNAL);
 }
 
-/* End-of-file and exit come in either order; the result needs both. */
+/* End-of-file and exit occur in either order; the result needs both. */
 static void part_ended(struct client *client) {
   if (client->writing || client->running) return;
   if (client->gone) free(client);
@@ -117,7 +117,7 @@ static void process_ready(struct client *client) {
   part_ended(client);
 }
 
-/* The strings of the command's array into argv, their text into words, the array's own text into echo. */
+/* Store pointers to the command's strings in argv, their text in words, and the text of the array in echo. */
 static void parse(const char *request, char **argv, char *words, char *echo) {
   const char *open = strchr(request, '['), *at = open + 1;
   int count = 0;
@@ -168,7 +168,7 @@ static void socket_ready(struct client *client) {
   part_ended(client);
 }
 
-/* All that wait, not one at a wake-up: the last of a burst would stand behind every task of the first. */
+/* Accept all pending connections, not one per wake-up: the last of a burst would wait for the tasks of the first. */
 static void listener_ready(struct client *listener) {
   for (int fd, on = 1; (fd = accept4(listener->socket.fd, NULL, NULL, SOCK_CLOEXEC)) >= 0;) {
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);

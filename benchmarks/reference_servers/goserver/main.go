@@ -1,5 +1,5 @@
-// Command goserver is the yardstick for plain Go: the same contract, written as most Go programmers would write it
-// with the standard library, and not tuned. A goroutine per connection; the whole output in memory.
+// Command goserver is the reference server in plain Go: the same protocol, written in the usual way with the standard
+// library, and not tuned. A goroutine per connection; the whole output in memory.
 package main
 
 import (
@@ -47,7 +47,7 @@ func main() {
 	}
 }
 
-// serve answers one client's lines, one after the other, until it closes.
+// serve handles one client's requests, one after the other, until it closes.
 func serve(conn net.Conn) {
 	defer conn.Close()
 	lines := bufio.NewReader(conn)
@@ -93,12 +93,12 @@ func execute(request taskRequest) taskResult {
 		DurationMS: float64(time.Since(started).Microseconds()) / 1000,
 		Output:     stdout.String(),
 	}
-	result.ExitCode, result.Error = ending(ctx, err)
+	result.ExitCode, result.Error = outcome(ctx, err)
 	return result
 }
 
-// ending turns what Run returned into the contract's exit_code and error.
-func ending(ctx context.Context, err error) (int, string) {
+// outcome converts the error of Run to the protocol's exit_code and error.
+func outcome(ctx context.Context, err error) (int, string) {
 	var exit *exec.ExitError
 	switch {
 	case err == nil:
