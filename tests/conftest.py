@@ -1,4 +1,4 @@
-"""What every test gets: a loop in which nothing may be lost."""
+"""Settings and fixtures of all tests: an error that only the event loop's exception handler sees fails the test."""
 
 import asyncio
 import signal
@@ -9,14 +9,14 @@ import pytest
 import structlog
 from hypothesis import settings
 
-# The unit suite stays within seconds; `pytest --hypothesis-profile deep` searches on.
+# The unit suite takes seconds; `pytest --hypothesis-profile deep` searches longer.
 settings.register_profile("quick", max_examples=60, deadline=None, database=None)
 settings.register_profile("deep", max_examples=5000, deadline=None)
 settings.load_profile("quick")
 
 
 for _number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGINT):
-    # An agent that is started with one of them ignored, as from a background job or under nohup(1), leaves it ignored.
+    # An agent started with one of these ignored, as in a background job or under nohup(1), keeps it ignored.
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
 
@@ -29,7 +29,7 @@ def _quiet_logs() -> Iterator[None]:
 
 @pytest.fixture
 async def lost() -> AsyncIterator[list[dict[str, Any]]]:
-    """What the loop could only report to its exception handler; it must be nothing."""
+    """Reports to the event loop's exception handler; there must be none."""
     reports: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: reports.append(context))
     yield reports
@@ -37,7 +37,7 @@ async def lost() -> AsyncIterator[list[dict[str, Any]]]:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_lost(request: pytest.FixtureRequest) -> None:
-    # Only where the test runs in a loop at all.
+def _no_lost_errors(request: pytest.FixtureRequest) -> None:
+    # Only for tests that run in an event loop.
     if request.node.get_closest_marker("asyncio") is not None:
         request.getfixturevalue("lost")

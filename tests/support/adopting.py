@@ -1,4 +1,4 @@
-"""Children of this process that carry a mark and that nobody has enrolled: to a ProcessTree they are adopted."""
+"""Children of this process that carry a mark but are not tracked: a ProcessTree treats them as adopted."""
 
 import os
 import resource

@@ -25,11 +25,11 @@ serve.forbid_dumps = lambda: None
 cli.main()
 """
 PROGRAM = ("-m", "execwire") if os.geteuid() == 0 else ("-c", _OPEN_TO_ITS_USER)
-"""Tests look into the descriptors of the agent, for which an ordinary user needs one that may be traced."""
+"""Tests read the descriptors of the agent; an ordinary user can do that only if the agent is dumpable."""
 
 
 class Agent:
-    """An `execwire serve` process; its log is in `log`."""
+    """An `execwire serve` process; `log` is the file that its stderr goes to."""
 
     def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
         self.process = process
@@ -42,7 +42,7 @@ class Agent:
 
     @property
     def workers(self) -> list[int]:
-        """The processes that serve: children of the supervisor with its own command line, not what it has adopted."""
+        """The workers: children of the supervisor with its command line, which adopted processes do not have."""
         line = command_line(self.pid)
         return [pid for pid in children(self.pid) if is_alive(pid) and command_line(pid) == line]
 
@@ -76,13 +76,13 @@ class Agent:
         return Client(reader, writer)
 
     async def run(self, *command: str, **fields: object) -> dict[str, Any]:
-        """Run one task on a connection of its own."""
+        """Run one task on a separate connection."""
         async with await self.connect() as client:
             return await client.ask(command=list(command), **fields)
 
 
 class Client:
-    """One connection, newline-terminated JSON both ways."""
+    """One connection, with newline-terminated JSON in both directions."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
@@ -114,7 +114,7 @@ class Client:
         return await self.result()
 
     async def at_end(self) -> bytes:
-        """Read until the agent closes; return what came."""
+        """Read until the agent closes the connection; return the data."""
         async with asyncio.timeout(ANSWER_SECONDS):
             return await self.reader.read()
 
@@ -123,9 +123,9 @@ class Client:
 async def running_agent(
     *options: str, environment: dict[str, str] | None = None, launcher: tuple[str, ...] = ()
 ) -> AsyncGenerator[Agent]:
-    """Start an agent with these options; see it end, whatever the test does.
+    """Start an agent with these options, and stop it at the end of the context.
 
-    `launcher` is a command that changes something about itself and becomes the agent, such as setpriv(1).
+    `launcher` is a command that changes its own attributes and then executes the agent, such as setpriv(1).
     """
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"

@@ -1,4 +1,4 @@
-"""Chromium with a page of ours, under a name that leads to a server of ours first and to the agent afterwards."""
+"""Chromium with a page under a host name that resolves to a test server first and to the agent afterwards."""
 
 import asyncio
 import contextlib
@@ -18,22 +18,22 @@ SWITCHES = (
 
 
 def chromium() -> str | None:
-    """Where it is, if it is."""
+    """The path of the browser, if it is installed."""
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 class Rebinding:
-    """Serves `page` to whoever asks first; every later connection is passed on to the agent's port, byte for byte.
+    """Serves `page` on the first connection; later connections are forwarded to the agent's port byte for byte.
 
-    That is what a name does that is resolved anew: to the browser both are one origin.
+    This simulates DNS rebinding: for the browser both servers are the same origin.
     """
 
     def __init__(self, page: str, agent_port: int) -> None:
         self.page = page
         self.sent: list[bytes] = []
-        """What the browser has sent on each connection that was passed on."""
+        """What the browser has sent on each forwarded connection."""
         self.answers: list[bytes] = []
-        """What the agent has sent on it."""
+        """What the agent has sent on each of them."""
         self.done = asyncio.Event()
         self._agent_port = agent_port
         self._is_rebound = False
@@ -61,24 +61,24 @@ class Rebinding:
         from_agent, to_agent = await asyncio.open_connection("127.0.0.1", self._agent_port)
         to_agent.write(first)
 
-        async def pass_on() -> None:
+        async def forward() -> None:
             with contextlib.suppress(ConnectionError):
                 while piece := await reader.read(64 * 1024):
                     self.sent[number] += piece
                     to_agent.write(piece)
 
-        passing = asyncio.create_task(pass_on())
+        forwarding = asyncio.create_task(forward())
         with contextlib.suppress(ConnectionError):
             while piece := await from_agent.read(64 * 1024):
                 self.answers[number] += piece
                 writer.write(piece)
-        passing.cancel()
+        forwarding.cancel()
         to_agent.close()
 
 
 @asynccontextmanager
 async def browsing(rebinding: Rebinding) -> AsyncGenerator[None]:
-    """Have Chromium load the page; it ends with the block."""
+    """Load the page in Chromium, which is killed at the end of the context."""
     server = await asyncio.start_server(rebinding.accept, "127.0.0.1", 0)
     port: int = server.sockets[0].getsockname()[1]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
@@ -91,7 +91,7 @@ async def browsing(rebinding: Rebinding) -> AsyncGenerator[None]:
         try:
             yield
         finally:
-            # It is not reaped yet, so the group is still its own.
+            # The process is not reaped yet, so its pid still identifies the group.
             os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
             server.close()

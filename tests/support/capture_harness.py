@@ -1,4 +1,4 @@
-"""A Capture of a pipe whose other end a test holds: no process, only a pipe and a folder."""
+"""A Capture of a pipe whose writing end a test holds, without a process."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ PLENTY = 1 << 30
 
 
 class Captured:
-    """The Capture, the writing end of its pipe, and what it draws upon."""
+    """A Capture, the writing end of its pipe, and its spool."""
 
     def __init__(self, watch: Poller, spool: Spool, limit: int | None) -> None:
         reading, self.writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -31,7 +31,7 @@ class Captured:
         self.ends += 1
 
     async def write(self, data: bytes) -> None:
-        """Write all of it, as fast as it is read, up to where nothing more is."""
+        """Write all data as fast as it is read, or until the capture has ended."""
         view = memoryview(data)
         while view and not self.capture.ended:
             try:
@@ -40,7 +40,7 @@ class Captured:
                 await asyncio.sleep(0)
 
     def hang_up(self) -> None:
-        """Close the writing end; afterwards nobody can write."""
+        """Close the writing end, so that the pipe is at end-of-file."""
         if self.writing >= 0:
             os.close(self.writing)
             self.writing = -1
@@ -49,7 +49,7 @@ class Captured:
         await eventually(lambda: self.ends > 0)
 
     async def collect(self) -> bytes:
-        """Bring it to rest and return all that was kept."""
+        """Drain the capture and return its whole output."""
         await self.capture.drain()
         assert self.capture.idle
         output = self.capture.take_output()
@@ -67,7 +67,7 @@ async def read_and_close(output: CapturedOutput) -> bytes:
 async def capturing(
     folder: Path, limit: int | None = None, *, max_spool: int = PLENTY, max_held: int = PLENTY
 ) -> AsyncGenerator[Captured]:
-    """Capture into `folder`; in the end everything has to have been given back."""
+    """Capture into `folder`; at the end all reserved memory and disk space must have been released."""
     watch, spool = Poller(), Spool(str(folder), max_spool, Budget(max_held))
     captured = Captured(watch, spool, limit)
     try:

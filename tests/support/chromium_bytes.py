@@ -1,11 +1,11 @@
-"""What Chromium has sent on connections to the agent's port, whole, for when there is no Chromium at hand.
+"""Complete recordings of what Chromium sends to the agent's port, for machines without Chromium.
 
-Recorded by `Rebinding` from Chromium 150 (Debian 12) with the page of test_browser.py, one element a connection; only
-the request with a URL of a megabyte is left out.
+Recorded by `Rebinding` from Chromium 150 (Debian 12) with the page of test_browser.py, one element per connection; only
+the request with a URL of a megabyte is omitted.
 """
 
 MARKER = b"/tmp/executed-by-chromium"
-"""The file that the command in it would make; its slashes are escaped in URLs."""
+"""The file that the command in the data would create; in URLs its slashes are escaped."""
 RECORDED = [
     (
         b"FOO /foo HTTP/1.1\r\n"

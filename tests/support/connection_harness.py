@@ -1,4 +1,4 @@
-"""One client of the TCP adapter without a network: a Connection over a transport that a test plays."""
+"""One client of the TCP adapter without a network: a Connection over a fake transport."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ def echo(request: TaskRequest) -> TaskResult:
 
 @dataclass(kw_only=True)
 class Limits:
-    """Those of `Served`, with room enough for most tests."""
+    """Limits of `Served`, sufficient for most tests."""
 
     requests: int = 100
     memory: MemoryBudget | None = None
@@ -42,7 +42,7 @@ class Limits:
 def context(
     intake: FakeTaskIntake, limits: Limits | None = None, memory: MemoryBudget | None = None
 ) -> ConnectionContext:
-    """What a connection shares with others, with these limits."""
+    """Return the context that connections share, with these limits."""
     limits = limits or Limits()
     in_flight = InFlightLimits(limits.requests, limits.killed_with_client)
     memory = memory or MemoryBudget(PLENTY)
@@ -61,7 +61,7 @@ class Served:
         answer: Callable[[TaskRequest], TaskResult] = echo,
         intake: FakeTaskIntake | None = None,
     ) -> None:
-        """Let commands whose first word is in `gated` wait; several share an `intake` where it is given."""
+        """Commands whose first word is in `gated` wait; several instances can share an `intake`."""
         limits = limits or Limits()
         self.intake = intake or FakeTaskIntake(answer, gates={name: asyncio.Event() for name in gated})
         self.peer = FakePeer()
@@ -82,7 +82,7 @@ class Served:
         assert self.made == [self.connection]
 
     async def send(self, *pieces: bytes) -> list[dict[str, Any]]:
-        """Send these bytes, a piece at a time; return what is answered in all, once nothing happens any more."""
+        """Send these bytes, a piece at a time; return all results so far, after all callbacks have run."""
         for piece in pieces:
             self.transport.deliver(piece)
         await settle()
@@ -103,7 +103,7 @@ class Served:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        """Leave nothing behind."""
+        """Abort the connection and check that its memory is released."""
         self.transport.abort()
         await settle()
         assert self.lost == [self.connection]
@@ -117,12 +117,12 @@ class Served:
 
     @property
     def commands(self) -> list[str]:
-        """The first words of what has been answered, in order; nothing for what had no command."""
+        """The first word of the command of each result, in order; empty if a result has no command."""
         return [" ".join(result["command"][:1]) for result in self.results]
 
     @property
     def taken(self) -> list[str]:
-        """The first words of what has been started, in order."""
+        """The first word of each started command, in order."""
         return [request.command[0] for request in self.intake.taken]
 
     def told_the_end(self) -> bool:
@@ -134,5 +134,5 @@ class Served:
 
 
 def ask(command: str, **fields: object) -> bytes:
-    """One request line for a command of one word."""
+    """Return a request line for a command of one word."""
     return json.dumps({"command": [command], **fields}).encode() + b"\n"

@@ -1,4 +1,4 @@
-"""How clients go away without a word."""
+"""The ways in which a client can disconnect."""
 
 import socket
 import struct
@@ -6,25 +6,25 @@ from collections.abc import Callable
 
 from agent import Client
 
-AT_ONCE = struct.pack("ii", 1, 0)
+ZERO_LINGER = struct.pack("ii", 1, 0)
 
 
 def close(client: Client) -> None:
-    """Close the socket, as the kernel does for a process that dies."""
+    """Close the socket, as the kernel does when a process dies."""
     client.writer.transport.abort()
 
 
 def reset(client: Client) -> None:
-    """Close with a reset instead of an end-of-file: a linger of no time."""
-    client.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
+    """Close with a reset instead of end-of-file: SO_LINGER of zero seconds."""
+    client.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ZERO_LINGER)
     client.writer.transport.abort()
 
 
 def half_close_then_close(client: Client) -> None:
-    """Say that no more requests come, as one who waits for answers does, and go all the same."""
+    """Shut down the sending side, as a client that waits for results does, and then close anyway."""
     client.writer.get_extra_info("socket").shutdown(socket.SHUT_WR)
     client.writer.transport.abort()
 
 
-Departure = Callable[[Client], None]
-DEPARTURES: tuple[Departure, ...] = (close, reset, half_close_then_close)
+Disconnect = Callable[[Client], None]
+DISCONNECTS: tuple[Disconnect, ...] = (close, reset, half_close_then_close)

@@ -1,4 +1,4 @@
-"""Turns of the event loop: for the tests whose subject is what happens in which turn, without any time passing."""
+"""Control of event-loop iterations, for tests of what happens in which iteration, without time passing."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -7,17 +7,17 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 ENOUGH = 50
-"""More turns than anything without I/O takes from a cause to its last effect."""
+"""More iterations than anything without I/O takes from a cause to its last effect."""
 
 
-async def settle(turns: int = ENOUGH) -> None:
-    """Let everything happen that can happen without time or I/O; afterwards "not yet" means "not at all"."""
-    for _ in range(turns):
+async def settle(iterations: int = ENOUGH) -> None:
+    """Run everything that can run without time or I/O; what has not happened afterwards does not happen."""
+    for _ in range(iterations):
         await asyncio.sleep(0)
 
 
 async def soon(condition: Callable[[], object]) -> None:
-    """Let turns pass until a condition holds: at once, where `proc.eventually` would look too late."""
+    """Run iterations until a condition holds, without the polling interval of `proc.eventually`."""
     for _ in range(100_000):
         if condition():
             return
@@ -26,9 +26,9 @@ async def soon(condition: Callable[[], object]) -> None:
 
 
 async def past(seconds: float) -> None:
-    """Let every timer run that is due within `seconds`. Timers run in their order, so none of them is late after this.
+    """Run every timer that is due within `seconds`. Timers run in order, so none of them is late after this.
 
-    For milliseconds, and for the tests whose subject is a timer that must not run.
+    For intervals of milliseconds, and for tests of a timer that must not run.
     """
     over = asyncio.Event()
     asyncio.get_running_loop().call_later(seconds, over.set)
@@ -37,7 +37,7 @@ async def past(seconds: float) -> None:
 
 
 def played(play: Coroutine[Any, Any, T]) -> T:
-    """Run `play` in a loop of its own, for tests that do so many times; nothing may be lost there either."""
+    """Run `play` in a new event loop, for tests that do so often; no error may reach its exception handler."""
     reports: list[dict[str, Any]] = []
 
     async def watched() -> T:

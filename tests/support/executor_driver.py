@@ -1,4 +1,4 @@
-"""What the contract suite asks of any executor, in words that each executor has commands for."""
+"""The interface of the contract suite to any executor: kinds of commands that each executor provides."""
 
 import time
 from contextlib import AbstractContextManager
@@ -10,7 +10,7 @@ Command = tuple[str, ...]
 
 
 class ShiftedClock:
-    """A Clock whose scale nobody else has: a reading from it can come from nowhere else."""
+    """A Clock with an offset, so that its readings cannot be mistaken for those of another clock."""
 
     def unix_seconds(self) -> float:
         return time.time()
@@ -20,9 +20,9 @@ class ShiftedClock:
 
 
 class ExecutorDriver(Protocol):
-    """An executor, its clock, and its words; `name` tells apart what runs at the same time.
+    """An executor, its clock, and its commands; `name` distinguishes commands that run at the same time.
 
-    What `is_settled` has done all that it does before it runs for ever.
+    A command `is_settled` when it has done everything that it does before it runs for ever.
     """
 
     executor: TaskExecutor

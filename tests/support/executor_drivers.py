@@ -1,4 +1,4 @@
-"""How each TaskExecutor is told the same things: one driver an implementation, for the contract suite."""
+"""The drivers of the contract suite, one for each implementation of TaskExecutor."""
 
 import os
 import resource
@@ -20,11 +20,11 @@ from execwire.domain.ports.executor import TaskExecutor
 from execwire.testing import FakeTaskExecutor
 
 FAMILY = 40
-"""Descendants of what `is_a_large_family`."""
+"""The number of descendants of a command that `is_a_large_family`."""
 
 
 class SubprocessDriver:
-    """Real processes. What runs for ever is a family of two, both under `name`."""
+    """Real processes. A command that runs for ever consists of two processes, both called `name`."""
 
     def __init__(self, executor: TaskExecutor, clock: ShiftedClock) -> None:
         self.executor = executor
@@ -62,7 +62,7 @@ class SubprocessDriver:
         return ("bash", "-c", 'trap "" TERM; exec -a "$0" sleep 3600', name)
 
     def has_a_child_that_says_goodbye(self, text: str, name: str) -> Command:
-        # The leader ends at once; the child is heard a moment later. The leader is settled when its child is.
+        # At SIGTERM the leader exits at once, the child writes and exits later. The leader waits until the child is ready.
         child = "trap 'sleep 0.1; printf %s \"$1\"; exit' TERM; echo >&8; while :; do read -rt 0.01 -u 9; done 9<> <(:)"
         return ("bash", "-c", f'exec 8<> <(:); ({child}) & read -ru 8; exec -a "$0" sleep 3600', name, text)
 
@@ -78,7 +78,7 @@ class SubprocessDriver:
         return bool(alive_with(name))
 
     def is_settled(self, name: str) -> bool:
-        # The leader has become the last program of its script, of which the name is the whole argv[0].
+        # The leader has executed the last program of its script, whose whole argv[0] is the name.
         return any(_leads_a_session(pid) and command_line(pid).startswith(name.encode()) for pid in alive_with(name))
 
     def what_is_open(self) -> list[str]:
@@ -94,7 +94,7 @@ def _leads_a_session(pid: int) -> bool:
 
 @asynccontextmanager
 async def real() -> AsyncGenerator[ExecutorDriver]:
-    """Open the SubprocessExecutor as the container wires it."""
+    """Open the SubprocessExecutor with the container's wiring."""
     clock = ShiftedClock()
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     executor = Container(clock=clock, settings=Settings(), descriptor_limit=limit).executor()
@@ -105,7 +105,7 @@ async def real() -> AsyncGenerator[ExecutorDriver]:
 
 @asynccontextmanager
 async def fake() -> AsyncGenerator[ExecutorDriver]:
-    """The FakeTaskExecutor, by itself."""
+    """The FakeTaskExecutor alone."""
     clock = ShiftedClock()
     executor = FakeTaskExecutor(clock)
     yield FakeDriver(executor, executor, clock)
@@ -113,7 +113,7 @@ async def fake() -> AsyncGenerator[ExecutorDriver]:
 
 @asynccontextmanager
 async def drained() -> AsyncGenerator[ExecutorDriver]:
-    """Drain is a TaskExecutor too, for as long as it is not told to stop."""
+    """Drain, which behaves like a TaskExecutor until shutdown."""
     clock = ShiftedClock()
     executor = FakeTaskExecutor(clock)
     yield FakeDriver(Container(clock=clock, executor=executor).drain(), executor, clock)

@@ -1,4 +1,4 @@
-"""A task of an executor in a coroutine of its own, how it is ended, and what it wrote."""
+"""Helpers to run a task of an executor concurrently, to cancel it and to read its output."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""An ExitWatcher over leaders whose ends a test decides."""
+"""An ExitWatcher over fake leaders that exit when a test says so."""
 
 import os
 
@@ -14,7 +14,7 @@ LONG = 60.0
 
 
 class FakeLeader(Leader):
-    """Ends when a test says so; its pidfd is a pipe that then hangs up."""
+    """Exits on `end`; its pidfd is a pipe, whose writing end is closed then."""
 
     def __init__(self, pid: int = 4711) -> None:
         super().__init__(pid, FakeClock())
@@ -42,7 +42,7 @@ class FakeLeader(Leader):
 
 
 class Following:
-    """Exits, with what it does to descriptors."""
+    """An ExitWatcher, with a record of the pidfds that it opens."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(exit_watcher, "PIDFD_AFTER_SECONDS", 0.002)

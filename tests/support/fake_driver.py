@@ -1,4 +1,4 @@
-"""What the contract suite asks of a FakeTaskExecutor, in its words."""
+"""The driver of the contract suite for a FakeTaskExecutor."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from execwire.testing import FakeTaskExecutor
 
 
 class FakeDriver:
-    """The fake's own words."""
+    """Provides the fake's commands."""
 
     def __init__(self, executor: TaskExecutor, fake: FakeTaskExecutor, clock: ShiftedClock) -> None:
         self.executor = executor

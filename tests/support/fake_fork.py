@@ -1,4 +1,4 @@
-"""fork(2), faked: the child is played in the same process."""
+"""A fake fork(2): the code of the child runs in the same process."""
 
 import errno
 import os
@@ -9,11 +9,11 @@ PID = 4711
 
 
 class ExitedError(BaseException):
-    """Stands for the end of the process: nothing below it is run."""
+    """Raised instead of the exit of the process: no code after it runs."""
 
 
 class FakeFork:
-    """What `worker` uses of the module os; a fork returns `pid`, which is 0 on the worker's own side."""
+    """What `worker` uses of the module os; a fork returns `pid`, which is 0 for the worker's side."""
 
     read, write, close = staticmethod(os.read), staticmethod(os.write), staticmethod(os.close)
     set_blocking = staticmethod(os.set_blocking)
@@ -21,11 +21,11 @@ class FakeFork:
     def __init__(self, pid: int = PID) -> None:
         self.pid = pid
         self.fork_refusal: Exception | None = None
-        # The worker's ends of its pipes, which a fork copies.
+        # Whether fork duplicates the worker's ends of its pipes, and the duplicates.
         self.copying = False
         self.copies: list[int] = []
         self.watch_refusal: OSError | None = None
-        # How many pipes there are to be had.
+        # How many pipes can be opened.
         self.left = 2
         self.pipes: list[tuple[int, int]] = []
         self.ended: list[tuple[str, int, int]] = []

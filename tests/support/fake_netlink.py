@@ -1,4 +1,4 @@
-"""The kernel behind netlink(7), as a test says."""
+"""A fake netlink(7) socket with the replies that a test sets."""
 
 import errno
 import os
@@ -11,7 +11,7 @@ import pytest
 
 _NUMBER = struct.Struct("=I")
 _NUMBER_AT = 8
-"""Of nlmsg_seq in struct nlmsghdr."""
+"""The offset of nlmsg_seq in struct nlmsghdr."""
 _FLAGS = struct.Struct("=H")
 _FLAGS_AT = 6
 _DUMP = 0x300
@@ -21,9 +21,9 @@ COOKIE = b"a cookie"
 
 @dataclass
 class FakeNetlink:
-    """A netlink socket that answers what a test says: the next of `replies`, the last one again and again.
+    """A netlink socket that returns the next of `replies`; the last one is returned repeatedly.
 
-    Questions for a list get `listing`. An answer is to the last question unless it is to be `late`.
+    Dump queries get `listing`. A reply has the sequence number of the last query minus `late`.
     """
 
     replies: list[bytes | OSError] = field(default_factory=list[bytes | OSError])
@@ -61,7 +61,7 @@ class FakeNetlink:
         self.closed += 1
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Have this opened instead of netlink sockets."""
+        """Replace netlink sockets by this one."""
 
         def open_socket(family: int, *_: object) -> FakeNetlink:
             assert family == socket.AF_NETLINK
@@ -72,7 +72,7 @@ class FakeNetlink:
 
 
 def refuse_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have none opened, for want of descriptors."""
+    """Let socket() fail for lack of descriptors."""
 
     def refuse(*_: object) -> None:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
@@ -81,13 +81,13 @@ def refuse_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def answer(user: int, inode: int, state: int = ESTABLISHED, interface: int = 0) -> bytes:
-    """A reply as sock_diag(7) has it: struct nlmsghdr, struct inet_diag_msg."""
+    """Return a reply of sock_diag(7): struct nlmsghdr, struct inet_diag_msg."""
     body = struct.pack("=BBBB36xI8s", 2, state, 0, 0, interface, COOKIE) + struct.pack("=IIIII", 0, 0, 0, user, inode)
     return _message(20, body)
 
 
 def route(kind: int) -> bytes:
-    """A reply as rtnetlink(7) has it: struct nlmsghdr, struct rtmsg; `kind` is 1 for unicast, 2 for local."""
+    """Return a reply of rtnetlink(7): struct nlmsghdr, struct rtmsg; `kind` is 1 for unicast, 2 for local."""
     return _message(24, struct.pack("=BBBBBBBBI", 2, 32, 0, 0, 255, 0, 0, kind, 0))
 
 
@@ -96,7 +96,7 @@ def error(number: int) -> bytes:
 
 
 def done(number: int = 0) -> bytes:
-    """The end of a list, which says whether there could be one."""
+    """Return the end of a dump, with an error number if the dump failed."""
     return _message(3, struct.pack("=i", -number))
 
 

@@ -1,4 +1,4 @@
-"""The kernel's word on peers, faked."""
+"""Fake information of the kernel about peers."""
 
 import socket
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from execwire.adapters.tcp.peers import Peers, Presence
 
 @dataclass
 class FakePeer:
-    """A Peer of whom a test says whether it is there, and whose it is; by default a TCP client of this host."""
+    """A Peer whose presence and user a test sets; by default a TCP client of this host."""
 
     answer: Presence = Presence.PRESENT
     user: int | None = None
@@ -22,7 +22,7 @@ class FakePeer:
 
 
 class FakePeers(Peers):
-    """Peers that are all the same one."""
+    """Identifies every client as the same peer."""
 
     def __init__(self, peer: FakePeer | None = None) -> None:
         super().__init__()

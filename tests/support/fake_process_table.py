@@ -1,4 +1,4 @@
-"""Processes without processes: what `tree` sees and does of the system, played from a table."""
+"""A fake process table: the system calls that `process_tree` and other modules make, without real processes."""
 
 import errno
 import itertools
@@ -17,15 +17,15 @@ from execwire.adapters.subprocess import task_marks
 from execwire.app.supervision import orphans
 
 MAX_OPEN = 1
-"""Pidfds that may be open at once: one is looked at after the other."""
+"""The number of pidfds that may be open at once: processes are checked one after the other."""
 
 
 @dataclass(eq=False)
 class FakeProcess:
-    """One row: `others` is a process that may not be signalled, `stuck` one that does not die of a signal.
+    """One row: `others` marks a process that may not be signalled, `stuck` one that survives signals.
 
-    `hidden` is one that /proc does not show; one that is both has a mark that cannot be known. `traced` does not show
-    its end to its parent. `session` is the pid of its session's leader.
+    `hidden` marks one that /proc does not show; the mark of a process with `others` and `hidden` cannot be read. The
+    exit of a `traced` process is not visible to its parent. `session` is the pid of its session's leader.
     """
 
     pid: int
@@ -46,10 +46,10 @@ class FakeProcess:
 
 @dataclass
 class ProcessTable:
-    """The agent (`me`) and its descendants; it is a subreaper, so whoever loses its parent becomes its child.
+    """The agent (`me`) and its descendants; it is a subreaper, so that orphans become its children.
 
-    Without `listed`, it keeps no lists of children. What is asked for by pid passes `before`: a test puts there what
-    happens in just that moment.
+    Without `listed`, there are no lists of children. Each call about a pid first runs its entry in `before`, where a
+    test puts what happens at that moment.
     """
 
     me: int = 1000
@@ -71,7 +71,7 @@ class ProcessTable:
     NO_MARK, STRAY = NO_MARK, STRAY
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Have those modules see this table instead of the system."""
+        """Let those modules use this table instead of the system."""
         for name in ("os", "signal", "procfs"):
             monkeypatch.setattr(tree, name, self)
         for name in ("os", "procfs"):
@@ -89,14 +89,14 @@ class ProcessTable:
         return pid
 
     def die(self, pid: int) -> None:
-        """Become a zombie; its children become ours."""
+        """Make a process a zombie; its children become those of `me`."""
         self.rows[pid].alive = False
         for row in self.rows.values():
             if row.parent == pid:
                 row.parent = self.me
 
     def vanish(self, pid: int) -> None:
-        """Die, and be reaped by somebody else."""
+        """Let a process die and be reaped by another caller."""
         self.die(pid)
         del self.rows[pid]
 
@@ -194,6 +194,6 @@ class ProcessTable:
 
     def _ask(self, what: str, pid: int) -> None:
         self.asked[what] += 1
-        happening = self.before.pop((what, pid), None)
-        if happening is not None:
-            happening()
+        callback = self.before.pop((what, pid), None)
+        if callback is not None:
+            callback()

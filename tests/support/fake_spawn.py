@@ -1,4 +1,4 @@
-"""posix_spawn(3), faked: nothing is started."""
+"""A fake posix_spawn(3), which starts nothing."""
 
 import resource
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ Limits = tuple[int, int]
 
 @dataclass
 class FakeSpawn:
-    """Notes the arguments, and the limits of the moment, which a child would inherit."""
+    """Records the arguments and the current limits, which a child would inherit."""
 
     failure: BaseException | None = None
     paths: list[bytes] = field(default_factory=list[bytes])

@@ -1,4 +1,4 @@
-"""A transport without a network: records what is asked of it, and holds back like a real one."""
+"""A transport without a network: records calls, and implements flow control like a real one."""
 
 import asyncio
 import socket
@@ -10,11 +10,12 @@ ADDRESSES = {"sockname": ("127.0.0.1", 3000), "peername": ("127.0.0.1", 50000)}
 
 
 class FakeTransport(asyncio.Transport):
-    """One client's connection, whose other side a test plays.
+    """The connection of a client that a test simulates.
 
-    What the client sends waits while reading is paused, its end-of-file too. What is written waits while the client
-    does not read (`client_reads`), and past the high-water mark the protocol is told. It ends by telling its protocol
-    in a later turn, once all that was written has been read, or at once if aborted.
+    Data and end-of-file from the client wait while reading is paused. Written data waits while the client does not
+    read (`client_reads`); above the high-water mark the protocol's pause_writing() is called. After close() the
+    protocol's connection_lost() is called in a later iteration, once the client has read all written data; abort()
+    drops unread data.
     """
 
     def __init__(self, protocol: asyncio.Protocol | None = None, connected: object = None) -> None:
@@ -39,7 +40,7 @@ class FakeTransport(asyncio.Transport):
         self._pump()
 
     def catch_up(self) -> None:
-        """Read, as the client, all that waits."""
+        """Read all waiting data, as the client."""
         self.written += self.unread
         self.unread.clear()
         if self._full and self.protocol is not None:

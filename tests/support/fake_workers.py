@@ -1,4 +1,4 @@
-"""Workers without processes: a supervisor's forks and signals, played by a test through the pipes behind them."""
+"""Fake workers: a test simulates the forks and signals of a supervisor through their pipes."""
 
 import os
 import signal
@@ -15,19 +15,19 @@ from execwire.app.supervision import worker as worker_module
 
 
 def first_range(_: object) -> int:
-    """Give every worker the range in which small marks are."""
+    """Assign to every worker the range that contains small marks."""
     return 0
 
 
 def obeys(system: "FakeSystem", worker: "FakeWorker") -> None:
-    """End in good order when told to."""
+    """Exit with status 0 on a control command."""
     if worker.orders:
         system.end(worker)
 
 
 @dataclass
 class FakeWorker:
-    """What one fork would hold: the pipe of its orders, and one that stands for its pidfd: it hangs up at its end."""
+    """A forked worker: the pipe of its control commands, and one that serves as its pidfd and closes at its exit."""
 
     pid: int
     reading: int
@@ -44,9 +44,9 @@ Life = Callable[["FakeSystem", FakeWorker], object]
 
 
 class FakeSystem:
-    """What `supervisor`, `worker` and `stop_signals` use of the module os; all but processes and signals is real.
+    """What `supervisor`, `worker` and `stop_signals` use of the module os; only processes and signals are fake.
 
-    A fork does at once what the next of `lives` says; the last one is that of all further ones.
+    A fork immediately runs the next of `lives`; the last one is used for all subsequent forks.
     """
 
     WNOHANG, O_NONBLOCK, O_CLOEXEC = os.WNOHANG, os.O_NONBLOCK, os.O_CLOEXEC
@@ -59,23 +59,23 @@ class FakeSystem:
         self.live(*lives)
         self.table = ProcessTable()
         self.getpid = self.table.getpid
-        # Those that have not been reaped, and all that there ever were, by pid.
+        # The workers that have not been reaped, and all workers.
         self.workers: list[FakeWorker] = []
         self.played: list[FakeWorker] = []
         self.forked: list[int] = []
         self.killed: list[int] = []
         self.handled: dict[int, object] = {}
-        # Of fork and of pidfd_open, each for one call.
+        # Errors of fork and of pidfd_open, each for one call.
         self.refusals: list[OSError] = []
         self.pidfd_refusals: list[OSError] = []
-        # Called when one accepts and lives.
+        # Called when a worker accepts connections and is alive.
         self.on_accept: Callable[[], object] = lambda: None
         self._pipes: list[tuple[int, int]] = []
         self._signals: list[int] = []
         self._wakeup = -1
 
     def live(self, *lives: Life) -> None:
-        """Have the next forks live like this."""
+        """Set the behaviour of the next forks."""
         self.lives = list(lives)
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +99,7 @@ class FakeSystem:
         self._wakeup = descriptor
 
     def send(self, *numbers: int) -> None:
-        """Have the supervisor get signals, as signal.set_wakeup_fd would tell it."""
+        """Deliver signals to the supervisor, as through signal.set_wakeup_fd."""
         assert {*numbers} <= self.handled.keys()
         os.write(self._wakeup, bytes(numbers))
 
@@ -119,15 +119,15 @@ class FakeSystem:
         return worker.pid
 
     def accept(self, worker: FakeWorker) -> None:
-        """Have it say that it accepts."""
+        """Let the worker report that it is ready."""
         worker.accepts = False
         os.write(worker.ready, READY)
 
     def write(self, descriptor: int, data: bytes) -> int:
         written = os.write(descriptor, data)
-        for told in [each for each in self.workers if each.given_by == descriptor]:
-            told.orders += os.read(told.reading, written)
-            told.on_order(self, told)
+        for worker in [each for each in self.workers if each.given_by == descriptor]:
+            worker.orders += os.read(worker.reading, written)
+            worker.on_order(self, worker)
         return written
 
     def pidfd_open(self, pid: int) -> int:
@@ -155,7 +155,7 @@ class FakeSystem:
         return pid, worker.status
 
     def end(self, worker: FakeWorker, status: int = 0) -> None:
-        """End a worker with this wait status, before it accepts or afterwards."""
+        """Let a worker exit with this wait status, before or after it is ready."""
         if worker.pid not in self.table.alive:
             return
         worker.status = status
@@ -175,7 +175,7 @@ class FakeSystem:
         return ends
 
     def shut_down(self) -> None:
-        """Close what the supervisor keeps to its own end."""
+        """Close the descriptors that the supervisor keeps until its exit."""
         for descriptor in self._signals:
             os.close(descriptor)
 

@@ -1,4 +1,4 @@
-"""More ports, faked, for the tests of this package alone."""
+"""Fakes of other ports, for the tests of this package only."""
 
 import asyncio
 from collections import deque
@@ -11,7 +11,7 @@ from execwire.domain.task import TaskRequest, TaskResult
 
 @dataclass
 class FakeTaskIntake:
-    """A TaskIntake that answers with what `answer` returns, and has room for as long as a test says so."""
+    """A TaskIntake that returns the result of `answer`, and has capacity as set by a test."""
 
     answer: Callable[[TaskRequest], TaskResult]
     has_capacity: bool = True
@@ -31,19 +31,19 @@ class FakeTaskIntake:
         self.has_capacity = False
 
     def grant(self) -> None:
-        """Give a turn to whoever has waited longest."""
+        """Wake the caller that has waited longest."""
         turn = self.turns.popleft()
         if not turn.done():
             turn.set_result(None)
 
     def release_all(self) -> None:
-        """Have room for everybody again."""
+        """Set capacity and wake all waiting callers."""
         self.has_capacity = True
         while self.turns:
             self.grant()
 
     async def run(self, request: TaskRequest, control: TaskControl | None = None) -> TaskResult:
-        """Answer at once, or, for a command whose first word is in `gates`, once that event is set or it is stopped."""
+        """Return at once; if the command's first word is in `gates`, when that event is set or the task is stopped."""
         control = control or TaskControl()
         if control.verdict is None:
             self.taken.append(request)
@@ -69,7 +69,7 @@ class FakeTaskIntake:
 
 @dataclass
 class FakeOutput:
-    """A CapturedOutput in given pieces, in memory or not, that counts how often it was closed."""
+    """A CapturedOutput of given pieces, in memory or not, that counts calls of close()."""
 
     pieces: list[bytes]
     is_in_memory: bool = False

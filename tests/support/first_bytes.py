@@ -1,4 +1,4 @@
-"""What clients of other protocols send first: recorded from real ones, and written after their specifications."""
+"""First bytes of clients of other protocols: recorded from real clients, or written from specifications."""
 
 RECORDED = {
     "DICT": (b"CLIENT libcurl 7.88.1\r\nDEFINE ! x\r\nQUIT\r\n"),
@@ -102,7 +102,7 @@ RECORDED = {
         b" \x00js@5\xd5\xe3 \xc4\xf0#\xbb`_\xffm\xfak\xc9\x18%\xbd\xa7\xfc/\xf1[\x12x\xb8\x99B"
     ),
 }
-"""Whole, as a listener on a free port received it from curl 7.88, openssl 3.0, OpenSSH 9.2, psql 15 and git 2.39."""
+"""Complete, as received by a listener from curl 7.88, openssl 3.0, OpenSSH 9.2, psql 15 and git 2.39."""
 
 SPECIFIED = {
     "HTTP, WebSocket upgrade": b"GET /x HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
@@ -161,4 +161,4 @@ SPECIFIED = {
     "gzip": b"\x1f\x8b\x08\0\0\0\0\0\0\3\n",
     "a shell command": b"true\n",
 }
-"""Their first bytes, as far as they say whose they are."""
+"""As many first bytes as are needed to identify the protocol."""

@@ -1,7 +1,7 @@
-"""A file system behind a process of its own, FUSE, that answers after a while: what a network file system can be like.
+"""A FUSE file system that responds after a delay, as a network file system may.
 
-It has one file, `tool`, in its root; looking up a name takes as long as is asked for, whoever asks. It speaks the
-kernel's protocol (linux/fuse.h) on /dev/fuse by itself, so that nothing has to be installed.
+It has one file, `tool`, in its root; every look-up of a name takes the given time. It implements the kernel's protocol
+(linux/fuse.h) on /dev/fuse itself, so that nothing has to be installed.
 """
 
 import ctypes
@@ -26,7 +26,7 @@ _DETACH = 2
 
 needs_fuse = pytest.mark.skipif(
     os.geteuid() != 0 or not os.access("/dev/fuse", os.R_OK | os.W_OK),
-    reason="only root can mount, where there is FUSE",
+    reason="mounting FUSE requires root and /dev/fuse",
 )
 
 
@@ -42,10 +42,10 @@ def slow_file_system(folder: Path, content: bytes, seconds: float) -> Generator[
             server.stdin.write(content)
             server.stdin.close()
             if server.stdout.readline() != b"mounted\n":
-                pytest.skip("this system lets nobody mount FUSE")
+                pytest.skip("this system does not allow to mount FUSE")
             yield folder / "tool"
         finally:
-            # What still waits for an answer gets an error.
+            # Pending requests get an error.
             server.kill()
             ctypes.CDLL(None).umount2(bytes(folder), _DETACH)
 
@@ -95,12 +95,12 @@ def _serve(device: int, content: bytes, seconds: float) -> None:
 
 
 def main() -> None:
-    """Mount, say so, and serve until killed: FOLDER SECONDS, and the content of the file from stdin."""
+    """Mount, report it, and serve until killed: FOLDER SECONDS, and the content of the file from stdin."""
     content = sys.stdin.buffer.read()
     device = os.open("/dev/fuse", os.O_RDWR)
     options = f"fd={device},rootmode=40000,user_id=0,group_id=0,allow_other".encode()
     if ctypes.CDLL(None).mount(b"slow", sys.argv[1].encode(), b"fuse.slow", 0, options) == 0:
-        print("mounted", flush=True)  # noqa: T201 -- says it to the test
+        print("mounted", flush=True)  # noqa: T201 -- read by the test
         _serve(device, content, float(sys.argv[2]))
 
 

@@ -1,4 +1,4 @@
-"""Tasks that wait until the test lets them go: they ask for a lock that it holds, with flock(1)."""
+"""Tasks that wait until the test releases them: they wait for a lock that it holds, with flock(1)."""
 
 import fcntl
 import os
@@ -11,7 +11,7 @@ from proc import alive_with, eventually
 
 
 class Gate:
-    """Shut at first; whoever comes when it is open passes at once."""
+    """Closed at first; once it is open, commands pass without waiting."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -28,7 +28,7 @@ class Gate:
     async def until_waiting(self, count: int) -> None:
         await eventually(lambda: self.waiting() == count, 20.0)
 
-    async def until_none_waits(self) -> None:
+    async def until_none_waiting(self) -> None:
         await eventually(lambda: self.waiting() == 0)
 
     def open(self) -> None:

@@ -1,4 +1,4 @@
-"""Failures at every step: where the code of one package is about to call something, as memory may run out there."""
+"""Failure injection: raises an error in place of any call made by the code of one package."""
 
 import inspect
 import sys
@@ -7,15 +7,15 @@ from contextlib import contextmanager
 from types import FrameType
 
 NEVER_FAIL = frozenset({"close", "cancel", "isinstance", "unregister", "discard", "clear", "done", "get", "pop"})
-"""What allocates nothing; mostly what others are given back by."""
+"""Functions that allocate no memory; most of them release resources."""
 
 
 _SUSPENDABLE = inspect.CO_COROUTINE | inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
-"""Code whose frames are there already when they are gone on with: that takes no memory, unlike their beginning."""
+"""Code whose frames exist when they are resumed: resuming takes no memory, unlike the first call."""
 
 
 class Injection:
-    """Raises `error` at the `number`th call that the code below `folder` makes; `steps` are all that it made."""
+    """Raises `error` at call number `number` of the code below `folder`; `steps` counts its calls."""
 
     def __init__(self, folder: str, number: int, error: Exception) -> None:
         self.steps = 0
@@ -43,7 +43,7 @@ class Injection:
 
 @contextmanager
 def injected(injection: Injection) -> Generator[Injection]:
-    """Have it raise within the block, in this thread."""
+    """Activate the injection within the context, in this thread."""
     sys.setprofile(injection.profile)
     try:
         yield injection

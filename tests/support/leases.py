@@ -1,4 +1,4 @@
-"""Files whose opening hangs, on a local disk: whoever holds a lease on one is asked first (fcntl(2), F_SETLEASE)."""
+"""Files on a local disk whose opening blocks: a process holds a lease on them (fcntl(2), F_SETLEASE)."""
 
 import fcntl
 import os
@@ -23,9 +23,9 @@ MIN_BREAK_SECONDS = 5
 
 
 def skip_unless_leases_hold(folder: Path) -> None:
-    """Skip where the file system has no leases, or the kernel takes them away sooner than a test needs one."""
+    """Skip if the file system has no leases, or the kernel breaks them sooner than a test needs."""
     if int(Path("/proc/sys/fs/lease-break-time").read_text()) < MIN_BREAK_SECONDS:
-        pytest.skip("the kernel takes leases away too soon here (fs.lease-break-time)")
+        pytest.skip("the kernel breaks leases too soon here (fs.lease-break-time)")
     probe = folder / "probe-of-leases"
     probe.touch()
     descriptor = os.open(probe, os.O_WRONLY)
@@ -40,7 +40,7 @@ def skip_unless_leases_hold(folder: Path) -> None:
 
 @contextmanager
 def leased(path: str | Path) -> Generator[None]:
-    """Hold a write lease on a file that nobody has open: whoever opens it waits, at most fs.lease-break-time."""
+    """Hold a write lease on a file that is not open: an open(2) blocks, for at most fs.lease-break-time."""
     with subprocess.Popen(
         [sys.executable, "-c", _HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as holder:

@@ -1,4 +1,4 @@
-"""Agents that stay up for all the tests of a module: for tests that leave no trace in them."""
+"""Agents that run for all tests of a module, for tests that do not change their state."""
 
 import asyncio
 from collections.abc import Generator
@@ -11,9 +11,9 @@ from agent import Agent, running_agent
 def module_agent(
     *options: str, environment: dict[str, str] | None = None, launcher: tuple[str, ...] = ()
 ) -> Generator[Agent]:
-    """Have `running_agent` outlive the event loop of one test; its process belongs to another one, which stands still.
+    """Run an agent longer than the event loop of one test; its process belongs to another loop, which does not run.
 
-    Tests talk to it through connections of their own loops.
+    Tests connect to it in their own event loops.
     """
     with asyncio.Runner() as runner:
         opened = running_agent(*options, environment=environment, launcher=launcher)

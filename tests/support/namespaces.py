@@ -1,4 +1,4 @@
-"""Network namespaces: another host, or a host whose settings a test may change, on this machine."""
+"""Network namespaces, which simulate another host, or a host whose settings a test can change."""
 
 import contextlib
 import ctypes
@@ -16,13 +16,13 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Namespace:
-    """A network namespace with `lo` up, as long as it is entered or a process is in it."""
+    """A network namespace with `lo` up; it exists until closed, or as long as a process is in it."""
 
     def __init__(self) -> None:
         before = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
             _check(_libc.unshare(_CLONE_NEWNET))
-            # Open in this process, so that it lives and has a path.
+            # Keep it open in this process, so that it persists and has a path.
             self._descriptor = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         finally:
             _check(_libc.setns(before, _CLONE_NEWNET))
@@ -32,19 +32,19 @@ class Namespace:
 
     @property
     def launcher(self) -> tuple[str, ...]:
-        """The command that enters it and executes what follows."""
+        """The command that enters the namespace and executes the following arguments."""
         return ("nsenter", f"--net={self.path}")
 
     def run(self, *command: str) -> None:
         subprocess.run((*self.launcher, *command), check=True, capture_output=True)
 
     def set(self, setting: str, value: int) -> None:
-        """Set a value below /proc/sys/net, which everybody sees as of his own namespace."""
+        """Set a value below /proc/sys/net, which belongs to the namespace of the process that writes it."""
         self.run("sh", "-c", f"echo {value} > /proc/sys/net/{setting}")
 
     @contextmanager
     def entered(self) -> Generator[None]:
-        """What this thread opens in the block is in the namespace, and stays there."""
+        """Sockets that this thread opens within the context belong to the namespace permanently."""
         before = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         _check(_libc.setns(self._descriptor, _CLONE_NEWNET))
         try:
@@ -59,7 +59,7 @@ class Namespace:
 
 @contextmanager
 def namespaces(count: int) -> Generator[list[Namespace]]:
-    """Make so many; skips where that cannot be done here, saying why."""
+    """Create `count` namespaces; skip with a reason if that is impossible."""
     if os.geteuid() != 0:
         pytest.skip("only root can make network namespaces")
     if not Path("/proc/net/if_inet6").exists():
@@ -72,14 +72,14 @@ def namespaces(count: int) -> Generator[list[Namespace]]:
             try:
                 namespace = Namespace()
             except OSError as error:
-                pytest.skip(f"this machine makes no network namespaces: {error}")
+                pytest.skip(f"this machine cannot create network namespaces: {error}")
             stack.callback(namespace.close)
             made.append(namespace)
         yield made
 
 
 def connect(one: Namespace, other: Namespace) -> None:
-    """Lay a cable between two: 10.9.8.1 and fe80::1 at the first, 10.9.8.2 and fe80::2 at the other, as veth0."""
+    """Connect two namespaces by veth0: 10.9.8.1 and fe80::1 in the first, 10.9.8.2 and fe80::2 in the second."""
     try:
         one.run("ip", "link", "add", "veth0", "type", "veth", "peer", "name", "veth0", "netns", other.path)
     except subprocess.CalledProcessError as error:

@@ -12,18 +12,18 @@ BOUND_SECONDS = 10.0
 
 
 class Sweeping:
-    """Orphans of one process, swept until nothing is awaited."""
+    """An OrphanReaper that scans until nothing is pending."""
 
     def __init__(self, table: ProcessTable) -> None:
         self.table = table
         self.orphans = OrphanReaper()
 
     def begin(self) -> None:
-        """A worker has died whose marks began at 0; it is reaped."""
+        """Start after the death of a worker, already reaped, whose marks began at 0."""
         self.orphans.start(DEAD_WORKER, 0)
 
     def to_the_end(self) -> list[dict[str, object]]:
-        """Return what was logged."""
+        """Scan until nothing is pending; return the log."""
         with capture_logs() as logs:
             self.begin()
             self.on()

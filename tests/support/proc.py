@@ -1,4 +1,4 @@
-"""What /proc says about processes; a zombie counts as gone."""
+"""Reads /proc: processes, their descriptors and memory. A zombie does not count as alive."""
 
 import asyncio
 import os
@@ -16,7 +16,7 @@ def is_alive(pid: int) -> bool:
 
 
 def children(pid: int) -> list[int]:
-    """Direct children of a process, zombies included; not the process through which a worker starts programs."""
+    """The children of a process, zombies included, without the starter of a worker."""
     found: list[int] = []
     for task in Path(f"/proc/{pid}/task").iterdir():
         found += map(int, (task / "children").read_text().split())
@@ -24,7 +24,7 @@ def children(pid: int) -> list[int]:
 
 
 def is_starter(pid: int) -> bool:
-    """Whether that is a worker's starter, and not a process that it has forked, which bears a task's mark already."""
+    """Whether this is a worker's starter, and not a process forked by it, which already has the mark of a task."""
     if b".start_program " not in command_line(pid):
         return False
     try:
@@ -32,7 +32,7 @@ def is_starter(pid: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return False
     soft = next(line for line in limits.splitlines() if line.startswith("Max file locks")).split()[3]
-    # It bears what its worker bears itself, the beginning of a range of marks.
+    # The starter has the mark of its worker, the beginning of a range of marks.
     return soft == "unlimited" or int(soft) % 2**40 == 0
 
 
@@ -41,7 +41,7 @@ def zombies(pid: int) -> list[int]:
 
 
 def command_line(pid: int) -> bytes:
-    """The arguments of a process, each ended by NUL; nothing if it is gone or a zombie."""
+    """The arguments of a process, each terminated by NUL; empty if it is dead or a zombie."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except (FileNotFoundError, ProcessLookupError):
@@ -59,10 +59,10 @@ def descriptors(pid: int) -> list[str]:
     return sorted(found)
 
 
-async def descriptors_at_rest(pid: int) -> list[str]:
-    """The same, once clients that have just left are no longer among it."""
+async def settled_descriptors(pid: int) -> list[str]:
+    """Return the descriptors when they no longer change, as they do while disconnected clients are closed."""
     found: list[str] = []
-    while found != (found := descriptors(pid)):  # noqa: ASYNC110 -- nothing tells when that is
+    while found != (found := descriptors(pid)):  # noqa: ASYNC110 -- there is no event for it
         await asyncio.sleep(0.2)
     return found
 
@@ -89,20 +89,20 @@ def memory_kib(pid: int, field: str = "VmRSS") -> int:
 
 
 async def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    """Wait until a condition holds; fail if it does not within `seconds`."""
+    """Poll until a condition holds; fail if it does not within `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "it did not come to that"
+        assert time.monotonic() < deadline, "the condition did not hold in time"
         await asyncio.sleep(0.01)
 
 
 def open_descriptors() -> set[int]:
-    """Those of this process."""
-    # All but the one through which they were listed.
+    """The open descriptors of this process."""
+    # Without the one that lists the directory.
     return {int(entry.name) for entry in list(Path("/proc/self/fd").iterdir()) if entry.exists()}
 
 
 def cpu_seconds(pid: int) -> float:
-    """Processor time that a process has taken, all its threads together, in ticks of 10 ms."""
+    """The CPU time of a process with all its threads, with a resolution of 10 ms."""
     user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")

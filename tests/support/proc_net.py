@@ -1,4 +1,4 @@
-"""What /proc/net says of the agent's end of a connection over 127.0.0.1, and whether there is IPv6."""
+"""Reads /proc/net for the agent's end of a connection over 127.0.0.1; detects IPv6."""
 
 import socket
 from pathlib import Path
@@ -25,22 +25,22 @@ def port_of(client: Client) -> int:
 
 
 def unread_bytes(agent: Agent, port: int) -> int | None:
-    """What the agent has not read yet of what the client on `port` has sent; None if it has no such connection."""
+    """The number of bytes from the client on `port` that the agent has not read; None without such a connection."""
     ends = [f":{agent.port:04X}", f":{port:04X}"]
     for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]:
         _, ours, theirs, _, queues, _, _, _, _, inode, *_ = line.split()
-        # Without an inode it is not the agent's yet, or no longer: the kernel remembers closed ones for a while.
+        # A socket without an inode is not accepted yet, or already closed: the kernel lists closed ones for a while.
         if [ours[-5:], theirs[-5:]] == ends and inode != "0":
             return int(queues.partition(":")[2], 16)
     return None
 
 
 async def until_read(agent: Agent, client: Client) -> None:
-    """Wait until the agent has taken in all that this client has sent."""
+    """Wait until the agent has read everything that this client has sent."""
     port = port_of(client)
     await eventually(lambda: unread_bytes(agent, port) == 0)
 
 
-async def until_let_go(agent: Agent, port: int) -> None:
+async def until_closed(agent: Agent, port: int) -> None:
     """Wait until the agent has closed its end."""
     await eventually(lambda: unread_bytes(agent, port) is None)

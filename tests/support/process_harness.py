@@ -1,4 +1,4 @@
-"""A Process on a pipe, with nobody behind it: whom it asks and tells is played by a test."""
+"""A Process with a pipe but without a real process; its collaborators are fakes controlled by a test."""
 
 import os
 import signal
@@ -22,24 +22,24 @@ from execwire.testing import FakeClock
 
 PID, MARK = 4711, 7
 NOBODY = 2**22 + 1
-"""A pid that no process can have: to be watched, it is gone."""
+"""A pid that no process can have."""
 LONG = 60.0
 
 
 @dataclass
 class FakeContainment:
-    """What a Process asks of Containment and of the kernel, in the order in which it does."""
+    """Replaces Containment and the kernel for a Process, and records its calls in order."""
 
     calls: list[str] = field(default_factory=list[str])
     ended: bool = False
     status: int = 0
     family: bool = False
-    """Whether others of its group live."""
+    """Whether other processes of its group are alive."""
     zombies: bool = False
-    """Whether others of its group are dead, but not reaped."""
+    """Whether other processes of its group are zombies."""
     unkillable: bool = False
     lost: bool = False
-    """Whether somebody else has reaped it."""
+    """Whether another caller has reaped it."""
 
     WEXITED, WNOHANG, WNOWAIT, P_PID = os.WEXITED, os.WNOHANG, os.WNOWAIT, os.P_PID
     waitstatus_to_exitcode = staticmethod(os.waitstatus_to_exitcode)
@@ -57,7 +57,7 @@ class FakeContainment:
         assert (pid, mark) == (PID, MARK)
 
     async def kill_slot(self) -> None:
-        """Come at once."""
+        """Return at once."""
 
     async def kill(self, mark: int) -> bool:
         assert mark == MARK
@@ -93,7 +93,7 @@ class FakeContainment:
 
 
 class FakeExits(ExitWatcher):
-    """Tells of an end when a test does."""
+    """Reports an exit when a test says so."""
 
     def __init__(self) -> None:
         self.callbacks: dict[Leader, object] = {}
@@ -110,7 +110,7 @@ class FakeExits(ExitWatcher):
 
 
 class Running:
-    """A Process and all that it stands on."""
+    """A Process with its context."""
 
     def __init__(self, folder: Path) -> None:
         self.kernel = FakeContainment()
@@ -152,7 +152,7 @@ class Running:
         self.writing = -1
 
     def exit(self, status: int = 0, *, told: bool = True) -> None:
-        """End the leader, and have that told unless its stdout is to show it."""
+        """Let the leader exit; with `told`, report that to the callbacks, otherwise only its stdout shows it."""
         self.kernel.ended, self.kernel.status = True, status
         if told:
             for callback in list(self.exit_watcher.callbacks.values()):

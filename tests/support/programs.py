@@ -1,4 +1,4 @@
-"""Files that tests make for tasks."""
+"""Files that tests create for tasks."""
 
 import stat
 from collections.abc import Generator
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def made(path: Path, content: str | bytes, mode: int = stat.S_IRWXU) -> str:
-    """Write a file, and the directories down to it; return its path as a command has it."""
+    """Write a file and create its directories; return its path as a string."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     path.chmod(mode)

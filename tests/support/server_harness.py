@@ -1,4 +1,4 @@
-"""A StreamServer without a network: a listener at which a test puts clients, and transports that it plays."""
+"""A StreamServer without a network: a fake listener to which a test adds clients, and fake transports."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ from execwire.testing import FakeClock
 
 
 class FakeClient:
-    """A socket as accept(2) gives it; what it `says` is there to be read from the start."""
+    """A socket as returned by accept(2); the data in `says` can be read from the start."""
 
     def __init__(
         self, family: socket.AddressFamily = socket.AF_INET, failure: OSError | None = None, says: bytes = b""
@@ -45,14 +45,14 @@ class FakeClient:
             raise self._failure
         return ADDRESSES["peername"]
 
-    def setblocking(self, flag: bool) -> None:  # noqa: FBT001 -- its only form
+    def setblocking(self, flag: bool) -> None:  # noqa: FBT001 -- the signature of socket
         self.blocking = flag
 
     def setsockopt(self, *option: int) -> None:
         self.options.append(option)
 
     def fileno(self) -> int:
-        """One on which nothing ever happens: what a refused client does is another test's subject."""
+        """Return a descriptor without events: the behaviour of rejected clients is tested elsewhere."""
         if self._descriptor is None:
             self._descriptor = os.eventfd(0)
         return self._descriptor
@@ -73,12 +73,12 @@ class FakeClient:
 
 
 def errors(client: FakeClient) -> list[str]:
-    """Return what was wrong with each request, empty for those with which nothing was."""
+    """Return the error of each result, empty for success."""
     return [json.loads(line)["error"] for line in client.transport.written.splitlines()]
 
 
 class FakeListener:
-    """A listening socket; what is in `queue` is accepted, or is why that fails."""
+    """A listening socket; accept() returns or raises the items of `queue`."""
 
     def __init__(self) -> None:
         self._reading, self._writing = os.pipe2(os.O_NONBLOCK)
@@ -108,7 +108,7 @@ class FakeListener:
 
 
 class Serving:
-    """A StreamServer over such a listener."""
+    """A StreamServer with a fake listener."""
 
     def __init__(
         self, *gated: str, max_connections: int = 100, at_once: int = 64, users: frozenset[int] | None
@@ -121,7 +121,7 @@ class Serving:
         self.server = StreamServer(listeners, context, AcceptPolicy(AccessPolicy(users), max_connections, at_once))
 
     async def connect(self, *clients: FakeClient) -> None:
-        """Have these clients accepted, or whatever becomes of them."""
+        """Add these clients and wait until the server has processed them."""
         self.listener.put(*clients)
         await soon(lambda: not self.listener.queue)
         await settle()
@@ -144,7 +144,7 @@ async def serving(
         client.transport.protocol = factory()
         client.transport.protocol.connection_made(client.transport)
         if client.says:
-            # As uvloop does: what is there already is read before whoever awaits this gets its turn.
+            # As in uvloop: available data is read before the coroutine that awaits this resumes.
             client.transport.deliver(client.says)
         await asyncio.sleep(0)
         return client.transport, client.transport.protocol

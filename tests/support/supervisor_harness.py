@@ -1,4 +1,4 @@
-"""A Supervisor over played workers, run to its end."""
+"""A Supervisor with fake workers, run to its end."""
 
 import signal
 
@@ -11,7 +11,7 @@ LONG = 60.0
 
 
 class Run:
-    """A run of a supervisor to its end; when it is ready, it gets signals."""
+    """Runs a supervisor to its end, and sends it signals when it is ready."""
 
     def __init__(self, system: FakeSystem, workers: int = 1, stop_seconds: float = LONG) -> None:
         self.system = system
@@ -19,7 +19,7 @@ class Run:
         self.ready = 0
 
     def until_stopped(self, *numbers: int) -> int:
-        """Run; once it is ready and one of the workers lives, it gets these signals, by default SIGTERM."""
+        """Run; when it is ready and a worker is alive, send these signals, by default SIGTERM."""
 
         def stop() -> None:
             self.system.send(*(numbers or (signal.SIGTERM,)))

@@ -1,4 +1,4 @@
-"""A program for tests: a Supervisor over workers of one kind. Its arguments: kind, count, stop seconds."""
+"""A program for tests: a Supervisor with workers of one kind. Arguments: kind, count, stop seconds."""
 
 import errno
 import os
@@ -36,7 +36,7 @@ def _fail(_orders: int, ready: int) -> int:
 
 
 def _fail_again(orders: int, ready: int) -> int:
-    """Serve first; the next ones fail at their start, three times, then one serves again."""
+    """The first worker serves; the next three fail at their start, then one serves again."""
     count = Path(os.environ["COUNT"])
     with count.open("a") as file:
         file.write("x")
@@ -50,7 +50,7 @@ def _hang(_orders: int, ready: int) -> int:
 
 
 def _stop_all(orders: int, ready: int) -> int:
-    """Send the stop while the supervisor is still starting others."""
+    """Send SIGTERM while the supervisor is still starting other workers."""
     os.kill(os.getppid(), signal.SIGTERM)
     return _obey(orders, ready)
 
@@ -77,7 +77,7 @@ WORK = {
 if __name__ == "__main__":
     kind, count, seconds = sys.argv[1:]
     if kind == "fail-before-work":
-        # In the forked process, before it is a worker.
+        # Fails in the forked process, before it is a worker.
         StopSignals.ignore = _refuse  # type: ignore[assignment,method-assign]
     configure_logging("info", NonBlockingStderr(), terminal=False)
     supervisor = Supervisor(int(count), WORK[kind], float(seconds))

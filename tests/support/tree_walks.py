@@ -1,4 +1,4 @@
-"""Walks over a ProcessTable."""
+"""Scans of a ProcessTable."""
 
 from fake_process_table import ProcessTable
 
@@ -7,14 +7,14 @@ from execwire.adapters.linux.survivors import Survivors
 
 
 def enrolled(table: ProcessTable, tree: ProcessTree, mark: int) -> int:
-    """Start a leader that is known; return its pid."""
+    """Start a leader and add it to the tree; return its pid."""
     pid = table.start(mark=mark)
     tree.add(pid, mark)
     return pid
 
 
 def walk(tree: ProcessTree, table: ProcessTable, *marks: int) -> dict[int, Survivors]:
-    """Walk once to the end."""
+    """Run one scan to its end."""
     survivors_by_mark: dict[int, Survivors] = {}
     for _ in tree.scan(frozenset(marks), survivors_by_mark):
         pass

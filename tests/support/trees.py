@@ -1,4 +1,4 @@
-"""Commands whose processes try to get away, each in a way of its own, and write as long as they live."""
+"""Commands whose processes try to escape in different ways, and write to a file as long as they live."""
 
 import asyncio
 import os
@@ -10,7 +10,7 @@ from proc import alive_with
 Command = tuple[str, ...]
 
 _BEAT = 'exec 9<> <(:); while :; do printf . >> "$1"; read -rt 0.02 -u 9; done'
-"""Writes to the file "$1" until it is killed, without starting anything."""
+"""Writes to the file "$1" until it is killed, without starting processes."""
 
 _ESCAPES = {
     "children": 'for _ in 1 2; do bash -c "$BEAT" "$0" "$1" & done; wait',
@@ -59,7 +59,7 @@ time.sleep(600)
 
 
 class Tree:
-    """One command, the name by which its processes can be found, and the file to which they write."""
+    """A command, the name by which its processes are found, and the file to which they write."""
 
     def __init__(self, name: str, folder: Path, command: Command) -> None:
         self.name = name
@@ -75,32 +75,32 @@ class Tree:
         return alive_with(self.name)
 
     async def is_silent(self) -> bool:
-        """Whether nothing is written any more: over ten beats."""
+        """Return whether nothing was written during ten intervals."""
         before = self.written
         await asyncio.sleep(0.2)
         return self.written == before
 
 
 def escaping(folder: Path) -> list[Tree]:
-    """One tree for each way of getting away."""
+    """Return one tree for each way of escaping."""
     trees = [_tree(kind, folder, ("bash", "-c", _PRELUDE + script), (_BEAT,)) for kind, script in _ESCAPES.items()]
     thread = _tree("first-thread-gone", folder, (sys.executable, "-ISc", _FIRST_THREAD_GONE))
     return [*trees, thread]
 
 
 def daemon(folder: Path) -> Tree:
-    """End at once, leaving a daemon."""
+    """Return a command that exits at once and leaves a daemon."""
     return _tree("left", folder, ("bash", "-c", 'setsid -f bash -c "$2" "$0" "$1"'), (_BEAT,))
 
 
 def sleeper(folder: Path, kind: str = "sleeper") -> Tree:
-    """A leader that has a child and a daemon."""
+    """Return a command whose leader has a child and a daemon."""
     script = _PRELUDE + 'setsid -f bash -c "$BEAT" "$0" "$1"; bash -c "$BEAT" "$0" "$1" & wait_here'
     return _tree(kind, folder, ("bash", "-c", script), (_BEAT,))
 
 
 def hopping(folder: Path, *, chains: int, stay: float, seconds: float) -> Tree:
-    """Processes each of which forks, ends at once and leaves the rest to its child, which leaves the session."""
+    """Return a command whose processes each fork and exit at once; the child leaves the session and continues."""
     command = (sys.executable, "-ISc", _CHAINS)
     return _tree("hopping", folder, command, (str(chains), str(stay), str(seconds)))
 

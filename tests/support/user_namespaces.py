@@ -1,4 +1,4 @@
-"""An agent in a user namespace, whose map a test says."""
+"""Agents in a user namespace with a given uid map."""
 
 import os
 import subprocess
@@ -9,12 +9,12 @@ import pytest
 _ENTER = """
 import ctypes, os, sys
 user, uid_map = int(sys.argv[1]), sys.argv[2]
-# As setpriv(1) does, it finds the program while it may still look everywhere.
+# Open the program while the process may still search all directories.
 program = os.open(sys.argv[3], os.O_RDONLY)
 leaving, entered = os.pipe()
 outside = os.fork()
 if outside == 0:
-    # Still outside, where root may write any map.
+    # Still in the outer namespace, where root may write any map.
     os.close(entered)
     os.read(leaving, 1)
     for kind in ("uid", "gid"):
@@ -37,9 +37,9 @@ os.execve(program, sys.argv[3:], os.environ)
 
 
 def in_user_namespace(user: int, uid_map: str) -> tuple[str, ...]:
-    """Return the command that becomes `user` of a new user namespace and executes what follows.
+    """Return the command that becomes `user` of a new user namespace and executes the following arguments.
 
-    `uid_map` is as user_namespaces(7) has it: number inside, number outside, how many. Skips where there are none.
+    `uid_map` has the format of user_namespaces(7): uid inside, uid outside, count. Skips if that is impossible.
     """
     if os.geteuid() != 0:
         pytest.skip("only root can write any map of a user namespace")

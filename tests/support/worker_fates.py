@@ -1,4 +1,4 @@
-"""What becomes of a worker that is started: it lives, dies, is killed, fails."""
+"""Behaviours of fake workers: they live, die, are killed, or fail at their start."""
 
 import os
 import signal
@@ -15,19 +15,19 @@ def lives(_: FakeSystem, worker: FakeWorker) -> None:
 
 
 def dies(system: FakeSystem, worker: FakeWorker) -> None:
-    """Crash right after having accepted."""
+    """Crash right after being ready."""
     if worker.accepts:
         system.accept(worker)
     system.end(worker, signal.SIGSEGV)
 
 
 def is_killed(system: FakeSystem, worker: FakeWorker) -> None:
-    """Be killed from outside right after having accepted."""
+    """Be killed by another process right after being ready."""
     system.accept(worker)
     system.end(worker, signal.SIGKILL)
 
 
 def fails(system: FakeSystem, worker: FakeWorker) -> None:
-    """Say why it cannot start, and end."""
+    """Report the reason why it cannot start, and exit."""
     os.write(worker.ready, b"no more of it")
     system.end(worker, 1 << 8)

@@ -10,14 +10,14 @@ import pytest
 from agent import Agent, Client, running_agent
 from module_agent import module_agent
 from other_user import (
+    AS_OTHER_USER,
     ASK,
     ASK_AND_READ_A_LINE,
-    BECOME_STRANGER,
     OTHER_USER,
-    WRITE_AND_GO,
+    SEND_AND_CLOSE,
     only_root,
     run_as_other_user,
-    skip_unless_he_can_run_an_agent,
+    skip_unless_user_can_run_agent,
 )
 
 pytestmark = only_root
@@ -58,7 +58,7 @@ async def test_request_of_client_that_closes_before_its_user_is_known_is_not_run
         os.kill(worker, signal.SIGSTOP)
         try:
             for _ in range(3):
-                assert await run_as_other_user(WRITE_AND_GO, str(agent.port), touching(trace)) == ""
+                assert await run_as_other_user(SEND_AND_CLOSE, str(agent.port), touching(trace)) == ""
         finally:
             os.kill(worker, signal.SIGCONT)
         await check_served(agent)
@@ -99,8 +99,8 @@ async def test_other_user_is_accepted_by_number_or_when_all_users_are_allowed(al
 
 # Hazard 33.
 async def test_agent_of_other_user_accepts_that_user_and_root_if_configured() -> None:
-    skip_unless_he_can_run_an_agent()
-    async with running_agent(launcher=BECOME_STRANGER) as agent:
+    skip_unless_user_can_run_agent()
+    async with running_agent(launcher=AS_OTHER_USER) as agent:
         refused = await agent.run("id", "-u")
         assert refused["exit_code"] == -1
         assert "--allow-user root" in refused["error"]
@@ -108,18 +108,18 @@ async def test_agent_of_other_user_accepts_that_user_and_root_if_configured() ->
         answer = json.loads(await run_as_other_user(ASK_AND_READ_A_LINE, str(agent.port), request))
         assert (answer["output"], answer["error"]) == (f"{OTHER_USER}\n", "")
         assert await agent.stop() == 0
-    async with running_agent("--allow-user", "root", launcher=BECOME_STRANGER) as agent:
+    async with running_agent("--allow-user", "root", launcher=AS_OTHER_USER) as agent:
         assert (await agent.run("id", "-u"))["output"] == f"{OTHER_USER}\n"
 
 
 # Hazard 33.
 async def test_unix_socket_of_agent_of_other_user_accepts_root() -> None:
-    skip_unless_he_can_run_an_agent()
+    skip_unless_user_can_run_agent()
     with tempfile.TemporaryDirectory() as folder:
         os.chown(folder, OTHER_USER, OTHER_USER)
         path = Path(folder) / "execwire.sock"
         async with (
-            running_agent("--unix", str(path), launcher=BECOME_STRANGER),
+            running_agent("--unix", str(path), launcher=AS_OTHER_USER),
             Client(*await asyncio.open_unix_connection(path)) as client,
         ):
             assert (await client.ask(command=["id", "-u"]))["output"] == f"{OTHER_USER}\n"

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from agent import Agent, running_agent
 from namespaces import namespaces
-from other_user import OTHER_USER, THIRD, becoming, only_root, skip_unless_he_can_run_an_agent
+from other_user import OTHER_USER, THIRD_USER, becoming, only_root, skip_unless_user_can_run_agent
 from proc import eventually
 
 pytestmark = only_root
@@ -78,18 +78,18 @@ async def test_forged_netlink_reply_gives_no_access(tmp_path: Path) -> None:
     bounding = int(re.findall(r"CapBnd:\s*(\w+)", Path("/proc/self/status").read_text(encoding="ascii"))[0], 16)
     if not bounding >> CAP_NET_ADMIN & 1:
         pytest.skip("root has no CAP_NET_ADMIN here that it could give away")
-    able = becoming(THIRD, "--bounding-set=-all,+net_admin", "--inh-caps=+net_admin", "--ambient-caps=+net_admin")
-    skip_unless_he_can_run_an_agent(able)
+    able = becoming(THIRD_USER, "--bounding-set=-all,+net_admin", "--inh-caps=+net_admin", "--ambient-caps=+net_admin")
+    skip_unless_user_can_run_agent(able)
     async with running_agent() as agent:
         # The first query opens the socket; the reply to the second one is forged.
         assert (await agent.run("echo", "served"))["output"] == "served\n"
         process = await asyncio.create_subprocess_exec(
             *able, sys.executable, "-c", FORGE_AND_ASK,
-            str(agent.worker), str(agent.port), touching(tmp_path / "ran").decode().strip(), str(THIRD),
+            str(agent.worker), str(agent.port), touching(tmp_path / "ran").decode().strip(), str(THIRD_USER),
             stdout=asyncio.subprocess.PIPE, cwd="/",
         )  # fmt: skip
         output, _ = await process.communicate()
-        assert f"user {THIRD} may not" in json.loads(output)["error"]
+        assert f"user {THIRD_USER} may not" in json.loads(output)["error"]
         # The forged replies do not shift the replies to later queries either.
         for _ in range(3):
             assert (await agent.run("echo", "served"))["output"] == "served\n"

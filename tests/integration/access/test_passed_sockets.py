@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from agent import Agent, running_agent
-from other_user import BECOME_STRANGER, THIRD, becoming, only_root, skip_unless_he_can_run_an_agent
+from other_user import AS_OTHER_USER, THIRD_USER, becoming, only_root, skip_unless_user_can_run_agent
 
 pytestmark = only_root
 
@@ -31,8 +31,8 @@ async def ask_through(handed_over: socket.socket, agent: Agent, trace: Path) -> 
     """Send a request through this socket from a process that is entirely another user's; return the error it gets."""
     request = json.dumps({"command": ["touch", str(trace)]})
     process = await asyncio.create_subprocess_exec(
-        *becoming(THIRD, "--bounding-set=-all", "--inh-caps=-all"), sys.executable, "-c", TAKE_BACK_AND_ASK,
-        str(handed_over.fileno()), str(agent.port), request, str(THIRD),
+        *becoming(THIRD_USER, "--bounding-set=-all", "--inh-caps=-all"), sys.executable, "-c", TAKE_BACK_AND_ASK,
+        str(handed_over.fileno()), str(agent.port), request, str(THIRD_USER),
         stdout=asyncio.subprocess.PIPE, pass_fds=(handed_over.fileno(),), cwd="/",
     )  # fmt: skip
     async with asyncio.timeout(30):
@@ -51,9 +51,9 @@ def trace() -> Iterator[Path]:
 
 @pytest.mark.parametrize("listening", [True, False])
 async def test_passed_socket_of_root_is_rejected(trace: Path, *, listening: bool) -> None:
-    skip_unless_he_can_run_an_agent()
+    skip_unless_user_can_run_agent()
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as connected:
-        async with running_agent(launcher=BECOME_STRANGER) as agent:
+        async with running_agent(launcher=AS_OTHER_USER) as agent:
             error = await ask_through(server if listening else connected, agent, trace)
     assert "--allow-user root" in error
     assert not trace.exists()
@@ -61,7 +61,7 @@ async def test_passed_socket_of_root_is_rejected(trace: Path, *, listening: bool
 
 async def test_passed_socket_is_accepted_where_root_may_connect_over_tcp(trace: Path) -> None:
     # The kernel reports nothing more precise; docs/guarantees.md says so.
-    skip_unless_he_can_run_an_agent()
+    skip_unless_user_can_run_agent()
     with socket.create_server(("127.0.0.1", 0)) as server:
         async with running_agent() as agent:
             assert await ask_through(server, agent, trace) == ""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from agent import Agent, running_agent
-from disconnects import DEPARTURES, close, reset
+from disconnects import DISCONNECTS, close, reset
 from gate import Gate, gate_in
 from module_agent import module_agent
 from proc import eventually
@@ -66,24 +66,24 @@ async def test_half_closed_client_that_disconnects_loses_its_tasks(agent: Agent,
     # Longer than the time between two checks of the peer, which have found both connected.
     assert (await agent.run("sleep", "0.7"))["exit_code"] == 0
     assert gate.waiting() == 2
-    for client, depart in zip(clients, (close, reset), strict=True):
-        depart(client)
-    await gate.until_none_waits()
+    for client, disconnect in zip(clients, (close, reset), strict=True):
+        disconnect(client)
+    await gate.until_none_waiting()
 
 
 # Hazard 28.
 async def test_tasks_of_disconnected_client_finish_if_so_configured(tmp_path: Path) -> None:
     with gate_in(tmp_path) as gate:
         async with running_agent("--lost-client", "finish", "--max-running", "1") as agent:
-            done = [tmp_path / f"done-{number}" for number in range(2 * len(DEPARTURES))]
-            for number, depart in enumerate(DEPARTURES):
+            done = [tmp_path / f"done-{number}" for number in range(2 * len(DISCONNECTS))]
+            for number, disconnect in enumerate(DISCONNECTS):
                 client = await agent.connect()
                 await client.request(command=gate.before("touch", str(done[2 * number])))
                 await client.request(command=["touch", str(done[2 * number + 1])])
                 await until_read(agent, client)
-                depart(client)
+                disconnect(client)
             await gate.until_waiting(1)
-            await eventually(lambda: agent.log_text().count("client disconnected") == len(DEPARTURES))
+            await eventually(lambda: agent.log_text().count("client disconnected") == len(DISCONNECTS))
             gate.open()
             await eventually(lambda: all(file.exists() for file in done))
             assert (await agent.run("echo", "others"))["output"] == "others\n"

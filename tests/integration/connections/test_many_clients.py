@@ -9,7 +9,7 @@ from agent import Agent, running_agent
 from disconnects import reset
 from module_agent import module_agent
 from proc import descriptors, eventually
-from proc_net import port_of, until_let_go
+from proc_net import port_of, until_closed
 
 MANY = 1000
 LINE_SECONDS = 0.5
@@ -108,6 +108,6 @@ async def test_client_over_limit_is_rejected_and_slot_is_reused_after_disconnect
                 assert await third.at_end() == b""
             assert (await second.ask(command=["echo", "still"]))["output"] == "still\n"
         for port in ports:
-            await until_let_go(agent, port)
+            await until_closed(agent, port)
         assert (await agent.run("echo", "in"))["output"] == "in\n"
         assert (await first.ask(command=["echo", "still"]))["output"] == "still\n"

@@ -86,7 +86,7 @@ async def test_local_client_can_half_close_on_every_interface(
         leaving.shutdown(socket.SHUT_WR)
         await gate.until_waiting(1)
         leaving.close()
-        await gate.until_none_waits()
+        await gate.until_none_waiting()
     assert await slow == ("served\n", "")
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 from agent import Agent, running_agent
-from other_user import BECOME_STRANGER, only_root, skip_unless_he_can_run_an_agent
+from other_user import AS_OTHER_USER, only_root, skip_unless_user_can_run_agent
 from proc import alive_with, children, eventually
 
 pytestmark = only_root
 
 _HIDDEN_PROC = (
-    "unshare", "--mount", "sh", "-c", 'mount -t proc -o hidepid=2 proc /proc && exec "$@"', "sh", *BECOME_STRANGER,
+    "unshare", "--mount", "sh", "-c", 'mount -t proc -o hidepid=2 proc /proc && exec "$@"', "sh", *AS_OTHER_USER,
 )  # fmt: skip
 _DAEMON = 'setsid -f "$0" 600; '
 
@@ -23,7 +23,7 @@ _DAEMON = 'setsid -f "$0" 600; '
 async def agent() -> AsyncIterator[Agent]:
     if tuple(map(int, os.uname().release.split(".")[:2])) < (5, 8):
         pytest.skip("before Linux 5.8 the option would apply to every /proc of this machine")
-    skip_unless_he_can_run_an_agent(_HIDDEN_PROC)
+    skip_unless_user_can_run_agent(_HIDDEN_PROC)
     async with running_agent("--allow-user", "root", launcher=_HIDDEN_PROC) as agent:
         yield agent
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from agent import Agent, running_agent
-from other_user import skip_unless_he_can_run_an_agent
+from other_user import skip_unless_user_can_run_agent
 from proc import alive_with, children, eventually, zombies
 from trees import sleeper
 
@@ -46,7 +46,7 @@ def warning(agent: Agent) -> dict[str, Any]:
 async def test_task_that_may_not_be_signalled_gets_result_and_log_line(becomes_root: Path, tmp_path: Path) -> None:
     # Hazard 7.
     launcher = ("setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups")
-    skip_unless_he_can_run_an_agent(launcher)
+    skip_unless_user_can_run_agent(launcher)
     async with running_agent("--allow-user", "root", "--drain-seconds", "0", launcher=launcher) as agent:
         started = time.monotonic()
         result = await agent.run(str(becomes_root), timeout=300)

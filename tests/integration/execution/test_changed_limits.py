@@ -4,7 +4,7 @@ import resource
 from pathlib import Path
 
 from agent import Agent, running_agent
-from proc import descriptors, descriptors_at_rest, eventually
+from proc import descriptors, eventually, settled_descriptors
 from trees import sleeper
 
 SHOW = "ulimit -S -n; ulimit -H -n"
@@ -21,7 +21,7 @@ async def test_tasks_get_lowered_descriptor_limit_and_none_fails() -> None:
     async with running_agent(launcher=("prlimit", "--nofile=500:6000")) as agent:
         for _ in range(2):
             assert await output_of(agent, "sh", "-c", SHOW) == ["500", "6000"]
-        before = await descriptors_at_rest(agent.worker)
+        before = await settled_descriptors(agent.worker)
         resource.prlimit(agent.worker, resource.RLIMIT_NOFILE, (400, 4096))
         # Known and unknown programs, which are started by the worker and by the starter.
         for shell in ("sh", "sh", "bash", "sh"):
@@ -43,7 +43,7 @@ async def test_other_limits_are_those_of_agent_at_task_start() -> None:
 async def test_tasks_are_marked_after_agent_loses_permission_to_mark_itself(tmp_path: Path) -> None:
     async with running_agent() as agent:
         assert await output_of(agent, "sh", "-c", "echo hi") == ["hi"]
-        before = await descriptors_at_rest(agent.worker)
+        before = await settled_descriptors(agent.worker)
         resource.prlimit(agent.worker, RLIMIT_LOCKS, (0, 0))
         tree = sleeper(tmp_path)
         for _ in range(2):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from agent import running_agent
-from other_user import becoming, skip_unless_he_can_run_an_agent
+from other_user import becoming, skip_unless_user_can_run_agent
 from proc import children, eventually
 from trees import sleeper
 
@@ -26,7 +26,7 @@ as pidfd_getfd(2) and a debugger do."""
 
 @needs_root
 async def test_task_cannot_read_agent_memory_or_descriptors_and_is_itself_dumpable() -> None:
-    skip_unless_he_can_run_an_agent(AS_OWN_USER)
+    skip_unless_user_can_run_agent(AS_OWN_USER)
     async with running_agent("--allow-user", "root", launcher=AS_OWN_USER) as agent:
         for pid in (agent.pid, agent.worker):
             result = await agent.run("bash", "-c", LOOK, "bash", str(pid))
@@ -35,7 +35,7 @@ async def test_task_cannot_read_agent_memory_or_descriptors_and_is_itself_dumpab
 
 @needs_root
 async def test_unprivileged_agent_can_read_proc_while_protected(tmp_path: Path) -> None:
-    skip_unless_he_can_run_an_agent(AS_OWN_USER)
+    skip_unless_user_can_run_agent(AS_OWN_USER)
     tmp_path.chmod(0o777)
     for folder in tmp_path.parents[:3]:
         folder.chmod(folder.stat().st_mode | 0o055)

@@ -11,7 +11,7 @@ from agent import Agent, Client, running_agent
 from fuse import needs_fuse, slow_file_system
 from leases import leased, skip_unless_leases_hold
 from module_agent import module_agent
-from proc import children, descriptors, descriptors_at_rest, eventually
+from proc import children, descriptors, eventually, settled_descriptors
 from programs import made
 
 LATE_SECONDS = 0.5
@@ -96,7 +96,7 @@ async def test_slow_start_without_timeout_is_awaited_and_runs(agent: Agent, othe
 
 async def test_disconnect_cancels_slow_start_and_leaves_nothing(agent: Agent, program: str) -> None:
     assert (await agent.run("true"))["exit_code"] == 0
-    before = await descriptors_at_rest(agent.worker)
+    before = await settled_descriptors(agent.worker)
     with leased(program):
         async with await agent.connect() as client:
             await client.request(command=[program, "0"])

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from agent import Agent, running_agent
 from module_agent import module_agent
-from other_user import BECOME_STRANGER, only_root, skip_unless_he_can_run_an_agent
-from proc import children, descriptors, descriptors_at_rest, eventually, is_starter, zombies
+from other_user import AS_OTHER_USER, only_root, skip_unless_user_can_run_agent
+from proc import children, descriptors, eventually, is_starter, settled_descriptors, zombies
 from programs import made
 
 from execwire.adapters.subprocess.adopted_reaper import REAP_SECONDS
@@ -103,7 +103,7 @@ async def test_replaced_program_or_earlier_one_in_path_variable_runs(tmp_path: P
 
 @only_root
 async def test_inaccessible_directory_is_reported_and_unreadable_program_runs() -> None:
-    skip_unless_he_can_run_an_agent()
+    skip_unless_user_can_run_agent()
     # Not below pytest's own directories, which the other user cannot search.
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -112,7 +112,7 @@ async def test_inaccessible_directory_is_reported_and_unreadable_program_runs() 
         made(folder / "closed" / "tool", "#!/bin/sh\n")
         (folder / "closed").chmod(0o700)
         path = f"{folder / 'closed'}:/usr/bin:/bin"
-        async with running_agent("--allow-user", "root", environment={"PATH": path}, launcher=BECOME_STRANGER) as agent:
+        async with running_agent("--allow-user", "root", environment={"PATH": path}, launcher=AS_OTHER_USER) as agent:
             for _ in range(2):
                 assert (await agent.run("true"))["exit_code"] == 0
                 assert (await agent.run(program, "hi"))["output"] == "hi\n"
@@ -172,7 +172,7 @@ async def test_starter_exits_when_worker_is_killed(tmp_path: Path) -> None:
 
 
 async def test_many_different_programs_at_once_start_and_leave_nothing(agent: Agent, tmp_path: Path) -> None:
-    before = await descriptors_at_rest(agent.worker)
+    before = await settled_descriptors(agent.worker)
     programs = [made(tmp_path / str(number), f"#!/bin/sh\necho {number}\n") for number in range(100)]
     async with await agent.connect() as client:
         for program in programs:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from agent import Agent, running_agent
-from other_user import skip_unless_he_can_run_an_agent
+from other_user import skip_unless_user_can_run_agent
 from proc import children, descriptors, eventually, memory_kib
 from trees import sleeper
 
@@ -73,7 +73,7 @@ async def test_client_without_descriptor_waits_until_one_is_free() -> None:
 
 @needs_root
 async def test_task_fails_at_process_limit() -> None:
-    skip_unless_he_can_run_an_agent(AS_OWN_USER)
+    skip_unless_user_can_run_agent(AS_OWN_USER)
     async with running_agent("--allow-user", "root", launcher=("prlimit", "--nproc=16:16", *AS_OWN_USER)) as agent:
         before = await idle_descriptors(agent)
         async with await agent.connect() as client:

@@ -7,7 +7,7 @@ import resource
 from typing import Any
 
 from agent import Agent, Client, running_agent
-from proc import alive_with, children, descriptors, descriptors_at_rest, eventually, memory_kib
+from proc import alive_with, children, descriptors, eventually, memory_kib, settled_descriptors
 
 # Unique to this run, since others may run at the same time.
 MARKER = f"62.{os.getpid()}"
@@ -48,7 +48,7 @@ async def test_out_of_memory_each_request_gets_result_or_its_connection_closes()
         assert (await agent.run("sh", "-c", ":"))["exit_code"] == 0
         for more in MORE_KIB:
             (worker,) = agent.workers
-            before = await descriptors_at_rest(worker)
+            before = await settled_descriptors(worker)
             async with contextlib.AsyncExitStack() as stack:
                 answers = await in_flight(agent, stack)
                 limit_memory(worker, (memory_kib(worker, "VmSize") + more) * 1024)

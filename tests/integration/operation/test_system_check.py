@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from other_user import becoming, skip_unless_he_can_run_an_agent
+from other_user import becoming, skip_unless_user_can_run_agent
 
 AS_FRESH_USER = becoming(54316)
 """A user without other processes: RLIMIT_NPROC counts all processes of a user."""
@@ -114,13 +114,13 @@ async def test_missing_file_systems_and_devices_are_reported(tmp_path: Path, scr
 @needs_root
 async def test_agent_that_cannot_create_threads_exits_with_one_line() -> None:
     # Three processes and threads are allowed: the supervisor, a worker, and its thread that writes the log.
-    skip_unless_he_can_run_an_agent(AS_FRESH_USER)
+    skip_unless_user_can_run_agent(AS_FRESH_USER)
     message = await refusal("prlimit", "--nproc=3:3", *AS_FRESH_USER)
     assert "cannot start: can't start new thread" in message
 
 
 @needs_root
 async def test_agent_that_cannot_create_processes_exits_with_one_line() -> None:
-    skip_unless_he_can_run_an_agent(AS_FRESH_USER)
+    skip_unless_user_can_run_agent(AS_FRESH_USER)
     message = await refusal("prlimit", "--nproc=1:1", *AS_FRESH_USER)
     assert "Resource temporarily unavailable" in message

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 
 import pytest
 from agent import Agent, running_agent
-from disconnects import DEPARTURES, Departure
+from disconnects import DISCONNECTS, Disconnect
 from module_agent import module_agent
 from proc import memory_kib
 from proc_net import until_read
@@ -98,14 +98,14 @@ async def test_request_may_be_split_inside_a_character(agent: Agent, kept: int) 
 
 
 # Hazard 25.
-@pytest.mark.parametrize("depart", DEPARTURES)
-async def test_partial_line_of_dead_client_affects_no_other_client(agent: Agent, depart: Departure) -> None:
+@pytest.mark.parametrize("disconnect", DISCONNECTS)
+async def test_partial_line_of_dead_client_affects_no_other_client(agent: Agent, disconnect: Disconnect) -> None:
     line = line_of(200, "echo", "half")
     for kept in (1, len(line) // 2, len(line) - 2):
         dying = await agent.connect()
         await dying.send(line[:kept])
         await until_read(agent, dying)
-        depart(dying)
+        disconnect(dying)
         # What would complete the dead client's line is just an invalid line of this client.
         async with await agent.connect() as client:
             await client.send(b"{}\n" + line[kept:] + line_of(100, "echo", "mine"))
