@@ -1,7 +1,7 @@
-"""Stress tests that take as long as they are given: fuzz, soak and chaos, each against a live agent."""
+"""Stress tests of any duration against running agents: fuzz, soak, chaos, fairness and pressure."""
 
 import sys
 from pathlib import Path
 
-# The live agent and what /proc says of it are those of the tests, which import them without a package, too.
+# The helpers for agents and /proc are those of the tests, which import them as top-level modules too.
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "support"))

@@ -1,4 +1,4 @@
-"""A client that knocks again and again, and notes whether it was refused and how long nobody was served."""
+"""A client that connects repeatedly, and records refused connections and how long no request succeeded."""
 
 import asyncio
 import time
@@ -9,26 +9,26 @@ from agent import Agent
 from .result_format import read_result
 
 PAUSE_SECONDS = 0.05
-KNOCK_SECONDS = 5.0
+ATTEMPT_SECONDS = 5.0
 RECOVERY_SECONDS = 15.0
 REQUEST = b'{"command":["true"],"timeout":60000}\n'
 
 
 class Probe:
-    """Counts what its knocks met; `served_at` is when the last one was answered with success."""
+    """Counts the outcomes of its attempts; `served_at` is the time of the last successful one."""
 
     def __init__(self, agent: Agent) -> None:
-        """Knock at this agent."""
+        """`agent` is the one to connect to."""
         self._agent = agent
         self.counts: Counter[str] = Counter()
         self.served_at = time.monotonic()
         self.longest = 0.0
 
     async def run(self) -> None:
-        """Knock until cancelled."""
+        """Connect repeatedly until cancelled."""
         while True:
             try:
-                await asyncio.wait_for(self._knock(), KNOCK_SECONDS)
+                await asyncio.wait_for(self._attempt(), ATTEMPT_SECONDS)
             except ConnectionRefusedError:
                 self.counts["refused"] += 1
             except (OSError, asyncio.IncompleteReadError, TimeoutError):
@@ -36,7 +36,7 @@ class Probe:
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def recovery(self) -> float | None:
-        """Return how many seconds from now somebody is served; None if nobody is for too long."""
+        """Wait for the next success; return the seconds until then, or None after a timeout."""
         begin = time.monotonic()
         while self.served_at < begin:
             if time.monotonic() > begin + RECOVERY_SECONDS:
@@ -45,7 +45,7 @@ class Probe:
         self.longest = max(self.longest, self.served_at - begin)
         return self.served_at - begin
 
-    async def _knock(self) -> None:
+    async def _attempt(self) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", self._agent.port)
         try:
             writer.write(REQUEST)
@@ -56,4 +56,4 @@ class Probe:
             self.served_at = time.monotonic()
             self.counts["served"] += 1
         else:
-            self.counts["told why not"] += 1
+            self.counts["failed with a reason"] += 1

@@ -1,4 +1,4 @@
-"""Clients that are not what they should be: other protocols, floods, and large requests whose answers nobody reads."""
+"""Misbehaving clients: other protocols, floods, and large requests whose results are not read."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ from .result_format import read_result
 from .runner import CheckFailedError
 
 METHOD_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~"
-"""Of a method of HTTP (RFC 9110, section 5.6.2)."""
+"""The characters of an HTTP method (RFC 9110, section 5.6.2)."""
 UNREAD_LINES = 20
 MOST_SECONDS = 1.0
 _LINGER_NONE = struct.pack("ii", 1, 0)
@@ -25,7 +25,7 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 async def misbehave(load: Load) -> None:
-    """Do one of these things on a connection of its own."""
+    """Misbehave in one of these ways on a separate connection."""
     name, act = load.chance.choice(_KINDS)
     reader, writer = await asyncio.open_connection("127.0.0.1", load.port)
     load.counts[name] += 1
@@ -34,27 +34,27 @@ async def misbehave(load: Load) -> None:
     finally:
         connected: socket.socket = writer.get_extra_info("socket")
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NONE)
-        # Closing would first write what waits, to an agent that reads no more of a client that does not read.
+        # close() would first write buffered data, but the agent does not read from a client that does not read.
         writer.transport.abort()
         with contextlib.suppress(ConnectionError, TimeoutError):
             await asyncio.wait_for(writer.wait_closed(), 1)
 
 
-async def _speak_something_else(load: Load, streams: Streams) -> None:
+async def _speak_other_protocol(load: Load, streams: Streams) -> None:
     reader, writer = streams
     method = "".join(load.chance.choices(METHOD_CHARACTERS, k=load.chance.randrange(1, 20)))
     request = {"command": ["touch", str(load.forbidden / load.next_marker())]}
     head = load.chance.choice([f"{method} / HTTP/1.1\r\nHost: h\r\n\r\n", f"{method}\n", f"  \n\t{method}\r\n"])
     writer.write((head + json.dumps(request) + "\n").encode() * 2)
     try:
-        said = await asyncio.wait_for(reader.read(), ANSWER_SECONDS)
+        response = await asyncio.wait_for(reader.read(), ANSWER_SECONDS)
     except TimeoutError:
-        raise CheckFailedError(f"a client that began with {head!r} was not let go") from None
+        raise CheckFailedError(f"a client that began with {head!r} was not disconnected") from None
     except ConnectionError:
-        return  # the answer can be lost to a reset where the client has sent on
-    lines = said.splitlines()
+        return  # a reset can discard the response if the client has sent more
+    lines = response.splitlines()
     if lines and (len(lines) > 1 or read_result(lines[0]).command):
-        raise CheckFailedError(f"to {head!r}: {said[:300]!r}")
+        raise CheckFailedError(f"to {head!r}: {response[:300]!r}")
 
 
 async def _flood(load: Load, streams: Streams) -> None:
@@ -88,9 +88,9 @@ async def _read_nothing(load: Load, streams: Streams) -> None:
 
 
 _KINDS: list[tuple[str, Callable[[Load, Streams], Awaitable[None]]]] = [
-    ("speaks something else", _speak_something_else),
+    ("speaks another protocol", _speak_other_protocol),
     ("floods", _flood),
     ("reads nothing", _read_nothing),
 ]
 MISBEHAVIOUR = frozenset(name for name, _ in _KINDS)
-"""What each of them is counted as."""
+"""The names under which they are counted."""

@@ -1,4 +1,4 @@
-"""Faults of every kind under load: each must pass without a wrong answer, and nothing may be left in the end."""
+"""Injects faults of every kind under load: no result may be wrong, and nothing may remain at the end."""
 
 import asyncio
 import os
@@ -21,47 +21,47 @@ PROCESSES = 3
 CALM_SECONDS = 1.0
 
 
-async def chaos(order: RunOptions) -> None:
-    """One fault after the other, all kinds in turn, in an order by chance."""
-    chance = random.Random(order.seed)
-    marker = f"chaos-{os.getpid()}-{order.seed}"
+async def chaos(options: RunOptions) -> None:
+    """Inject one fault after the other, all kinds in each round, in random order."""
+    chance = random.Random(options.seed)
+    marker = f"chaos-{os.getpid()}-{options.seed}"
     with tempfile.TemporaryDirectory(dir="/var/tmp") as spool_dir, tempfile.TemporaryDirectory() as folder:
         forbidden = Path(folder) / "forbidden"
         forbidden.mkdir()
         for shared in (spool_dir, folder, forbidden):
-            os.chmod(shared, 0o777)  # noqa: S103, PTH101 -- for another user, and over at once
+            os.chmod(shared, 0o777)  # noqa: S103, PTH101 -- for another user, only during the test
         stage = set_up(Path(spool_dir))
-        # The clients are root's where the agent is another user's.
-        options = ("--spool-dir", spool_dir, "--max-held=1MiB", "--allow-user=root")
-        async with running_agent(*options, launcher=stage.launcher) as agent:
+        # The clients run as root, even if the agent runs as another user.
+        settings = ("--spool-dir", spool_dir, "--max-held=1MiB", "--allow-user=root")
+        async with running_agent(*settings, launcher=stage.launcher) as agent:
             await agent.run("true")
             before = await at_rest(agent, marker)
             scene = Scene(
                 agent, Crowd(agent.port, marker, chance, Path(folder)), chance, Path(spool_dir), stage.as_its_user
             )
             probe = Probe(agent)
-            knocking = asyncio.create_task(probe.run())
+            probing = asyncio.create_task(probe.run())
             try:
                 await scene.crowd.start(PROCESSES)
-                seen = await _all_of(stage.faults, scene, probe, order.seconds)
+                seen = await _all_of(stage.faults, scene, probe, options.seconds)
                 await scene.crowd.stop()
             finally:
                 scene.crowd.kill()
-                knocking.cancel()
+                probing.cancel()
             after = await at_rest(agent, marker, before.descriptors)
-            # Where workers are killed, daemons die with them.
+            # Daemons are killed with their workers, so that their files are not counted.
             see_files(Path(folder), None)
-            say(f"chaos: {_told(seen)}")
-            say(f"chaos: the clients that were not killed saw {_told(scene.crowd.counts)}")
-            say(f"chaos: knocks: {_told(probe.counts)}; served at most {probe.longest:.1f} s after a fault")
-            say(f"chaos: at rest: {before} before, {after} after")
-            _judge(agent, probe)
+            say(f"chaos: {_summary(seen)}")
+            say(f"chaos: the clients that were not killed saw {_summary(scene.crowd.counts)}")
+            say(f"chaos: attempts: {_summary(probe.counts)}; served at most {probe.longest:.1f} s after a fault")
+            say(f"chaos: idle: {before} before, {after} after")
+            _check(agent, probe)
 
 
 async def _all_of(faults: list[Fault], scene: Scene, probe: Probe, seconds: float) -> Counter[str]:
     seen: Counter[str] = Counter()
     deadline = time.monotonic() + seconds
-    # Each kind at least once, however short it is to be.
+    # Each kind at least once, however short the run is.
     while len(seen) < len(faults) or time.monotonic() < deadline:
         for fault in scene.chance.sample(faults, len(faults)):
             if len(seen) == len(faults) and time.monotonic() >= deadline:
@@ -70,13 +70,13 @@ async def _all_of(faults: list[Fault], scene: Scene, probe: Probe, seconds: floa
             await fault(scene)
             seen[name] += 1
             if await probe.recovery() is None:
-                raise CheckFailedError(f"nobody is served {RECOVERY_SECONDS:g} s after: {name}")
+                raise CheckFailedError(f"no request succeeded within {RECOVERY_SECONDS:g} s after: {name}")
             await asyncio.sleep(CALM_SECONDS)
             scene.crowd.see_all_well()
     return seen
 
 
-def _judge(agent: Agent, probe: Probe) -> None:
+def _check(agent: Agent, probe: Probe) -> None:
     if probe.counts["refused"]:
         raise CheckFailedError(f"{probe.counts['refused']} connections were refused")
     for words in ("internal error", "inside the agent"):
@@ -85,7 +85,7 @@ def _judge(agent: Agent, probe: Probe) -> None:
                 raise CheckFailedError(f"in the agent's log: {line}")
 
 
-def _told(counts: Counter[str]) -> str:
+def _summary(counts: Counter[str]) -> str:
     return ", ".join(f"{number} {kind}" for kind, number in sorted(counts.items()))
 
 

@@ -1,4 +1,4 @@
-"""Answers beside what was to come: each once, in order where there is no id, as soon as it ends where there is one."""
+"""Compares results with expected ones: each exactly once, in order if without an id, in any order otherwise."""
 
 import json
 from collections.abc import Sequence
@@ -11,20 +11,20 @@ REPLACEMENT = "\ufffd"
 
 
 def compare(expected: Sequence[Expected], results: Sequence[Result]) -> None:
-    """Match what has come so far; raises CheckFailedError for what is wrong, doubled, out of order or not asked for.
+    """Match the results so far; raises CheckFailedError for wrong, duplicate, misordered or unrequested ones.
 
-    What has not come yet is no fault here.
+    Missing results are no error here.
     """
     refusals = [result for result in results if any(_is_refusal_of(one, result) for one in expected)]
-    rest = [result for result in results if result not in refusals]
-    for name in {one.id for one in expected} | {result.id for result in rest}:
+    others = [result for result in results if result not in refusals]
+    for name in {one.id for one in expected} | {result.id for result in others}:
         wanted = [one for one in expected if one.id == name]
-        came = [result for result in rest if result.id == name]
+        received = [result for result in others if result.id == name]
         if name is None:
-            _compare_in_order(wanted, came)
+            _compare_in_order(wanted, received)
         else:
-            _compare_in_any_order(name, wanted, came)
-            # Last: each of them may stand for any rival that has not been run.
+            _compare_in_any_order(name, wanted, received)
+            # Last, since each of them matches any rival that has not been run.
             _take_refusals(name, wanted, refusals)
 
 
@@ -33,7 +33,7 @@ def _take_refusals(name: Id, wanted: list[Expected], refusals: Sequence[Result])
         if _names(name, result):
             refused = next((one for one in wanted if one.rival), None)
             if refused is None:
-                raise CheckFailedError(f"refused, though nothing else has the id: {result}")
+                raise CheckFailedError(f"rejected, though no other request has the id: {result}")
             wanted.remove(refused)
 
 
@@ -46,41 +46,43 @@ def _names(name: Id, result: Result) -> bool:
     return f"the id {json.dumps(name)} " in result.error
 
 
-def _compare_in_order(wanted: Sequence[Expected], came: Sequence[Result]) -> None:
-    if len(came) > len(wanted):
-        raise CheckFailedError(f"{len(came)} answers to {len(wanted)} requests without an id; too much: {came[-1]}")
-    for one, result in zip(wanted, came, strict=False):
+def _compare_in_order(wanted: Sequence[Expected], received: Sequence[Result]) -> None:
+    if len(received) > len(wanted):
+        raise CheckFailedError(
+            f"{len(received)} results of {len(wanted)} requests without an id; surplus: {received[-1]}"
+        )
+    for one, result in zip(wanted, received, strict=False):
         if not matches(one, result):
-            raise CheckFailedError(f"wrong or out of order: {result}\nto come was: {_told(one)}")
+            raise CheckFailedError(f"wrong or out of order: {result}\nexpected: {_describe(one)}")
 
 
-def _compare_in_any_order(name: Id, wanted: list[Expected], came: Sequence[Result]) -> None:
-    for result in came:
+def _compare_in_any_order(name: Id, wanted: list[Expected], received: Sequence[Result]) -> None:
+    for result in received:
         fitting = [one for one in wanted if matches(one, result)]
         if not fitting:
-            left = "; ".join(_told(one) for one in wanted) or "nothing more"
-            raise CheckFailedError(f"wrong under id {name!r}: {result}\nto come was: {left}")
+            remaining = "; ".join(_describe(one) for one in wanted) or "nothing more"
+            raise CheckFailedError(f"wrong under id {name!r}: {result}\nexpected: {remaining}")
         wanted.remove(fitting[0])
 
 
 def matches(one: Expected, result: Result) -> bool:
-    """Whether this is the answer that had to come."""
+    """Return whether this is the expected result."""
     if one.command is None:
-        said = result.error.startswith(one.error) and len(result.error) > len(one.error)
-        return said and (result.command, result.exit_code, result.output) == ([], -1, "")
+        has_reason = result.error.startswith(one.error) and len(result.error) > len(one.error)
+        return has_reason and (result.command, result.exit_code, result.output) == ([], -1, "")
     if result.command != list(one.command):
         return False
     if one.effect is None:
         return True
     full = None if one.effect.output is None else one.effect.output.decode("utf-8", "replace")
     if one.effect.may_expire and result.error == "timeout exceeded" and result.exit_code == -1:
-        # The last character may have been cut in the middle.
+        # The last character may be truncated.
         return full is None or full.startswith(result.output.rstrip(REPLACEMENT))
     reason = bool(result.error) if one.effect.error is None else result.error == one.effect.error
     return reason and result.exit_code == one.effect.exit_code and full in (None, result.output)
 
 
-def _told(one: Expected) -> str:
+def _describe(one: Expected) -> str:
     if one.command is None:
         return f"{one.error}…"
     return f"{shown(str(list(one.command)))} with {shown(str(one.effect))}"

@@ -1,4 +1,4 @@
-"""Processes full of clients: started, stopped, killed and replaced, and asked in the end what they saw."""
+"""A pool of client processes that are started, stopped, killed and replaced, and report their counts at the end."""
 
 import asyncio
 import json
@@ -13,10 +13,10 @@ STOP_SECONDS = 90.0
 
 
 class Crowd:
-    """Several processes of clients; `counts` is what those have seen that ended in good order."""
+    """Several client processes; `counts` is the sum of the counts of those that ended normally."""
 
     def __init__(self, port: int, marker: str, chance: random.Random, folder: Path) -> None:
-        """Start none yet; `folder` is for files of their tasks."""
+        """`folder` is for files of their tasks."""
         self._folder = folder
         self._port = port
         self._marker = marker
@@ -26,7 +26,7 @@ class Crowd:
         self.counts: Counter[str] = Counter()
 
     async def start(self, count: int) -> None:
-        """Start that many more."""
+        """Start `count` additional processes."""
         for _ in range(count):
             self._started += 1
             marker, seed = f"{self._marker}-{self._started}", self._chance.randrange(10**6)
@@ -37,7 +37,7 @@ class Crowd:
             self._processes.append(process)
 
     def one(self) -> asyncio.subprocess.Process:
-        """Return one of them."""
+        """Return a random one of them."""
         return self._chance.choice(self._processes)
 
     async def replace(self, process: asyncio.subprocess.Process) -> None:
@@ -48,25 +48,27 @@ class Crowd:
         await self.start(1)
 
     def see_all_well(self) -> None:
-        """Raise CheckFailedError if one has ended by itself, since that is what one does that sees something wrong."""
+        """Raise CheckFailedError if a process has exited by itself, as it does when a check fails."""
         for process in self._processes:
             if process.returncode is not None:
                 raise CheckFailedError(f"clients ended with {process.returncode}: {process.pid}")
 
     async def stop(self) -> None:
-        """Have them finish what they are at; raises CheckFailedError for what one has seen."""
+        """Let them finish their conversations; raises CheckFailedError if a check in one has failed."""
         for process in self._processes:
             try:
-                # Without input it would not close stdin before Python 3.12.
-                said, _ = await asyncio.wait_for(process.communicate(b""), STOP_SECONDS)
+                # Before Python 3.12, communicate() without input does not close stdin.
+                output, _ = await asyncio.wait_for(process.communicate(b""), STOP_SECONDS)
             except TimeoutError:
-                raise CheckFailedError(f"clients wait for answers, {STOP_SECONDS:g} s after the last fault") from None
+                raise CheckFailedError(
+                    f"clients still wait for results {STOP_SECONDS:g} s after the last fault"
+                ) from None
             if process.returncode:
-                raise CheckFailedError(said.decode(errors="replace"))
-            self.counts.update(json.loads(said))
+                raise CheckFailedError(output.decode(errors="replace"))
+            self.counts.update(json.loads(output))
 
     def kill(self) -> None:
-        """Leave none behind."""
+        """Kill all that still run."""
         for process in self._processes:
             if process.returncode is None:
                 process.kill()

@@ -1,4 +1,4 @@
-"""The commands that the fuzz runs, and what each does; scripts in files, so that no mutant of a line is another one."""
+"""The commands of the fuzz test and their effects; scripts are in files, so that no mutated line is another script."""
 
 import random
 from collections.abc import Sequence
@@ -7,11 +7,11 @@ from pathlib import Path
 
 MAX_OUTPUT = 1024 * 1024
 ENOUGH_MS = 20_000
-"""No quick command takes this long, however busy the machine is."""
+"""Longer than any quick command takes, even on a busy machine."""
 
 _SIZES = (1, 100, 65535, 65536, 65537, 262143, 262144, 262145, 400_001)
 _SCRIPTS = {
-    "exit_watcher": 'exit "$1"\n',
+    "exits": 'exit "$1"\n',
     "dies": 'kill -"$1" $$\n',
     "stays": '(exec -a "$1" sleep 3600) & setsid -f bash "$0-daemon" "$1"; echo began; exec -a "$1" sleep 3600\n',
     "stays-daemon": 'exec -a "$1" sleep 3600 >/dev/null\n',
@@ -25,9 +25,9 @@ SIGNALS = {"SEGV": 139, "KILL": 137, "TERM": 143}
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What becomes of a command: `error` None is any reason; `output` None is any bytes.
+    """The effect of a command: `error` None matches any reason, `output` None any bytes.
 
-    `may_expire`: a timeout so short that it may run out first.
+    `may_expire`: the timeout is so short that it may expire first.
     """
 
     exit_code: int
@@ -37,17 +37,17 @@ class Effect:
 
 
 class Programs:
-    """What is in `folder`, made anew from a seed."""
+    """The scripts and files in `folder`, generated from a seed."""
 
     def __init__(self, folder: Path, seed: int) -> None:
-        """Write the scripts and the files to be read back."""
+        """Write the scripts and the files that tasks read."""
         chance = random.Random(seed)
         self.folder = folder
         for name, text in _SCRIPTS.items():
             (folder / name).write_text(text, encoding="utf-8")
         self.files: dict[str, bytes] = {}
         for size in _SIZES:
-            # One of arbitrary bytes, one of long characters, which every boundary between reads cuts somewhere.
+            # One file of random bytes, one of multi-byte characters, which read boundaries split at different places.
             euros = (b"x" * chance.randrange(4) + "€𝄞é".encode() * (size // 9 + 1))[:size]
             for kind, content in (("bytes", chance.randbytes(size)), ("text", euros)):
                 path = folder / f"{kind}-{size}"
@@ -59,7 +59,7 @@ class Programs:
         return ["bash", str(self.folder / name), *arguments]
 
     def effect(self, command: Sequence[str], timeout: float | None) -> Effect | None:
-        """Say what this command does; None for one of which nothing is known."""
+        """Return the effect of a command; None if it is unknown."""
         if command[:2] == self.script("stays") or command[:1] == ["su"]:
             return Effect(-1, "timeout exceeded", None)
         if command[:2] == self.script("writes-on"):
@@ -79,7 +79,7 @@ class Programs:
                 return _limited(b"".join(self.files[path] for path in paths))
             case ["bash", script, size, count] if script == str(self.folder / "packets"):
                 return _limited(bytes(int(size) * int(count)))
-            case ["bash", script, number] if script == str(self.folder / "exit_watcher") and number in _STATUSES:
+            case ["bash", script, number] if script == str(self.folder / "exits") and number in _STATUSES:
                 return Effect(int(number), "", b"")
             case ["bash", script, name] if script == str(self.folder / "dies") and name in SIGNALS:
                 return Effect(SIGNALS[name], f"terminated by signal SIG{name}", b"")

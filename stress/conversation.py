@@ -1,4 +1,4 @@
-"""One connection of soak and chaos, where each answer is judged, and what all connections of a run share."""
+"""One connection of soak and chaos, which checks each result, and the state that all connections of a run share."""
 
 import asyncio
 import itertools
@@ -19,7 +19,7 @@ from .runner import CheckFailedError
 from .task_mix import SU, Task, some_task
 
 FAULTS = (
-    "cannot start",  # no descriptor, process or memory to be had
+    "cannot start",  # no descriptors, processes or memory
     "the command ran, but its output could not be kept",  # a full disk
     "output limit exceeded",  # a full spool
 )
@@ -28,10 +28,10 @@ _LINGER_NONE = struct.pack("ii", 1, 0)
 
 @dataclass
 class Load:
-    """What the clients of one run share.
+    """The shared state of the clients of one run.
 
-    `tolerant` of closed connections and of the errors that faults cause; `as_root` says that the agent is root's.
-    `folder` is for files of the run: daemons that have written all that they had to write leave one in it.
+    `tolerant` accepts closed connections and the errors that faults cause; `as_root` says that the agent runs as root.
+    `folder` is for files of the run: each daemon that has written all its output creates one in it.
     """
 
     port: int
@@ -44,17 +44,17 @@ class Load:
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def task(self) -> Task:
-        """Return a task under the next marker."""
+        """Return a task with the next marker."""
         task = some_task(self.chance, self.next_marker(), self.folder)
         return self.task() if task.kind == SU and not self.as_root else task
 
     @property
     def forbidden(self) -> Path:
-        """Where a file means that a command was run which must not be."""
+        """A folder in which a file shows that a forbidden command was run."""
         return self.folder / "forbidden"
 
     def next_marker(self) -> str:
-        """Return one that no other task of this run has."""
+        """Return a marker that is unique in this run."""
         return f"{self.marker}-{next(self.numbers)}"
 
 
@@ -62,25 +62,25 @@ class Talk:
     """One connection."""
 
     def __init__(self, load: Load, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Take over the streams."""
+        """`reader` and `writer` belong to this object from now on."""
         self._load = load
         self._reader = reader
         self._writer = writer
 
     async def send(self, *lines: bytes) -> None:
-        """Send lines at once."""
+        """Send lines in one write."""
         self._writer.write(b"".join(line + b"\n" for line in lines))
         await self._writer.drain()
 
     async def result(self) -> Result:
-        """Return the next answer."""
+        """Return the next result."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 return read_result((await self._reader.readuntil())[:-1])
         except TimeoutError:
-            raise CheckFailedError(f"no answer within {ANSWER_SECONDS:g} s") from None
+            raise CheckFailedError(f"no result within {ANSWER_SECONDS:g} s") from None
         except asyncio.IncompleteReadError as error:
-            raise ConnectionResetError("closed before its answers") from error
+            raise ConnectionResetError("closed before all results") from error
 
     async def pause(self, seconds: float) -> None:
         """Read nothing for a while."""
@@ -90,26 +90,26 @@ class Talk:
         transport.resume_reading()
 
     async def end(self) -> None:
-        """See that nothing comes that was not asked for."""
+        """Half-close, and check that no additional results arrive."""
         self._writer.write_eof()
         try:
-            rest = await asyncio.wait_for(self._reader.read(), ANSWER_SECONDS)
+            data = await asyncio.wait_for(self._reader.read(), ANSWER_SECONDS)
         except TimeoutError:
-            raise CheckFailedError("a connection is not closed, although everything on it was answered") from None
-        if rest:
-            raise CheckFailedError(f"doubled or never asked for: {rest[:300]!r}")
+            raise CheckFailedError("a connection is not closed, although all its results were sent") from None
+        if data:
+            raise CheckFailedError(f"duplicate or never requested: {data[:300]!r}")
 
     def judge(self, task: Task, result: Result) -> None:
-        """Count an answer; raises CheckFailedError for one that is wrong."""
+        """Count a result; raises CheckFailedError if it is wrong."""
         if task.is_answered_by(result):
             self._load.counts[task.kind] += 1
         elif self._load.tolerant and _is_of_a_fault(task, result):
             self._load.counts["failed with a reason"] += 1
         else:
-            raise CheckFailedError(f"wrong: {task}\nwas answered: {result}")
+            raise CheckFailedError(f"wrong: {task}\nresult: {result}")
 
     def close(self, *, reset: bool = False) -> None:
-        """Go."""
+        """Close the connection."""
         if reset:
             connected: socket.socket = self._writer.get_extra_info("socket")
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NONE)

@@ -1,4 +1,4 @@
-"""How long one client waits for `true` while others send without pause, for every sort of flood, as a table."""
+"""Measures the response time of one client's `true` while others flood the agent, for every kind of flood."""
 
 import asyncio
 import contextlib
@@ -13,15 +13,15 @@ from .floods import FLOODS
 from .runner import CheckFailedError, RunOptions, run_check, say
 
 MOST_MS = {1: 20.0, 10: 100.0}
-"""What the median of another client's `true` may take, by the number of clients that flood."""
+"""The maximum median response time of another client's `true`, by the number of flooding clients."""
 WARM_UP_SECONDS = 0.5
 LEAST_SAMPLES = 5
 
 
-async def fairness(order: RunOptions) -> None:
-    """Measure each flood with one client and with ten; say all figures, then judge."""
+async def fairness(options: RunOptions) -> None:
+    """Measure each flood with one client and with ten; print all figures, then check them."""
     broken: list[str] = []
-    seconds = order.seconds / (len(FLOODS) * len(MOST_MS))
+    seconds = options.seconds / (len(FLOODS) * len(MOST_MS))
     say(f"| {'flood':34} | 1 client: p50, max ms | 10 clients: p50, max ms |\n| --- | --- | --- |")
     async with running_agent() as agent:
         quiet = await _waits(agent, 1.0)
@@ -55,7 +55,7 @@ async def _flooding(kind: str, agent: Agent, clients: int) -> AsyncGenerator[Non
 
 
 async def _waits(agent: Agent, seconds: float) -> list[float]:
-    """Ask again and again on one connection; return how many milliseconds each answer took."""
+    """Send requests one after another on one connection; return the response times in milliseconds."""
     waits: list[float] = []
     until = time.monotonic() + seconds
     async with await agent.connect() as client:
@@ -64,7 +64,7 @@ async def _waits(agent: Agent, seconds: float) -> list[float]:
             result = await client.ask(command=["true"])
             waits.append((time.monotonic() - begin) * 1000)
             if result["exit_code"] != 0:
-                raise CheckFailedError(f"true was answered with {result}")
+                raise CheckFailedError(f"the result of true was {result}")
     return waits
 
 

@@ -1,4 +1,4 @@
-"""What chaos does to the agent and its clients; each fault ends with everything restored."""
+"""The faults that chaos injects into the agent and its clients; each one is undone at its end."""
 
 import asyncio
 import os
@@ -19,12 +19,12 @@ RESTART_SECONDS = 10.0
 FILL_BYTES = 1024 * 1024
 ENOUGH = 4096
 FEW = 5
-"""Descriptors and processes of an agent at full load, and the hard limit of the former."""
+"""ENOUGH descriptors and processes for full load, also the hard limit of descriptors; FEW stop the supervisor."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Where it happens; `as_its_user` begins a command that runs as the agent's user."""
+    """The objects that faults act on; `as_its_user` is the prefix of a command that runs as the agent's user."""
 
     agent: Agent
     crowd: Crowd
@@ -38,7 +38,7 @@ class Scene:
         return Path(f"/proc/{self.agent.pid}/root") / self.spool_dir.relative_to("/")
 
     def moment(self) -> float:
-        """Return how long something lasts, in seconds."""
+        """Return a random duration in seconds."""
         return self.chance.uniform(0.2, 2)
 
 
@@ -46,7 +46,7 @@ Fault = Callable[[Scene], Awaitable[None]]
 
 
 async def worker_killed(scene: Scene) -> None:
-    """SIGKILL; the supervisor has to start another."""
+    """Kill the worker; the supervisor has to start another one."""
     worker = scene.agent.worker
     os.kill(worker, signal.SIGKILL)
     try:
@@ -56,56 +56,56 @@ async def worker_killed(scene: Scene) -> None:
 
 
 async def worker_stopped(scene: Scene) -> None:
-    """SIGSTOP, SIGCONT."""
+    """Stop and continue the worker."""
     await _stopped(scene.agent.worker, scene.moment())
 
 
 async def clients_stopped(scene: Scene) -> None:
-    """SIGSTOP, SIGCONT: they read nothing."""
+    """Stop and continue clients, which do not read meanwhile."""
     await _stopped(scene.crowd.one().pid, scene.moment())
 
 
 async def clients_killed(scene: Scene) -> None:
-    """SIGKILL; others come."""
+    """Kill clients and start others."""
     await scene.crowd.replace(scene.crowd.one())
 
 
 async def few_descriptors(scene: Scene) -> None:
-    """As many as are open, or a few more or less."""
+    """Limit the descriptors to the open ones, or a few more or less."""
     await _limited(scene, "nofile", len(descriptors(scene.agent.worker)) + scene.chance.randrange(-5, 20))
 
 
 async def worker_killed_and_none_to_be_had(scene: Scene) -> None:
-    """SIGKILL, while the supervisor has no descriptor for another one."""
+    """Kill the worker while the supervisor has no descriptors for another one."""
     command = (*scene.as_its_user, "prlimit", f"--pid={scene.agent.pid}")
     worker = scene.agent.worker
-    await _see_done(*command, f"--nofile={FEW}:")
+    await _run_checked(*command, f"--nofile={FEW}:")
     os.kill(worker, signal.SIGKILL)
     await asyncio.sleep(scene.moment())
-    await _see_done(*command, f"--nofile={ENOUGH}:")
+    await _run_checked(*command, f"--nofile={ENOUGH}:")
 
 
 async def little_memory(scene: Scene) -> None:
-    """As much address space as the worker has, or a little more."""
+    """Limit the worker's address space to its present size, or a little more."""
     worker = scene.agent.worker
     size = memory_kib(worker, "VmSize") * 1024 + scene.chance.randrange(2**24)
     command = (*scene.as_its_user, "prlimit", f"--pid={worker}")
-    await _see_done(*command, f"--as={size}:")
+    await _run_checked(*command, f"--as={size}:")
     await asyncio.sleep(scene.moment())
     if worker in scene.agent.workers:
-        await _see_done(*command, "--as=unlimited:")
+        await _run_checked(*command, "--as=unlimited:")
     else:
-        # The C library ends a process that gets no memory where it cannot do without; another worker has come.
-        say("chaos: a worker died for want of memory")
+        # The C library aborts a process if an essential allocation fails; the supervisor has started another worker.
+        say("chaos: a worker died for lack of memory")
 
 
 async def few_processes(scene: Scene) -> None:
-    """No more of them."""
+    """Allow no more processes."""
     await _limited(scene, "nproc", 1)
 
 
 async def full_disk(scene: Scene) -> None:
-    """Not a byte for the spool."""
+    """Leave no space for the spool."""
     file = scene.disk / "fill"
     try:
         with file.open("wb", buffering=0) as filler, suppress(OSError):
@@ -125,14 +125,14 @@ async def _stopped(pid: int, seconds: float) -> None:
 
 
 async def _limited(scene: Scene, name: str, soft: int) -> None:
-    # The command: only the agent's own user may, where root lacks CAP_SYS_RESOURCE.
+    # By a command, since only the agent's own user is permitted if root lacks CAP_SYS_RESOURCE.
     command = (*scene.as_its_user, "prlimit", f"--pid={scene.agent.worker}")
-    await _see_done(*command, f"--{name}={soft}:")
+    await _run_checked(*command, f"--{name}={soft}:")
     await asyncio.sleep(scene.moment())
-    await _see_done(*command, f"--{name}={ENOUGH}:")
+    await _run_checked(*command, f"--{name}={ENOUGH}:")
 
 
-async def _see_done(*command: str) -> None:
+async def _run_checked(*command: str) -> None:
     process = await asyncio.create_subprocess_exec(*command)
     if await process.wait():
         raise RuntimeError(f"{command} failed")

@@ -1,6 +1,6 @@
-"""What a client can send without pause, and a process that does: `python -m stress.floods KIND PORT CLIENTS`.
+"""Data that a client can send without pause, and a program that does: `python -m stress.floods KIND PORT CLIENTS`.
 
-It reads and discards what it is answered, and ends when its stdin does.
+It reads and discards the results, and exits when its stdin ends.
 """
 
 import os
@@ -15,7 +15,7 @@ TRUE = b'{"command":["true"]}'
 
 
 def _line(size: int, begin: bytes, piece: bytes, end: bytes) -> bytes:
-    """Return a line of at most `size` bytes with as many pieces between its ends as fit; the last loses its comma."""
+    """Return a line of at most `size` bytes with as many pieces as fit; the last one is without its comma."""
     count = (size - len(begin) - len(end)) // len(piece)
     return begin + (piece * count).removesuffix(b",") + end + b"\n"
 
@@ -45,7 +45,7 @@ FLOODS: dict[str, Callable[[], bytes]] = {
     "escapes": lambda: _line(MIB, b'{"command":["true","', b"\\u00e4", b'"]}'),
     "one byte at a time": lambda: TRUE + b"\n",
 }
-"""By name: what is sent again and again."""
+"""The data that is sent repeatedly, by name."""
 
 
 def _talk(port: int, kind: str, stop: threading.Event) -> None:
@@ -63,7 +63,7 @@ def _talk(port: int, kind: str, stop: threading.Event) -> None:
                     for start in range(0, len(data), step):
                         client.sendall(data[start : start + step])
         except OSError:
-            # Told to go, as with a line that never ends: it comes again.
+            # Disconnected by the agent, for example for an endless line: connect again.
             time.sleep(0.01)
 
 

@@ -1,4 +1,4 @@
-"""Bytes in, of every kind, on several connections at once; out must come what the model of the contract says."""
+"""Sends data of every kind on several connections at once; the results must be those of the protocol's model."""
 
 import asyncio
 import os
@@ -30,40 +30,44 @@ OPTIONS = (
 )
 
 
-async def fuzz(order: RunOptions) -> None:
-    """Go on in rounds, each from a seed of its own."""
+async def fuzz(options: RunOptions) -> None:
+    """Run rounds of examples, each with its own seed."""
     with tempfile.TemporaryDirectory() as folder:
         async with running_agent(*OPTIONS) as agent:
-            bench = FuzzContext(
-                agent.port, agent.worker, Programs(Path(folder), order.seed), f"fuzz-{os.getpid()}-{order.seed}"
+            context = FuzzContext(
+                agent.port, agent.worker, Programs(Path(folder), options.seed), f"fuzz-{os.getpid()}-{options.seed}"
             )
             await agent.run("true")
             before = descriptors(agent.worker)
-            deadline = time.monotonic() + order.seconds
+            deadline = time.monotonic() + options.seconds
             number = 0
-            while time.monotonic() < deadline if order.examples is None else bench.counts["examples"] < order.examples:
+            while (
+                time.monotonic() < deadline
+                if options.examples is None
+                else context.counts["examples"] < options.examples
+            ):
                 try:
-                    await asyncio.to_thread(_round, bench, order.seed + number)
+                    await asyncio.to_thread(_round, context, options.seed + number)
                 except Flaky as error:
                     causes: tuple[Exception, ...] = getattr(error, "exceptions", (error,))
                     what = "; ".join(map(repr, causes))
-                    broken = CheckFailedError(f"round {order.seed + number}, seen once and not again: {what}")
+                    broken = CheckFailedError(f"round {options.seed + number}, not reproducible: {what}")
                     broken.add_note("the end of the agent's log:\n" + agent.log_text()[-LOG_CHARACTERS:])
                     raise broken from error
                 except CheckFailedError as error:
-                    error.add_note(f"round {number}: make fuzz SEED={order.seed + number} EXAMPLES={ROUND_EXAMPLES}")
+                    error.add_note(f"round {number}: make fuzz SEED={options.seed + number} EXAMPLES={ROUND_EXAMPLES}")
                     error.add_note("the end of the agent's log:\n" + agent.log_text()[-LOG_CHARACTERS:])
                     raise
-                await _see_it_rest(agent, before)
+                await _check_idle(agent, before)
                 number += 1
-            say(f"fuzz: {', '.join(f'{count} {what}' for what, count in bench.counts.items())}")
+            say(f"fuzz: {', '.join(f'{count} {what}' for what, count in context.counts.items())}")
 
 
-def _round(bench: FuzzContext, number: int) -> None:
-    # It means the lines over the limit, whose size is their point.
+def _round(context: FuzzContext, number: int) -> None:
+    # Caused by the lines that exceed the limit, whose size is intended.
     warnings.filterwarnings("ignore", "Generating overly large repr")
     run_state_machine_as_test(
-        seed(number)(machine(bench)),
+        seed(number)(machine(context)),
         settings=settings(
             max_examples=ROUND_EXAMPLES,
             stateful_step_count=STEPS,
@@ -76,12 +80,12 @@ def _round(bench: FuzzContext, number: int) -> None:
     )
 
 
-async def _see_it_rest(agent: Agent, before: list[str]) -> None:
+async def _check_idle(agent: Agent, before: list[str]) -> None:
     try:
         await eventually(lambda: len(descriptors(agent.worker)) <= len(before))
         await eventually(lambda: not zombies(agent.worker) and not zombies(agent.pid))
     except AssertionError:
-        raise CheckFailedError(f"at rest: {descriptors(agent.worker)} open, zombies {zombies(agent.worker)}") from None
+        raise CheckFailedError(f"idle: {descriptors(agent.worker)} open, zombies {zombies(agent.worker)}") from None
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""One example of the fuzz: its connections, each held against the model of what it has sent."""
+"""One example of the fuzz test: its connections, each checked against the model for the data it has sent."""
 
 import contextlib
 import itertools
@@ -28,7 +28,7 @@ FLOOD_SECONDS = 0.2
 
 @dataclass
 class FuzzContext:
-    """What the examples work on: an agent's port, its worker, and a count of what was done."""
+    """The shared state of all examples: an agent's port, its worker, and counts of actions."""
 
     port: int
     worker: int
@@ -39,87 +39,87 @@ class FuzzContext:
 
 
 class Example(RuleBasedStateMachine):
-    """What rules do; `bench` is that of the subclass that has the rules."""
+    """The actions of rules; the subclass with the rules defines `bench`."""
 
     bench: FuzzContext
 
     def __init__(self) -> None:
-        """Begin without a connection."""
+        """Begin without connections."""
         super().__init__()
         self.peers: list[Peer] = []
-        # Files of the daemons that were left on purpose.
+        # Files that the daemons create when they have finished.
         self.daemons: list[Path] = []
         self.bench.counts["examples"] += 1
 
     def peer(self, number: int) -> Peer:
-        """Return one of those that are open; a new one if there are few."""
+        """Return an open connection; a new one if there are few."""
         if number >= len(self.peers):
             self.peers.append(Peer(self.bench.port))
             self.bench.counts["connections"] += 1
         return self.peers[min(number, len(self.peers) - 1)]
 
     def begun(self, number: int) -> Peer:
-        """Return one of those that are open and have begun with an object, so that any other line may follow."""
+        """Return an open connection that has begun with an object, so that any other line may follow."""
         peer = self.peer(number)
         if not peer.sent:
             self.send(peer, b"{}\n", [])
         return peer
 
     def send(self, peer: Peer, data: bytes, where: list[float]) -> None:
-        """Send this in pieces, cut at these parts of its length."""
+        """Send data in pieces, split at these fractions of its length."""
         places = [0, *sorted(int(part * len(data)) for part in where), len(data)]
         for begin, end in itertools.pairwise(places):
             peer.put(data[begin:end])
             self.bench.counts["pieces"] += 1
             self.bench.counts["bytes"] += end - begin
             if not pump(self.peers, lambda: peer.at_end or not peer.outgoing, ANSWER_SECONDS):
-                raise CheckFailedError(f"the agent takes no more; {len(peer.outgoing)} bytes are left")
+                raise CheckFailedError(f"the agent has stopped reading; {len(peer.outgoing)} bytes are unsent")
         self.bench.counts["lines"] += data.count(b"\n")
         if answers(bytes(peer.sent), self.bench.programs, at_end=False).closes:
             self.finish(peer)
         elif peer.at_end:
-            raise CheckFailedError("the agent has closed by itself")
+            raise CheckFailedError("the agent has closed the connection unexpectedly")
 
     def stays(self, timeout: int | None, request_id: Id | None, *, su: bool = False) -> bytes:
-        """Return a line for a family under a marker of its own."""
+        """Return a request for a process tree with a unique marker."""
         marker = f"{self.bench.marker}-{next(self.bench.numbers)}"
         return b"\n" + strategies.stays(self.bench.programs, marker, timeout, request_id, su=su) + b"\n"
 
     def writes_on(self, request_id: Id | None) -> bytes:
-        """Return a line for a daemon that leaves a file of its own when it has written all."""
+        """Return a request for a daemon that creates a unique file when it has written all output."""
         file = self.bench.programs.folder / f"written-{next(self.bench.numbers)}"
         return b"\n" + strategies.writes_on(self.bench.programs, str(file), request_id) + b"\n"
 
     def flood(self, data: bytes) -> None:
-        """Send this on a connection of its own, as far as it is taken, and read nothing."""
+        """Send data on a separate connection, as much as the agent reads, and read nothing."""
         self.bench.counts["floods"] += 1
         client = socket.create_connection(("127.0.0.1", self.bench.port), timeout=FLOOD_SECONDS)
         with client, contextlib.suppress(OSError):
             client.sendall(data)
 
     def go(self, peer: Peer, *, reset: bool) -> None:
-        """Leave without waiting for anything."""
+        """Disconnect without waiting for results."""
         self.hold(peer)
         peer.close(reset=reset)
         self.peers.remove(peer)
         self.bench.counts["abandoned"] += 1
 
     def hold(self, peer: Peer) -> None:
-        """Hold what has come against the model."""
+        """Compare the results so far with the model."""
         wanted = answers(bytes(peer.sent), self.bench.programs, at_end=peer.half_closed)
         compare(wanted.expected, peer.results)
 
     def finish(self, peer: Peer) -> None:
-        """See all answers come, and the agent close."""
+        """Check that all results arrive and the agent closes."""
         peer.paused = False
         peer.half_close()
         pump(self.peers, lambda: peer.at_end, ANSWER_SECONDS)
         self.hold(peer)
         wanted = answers(bytes(peer.sent), self.bench.programs, at_end=True).expected
         if len(peer.results) < len(wanted):
-            raise CheckFailedError(f"{len(peer.results)} of {len(wanted)} answers (closed: {peer.at_end})")
+            raise CheckFailedError(f"{len(peer.results)} of {len(wanted)} results (closed: {peer.at_end})")
         if not peer.at_end:
-            raise CheckFailedError("the agent has answered everything, and does not close")
+            raise CheckFailedError("the agent has sent all results, and does not close")
         self.bench.counts["answers"] += len(peer.results)
         for one, result in itertools.product(wanted, peer.results):
             if (
@@ -132,7 +132,7 @@ class Example(RuleBasedStateMachine):
         self.peers.remove(peer)
 
     def teardown(self) -> None:
-        """See every answer, a fresh connection served, and nothing left."""
+        """Check that all results arrive, a new connection is served, and nothing remains."""
         try:
             while self.peers:
                 self.finish(self.peers[0])
@@ -144,18 +144,18 @@ class Example(RuleBasedStateMachine):
         if not is_alive(self.bench.worker):
             raise CheckFailedError("the worker has died")
         self.bench.counts["daemons that write"] += len(self.daemons)
-        _see("still running", lambda: alive_with(self.bench.marker))
-        _see("could not write to their end", lambda: [path for path in self.daemons if not path.exists()])
+        _check_none("still running", lambda: alive_with(self.bench.marker))
+        _check_none("could not finish writing", lambda: [path for path in self.daemons if not path.exists()])
 
 
 def can_su() -> bool:
-    """Tell whether su(1) asks for no password."""
+    """Return whether su(1) works without a password."""
     return os.geteuid() == 0 and shutil.which("su") is not None
 
 
-def _see(what: str, remains: Callable[[], Sequence[object]]) -> None:
+def _check_none(what: str, remains: Callable[[], Sequence[object]]) -> None:
     deadline = time.monotonic() + ANSWER_SECONDS
-    while left := remains():
+    while found := remains():
         if time.monotonic() > deadline:
-            raise CheckFailedError(f"{what}: {left}")
+            raise CheckFailedError(f"{what}: {found}")
         time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""One connection of the fuzz: what was sent on it, what came, and a pump that moves the bytes of several at once."""
+"""One connection of the fuzz test: its sent data and results, and a poll loop for several connections."""
 
 import select
 import socket
@@ -15,7 +15,7 @@ _LINGER_NONE = struct.pack("ii", 1, 0)
 
 
 class Peer:
-    """A client that sends whatever it is given; `paused` while it does not read."""
+    """A client that sends any data; `paused` while it does not read."""
 
     def __init__(self, port: int) -> None:
         """Connect."""
@@ -32,13 +32,13 @@ class Peer:
         self._moved_at = time.monotonic()
 
     def put(self, data: bytes) -> None:
-        """Send this, as fast as it is taken."""
+        """Queue data, which is sent as fast as the agent reads it."""
         self.sent += data
         self.outgoing += b"" if self.at_end else data
         self._moved_at = time.monotonic()
 
     def half_close(self) -> None:
-        """Close the sending side; everything must have left."""
+        """Close the sending side; all queued data must have been sent."""
         self.half_closed = True
         try:
             self.socket.shutdown(socket.SHUT_WR)
@@ -46,20 +46,20 @@ class Peer:
             self.at_end = True
 
     def close(self, *, reset: bool = False) -> None:
-        """Go, by a reset if asked for."""
+        """Close the connection, optionally by a reset."""
         if reset:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NONE)
         self.socket.close()
 
     def wants(self) -> int:
-        """Return what poll(2) should look for; who is stuck in sending has to read, or both sides wait for ever."""
+        """Return the events for poll(2); a client that cannot send resumes reading, to avoid a deadlock."""
         if self.outgoing and self.paused and time.monotonic() - self._moved_at > STUCK_SECONDS:
             self.paused = False
         reading = 0 if self.paused or self.at_end else select.POLLIN
         return reading | (select.POLLOUT if self.outgoing and not self.at_end else 0)
 
     def move(self, event: int) -> None:
-        """Do what can be done now."""
+        """Send and receive what is possible without blocking."""
         try:
             if event & select.POLLOUT:
                 del self.outgoing[: self.socket.send(self.outgoing[:READ_BYTES])]
@@ -77,8 +77,8 @@ class Peer:
             return
         self._partial += data
         if b"\n" in data:
-            *lines, rest = self._partial.split(b"\n")
-            self._partial = bytearray(rest)
+            *lines, incomplete = self._partial.split(b"\n")
+            self._partial = bytearray(incomplete)
             self.results += [read_result(bytes(line)) for line in lines]
 
     def _end(self) -> None:
@@ -89,7 +89,7 @@ class Peer:
 
 
 def pump(peers: Iterable[Peer], done: Callable[[], bool], seconds: float) -> bool:
-    """Move bytes until `done()`; return whether that came within `seconds`."""
+    """Send and receive until `done()`; return whether it was true within `seconds`."""
     deadline = time.monotonic() + seconds
     peers = list(peers)
     while not done():

@@ -1,4 +1,4 @@
-"""What must be as it was when the load has gone: processes, descriptors, spool files, memory."""
+"""Checks that nothing remains after the load: processes, descriptors, spool files, memory."""
 
 import asyncio
 import time
@@ -17,27 +17,27 @@ SETTLE_SECONDS = 6.0
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """An agent at rest: how many descriptors its worker has, and how much memory."""
+    """Descriptors and memory of the worker of an idle agent."""
 
     descriptors: int
     memory_kib: int
 
     def __str__(self) -> str:
-        """Show it as figures."""
+        """Return both figures as text."""
         return f"{self.descriptors} descriptors, {self.memory_kib / 1024:.1f} MiB"
 
 
 async def at_rest(agent: Agent, marker: str, most_descriptors: int | None = None) -> Level:
-    """Wait until nothing of the tasks is left; raises CheckFailedError for what remains.
+    """Wait until nothing of the tasks remains; raises CheckFailedError after a timeout.
 
-    `most_descriptors`: how many the worker may have open.
+    `most_descriptors`: the maximum of open descriptors of the worker.
     """
     worker = agent.worker
-    await _see_none("still running", lambda: alive_with(marker))
-    await _see_none("zombies", lambda: [*zombies(worker), *zombies(agent.pid)])
-    await _see_none("spool files", lambda: [name for name in descriptors(worker) if name.endswith("(deleted)")])
+    await _check_none("still running", lambda: alive_with(marker))
+    await _check_none("zombies", lambda: [*zombies(worker), *zombies(agent.pid)])
+    await _check_none("spool files", lambda: [name for name in descriptors(worker) if name.endswith("(deleted)")])
     if most_descriptors is not None:
-        await _see_none(
+        await _check_none(
             f"more than {most_descriptors} descriptors",
             lambda: descriptors(worker) if len(descriptors(worker)) > most_descriptors else [],
         )
@@ -45,16 +45,16 @@ async def at_rest(agent: Agent, marker: str, most_descriptors: int | None = None
 
 
 def see_files(folder: Path, daemons: int | None) -> None:
-    """See that nothing was run that must not be, and that `daemons` of them (None: any) wrote to the end."""
+    """Check that no forbidden command was run, and that `daemons` daemons (None: any) finished writing."""
     if forbidden := list((folder / "forbidden").iterdir()):
-        raise CheckFailedError(f"run on a connection that began otherwise: {forbidden}")
+        raise CheckFailedError(f"run on a connection that began with another protocol: {forbidden}")
     done = sum(path.is_file() for path in folder.iterdir())
     if daemons is not None and done != daemons:
-        raise CheckFailedError(f"of {daemons} daemons {done} could write to their end")
+        raise CheckFailedError(f"of {daemons} daemons {done} could finish writing")
 
 
 async def _lowest_memory(pid: int) -> int:
-    """Watch for a while: what is free goes back to the system within seconds of the last task's end."""
+    """Return the minimum over some seconds: free memory is returned to the system soon after the last task."""
     deadline = time.monotonic() + SETTLE_SECONDS
     lowest = memory_kib(pid)
     while time.monotonic() < deadline:
@@ -63,7 +63,7 @@ async def _lowest_memory(pid: int) -> int:
     return lowest
 
 
-async def _see_none(what: str, found: Callable[[], list[int] | list[str]]) -> None:
+async def _check_none(what: str, found: Callable[[], list[int] | list[str]]) -> None:
     deadline = time.monotonic() + REST_SECONDS
     while remains := found():
         if time.monotonic() > deadline:

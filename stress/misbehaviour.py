@@ -1,6 +1,6 @@
-"""Clients that misbehave, each in its way, and a process of them: `python -m stress.misbehaviour PORT CLIENTS`.
+"""Clients that misbehave in different ways, and a program that runs them: `python -m stress.misbehaviour PORT CLIENTS`.
 
-It ends when its stdin does. Nothing of a line is kept here: what is sent is one object, over and over.
+It exits when its stdin ends. It builds no data per request: the same object is sent repeatedly.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ def request(*command: str, **fields: object) -> bytes:
 
 
 MANY_ARGUMENTS = request("true", *["ab"] * 209_000)
-"""A MiB that takes fifteen as Python's strings, and cannot be started."""
+"""A MiB that takes 15 MiB as Python strings, and cannot be started."""
 LARGE_AND_SLOW = request("sleep", "3", *["ab"] * 20_000)
 HALF = b'{"command":["true"],"x":"' + b"x" * (MIB - 100)
 
@@ -40,7 +40,7 @@ async def _connected(port: int) -> AsyncGenerator[socket.socket]:
 
 
 async def _send(port: int, data: bytes, seconds: float, *, read: bool) -> None:
-    """Send the same again and again for so long, reading what is answered or not."""
+    """Send the same data repeatedly for `seconds`; read the results if `read`."""
     loop = asyncio.get_running_loop()
     async with _connected(port) as client:
 
@@ -58,22 +58,22 @@ async def _send(port: int, data: bytes, seconds: float, *, read: bool) -> None:
 
 
 async def never_reads(port: int) -> None:
-    """Ask for much that is echoed, and read nothing of it."""
+    """Send large commands, which are echoed, and read nothing."""
     await _send(port, MANY_ARGUMENTS, 8.0, read=False)
 
 
 async def never_reads_small(port: int) -> None:
-    """Ask for little that is answered at length, and read nothing of it."""
+    """Send small requests with large results, and read nothing."""
     await _send(port, request("sh", "-c", "head -c 200000 /dev/zero | tr '\\0' a") * 50, 8.0, read=False)
 
 
 async def queues_and_leaves(port: int) -> None:
-    """Have large commands queued or running, and go."""
+    """Disconnect while large commands are queued or running."""
     await _send(port, LARGE_AND_SLOW, PAUSE_SECONDS, read=False)
 
 
 async def half_line(port: int) -> None:
-    """Begin a line of a MiB, and wait."""
+    """Send the beginning of a line of a MiB, and wait."""
     async with _connected(port) as client:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(8.0):
@@ -82,23 +82,23 @@ async def half_line(port: int) -> None:
 
 
 async def small_writes(port: int) -> None:
-    """Have tasks that write two bytes at a time."""
+    """Run tasks that write two bytes at a time."""
     program = "i=0; while [ $i -lt 20000 ]; do printf ab; i=$((i+1)); done"
     await _send(port, request("sh", "-c", program, timeout=4000) * 2, PAUSE_SECONDS, read=True)
 
 
 async def floods(port: int) -> None:
-    """Send what is no request, without pause."""
+    """Send invalid requests without pause."""
     await _send(port, b"{nonsense}\n" * 10_000, 4.0, read=True)
 
 
 async def pipelines(port: int) -> None:
-    """Send lines of a MiB, without pause, and read what is answered."""
+    """Send lines of a MiB without pause, and read the results."""
     await _send(port, HALF + b'"}\n', 4.0, read=True)
 
 
 async def commands(port: int) -> None:
-    """Send large commands without pause, and read what is answered."""
+    """Send large commands without pause, and read the results."""
     await _send(port, MANY_ARGUMENTS, 4.0, read=True)
 
 
@@ -122,17 +122,17 @@ async def _again(client: Client, port: int) -> None:
 
 
 async def misbehave(port: int, clients: int, kinds: tuple[Client, ...] = MISBEHAVIOURS) -> None:
-    """Have so many clients misbehave, in turn in each way, until cancelled."""
+    """Run `clients` misbehaving clients, evenly of all kinds, until cancelled."""
     async with asyncio.TaskGroup() as group:
         for client in itertools.islice(itertools.cycle(kinds), clients):
             group.create_task(_again(client, port))
 
 
-async def _until_told(port: int, clients: int) -> None:
+async def _until_stdin_ends(port: int, clients: int) -> None:
     misbehaving = asyncio.create_task(misbehave(port, clients))
     await asyncio.to_thread(sys.stdin.read)
     misbehaving.cancel()
 
 
 if __name__ == "__main__":
-    asyncio.run(_until_told(int(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(_until_stdin_ends(int(sys.argv[1]), int(sys.argv[2])))

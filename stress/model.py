@@ -1,4 +1,4 @@
-"""What the protocol says a stream of bytes is answered with: whole, slow and plain, and none of the agent's code."""
+"""A model of the protocol: which results a stream of bytes gets. It is simple, slow, and independent of the agent."""
 
 import json
 import math
@@ -13,7 +13,7 @@ from .result_format import Id
 
 MAX_LINE = 8192
 MAX_ID_CHARACTERS = 128
-# The protocol knows no limit of digits, nor of depth.
+# The protocol limits neither digits nor depth.
 sys.set_int_max_str_digits(0)
 sys.setrecursionlimit(2 * MAX_LINE)
 BLANKS = b" \t\r\n"
@@ -21,10 +21,10 @@ BLANKS = b" \t\r\n"
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """One answer that has to come: of a command, or (`command` is None) an error that says why there is none.
+    """One expected result: of a command, or (`command` is None) an error that says why there is none.
 
-    `effect` None is whatever that command does. `rival`: an earlier request had this id, and may still be in flight;
-    then the answer is an error without the id that names it.
+    `effect` None matches any effect. `rival`: an earlier request had this id and may still be in flight; then the
+    result is an error that names the id in its text only.
     """
 
     id: Id | None
@@ -36,33 +36,33 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What has to come, in the order in which it was asked for, and whether the agent then closes by itself."""
+    """The expected results in the order of requests, and whether the agent then closes the connection itself."""
 
     expected: list[Expected]
     closes: bool
 
 
 def answers(sent: bytes, programs: Programs, *, at_end: bool) -> Answers:
-    """Say what a client gets that has sent this on one connection and (`at_end`) has closed its sending side."""
+    """Return the results for the data `sent` on one connection; `at_end`: its sending side is closed."""
     sent = sent.lstrip(BLANKS)
     if sent and not sent.startswith(b"{"):
         return Answers([Expected(None, None, "refused: ")], closes=True)
     expected: list[Expected] = []
-    *lines, rest = sent.split(b"\n")
+    *lines, last = sent.split(b"\n")
     for line in lines:
         if len(line.removesuffix(b"\r")) > MAX_LINE:
             expected.append(_too_long(line))
         elif not line.isspace() and line:
-            expected.append(_judge(line, programs))
-    if len(rest.removesuffix(b"\r")) > MAX_LINE:
-        expected.append(_too_long(rest))
-    elif at_end and isinstance(_read(rest), dict):
-        expected.append(_judge(rest, programs))
+            expected.append(_validate(line, programs))
+    if len(last.removesuffix(b"\r")) > MAX_LINE:
+        expected.append(_too_long(last))
+    elif at_end and isinstance(_read(last), dict):
+        expected.append(_validate(last, programs))
     return Answers(_with_rivals(expected), closes=at_end)
 
 
 def _too_long(line: bytes) -> Expected:
-    # Its first id, by the shortest beginning that is an object with one.
+    # The first id: that of the shortest prefix which, closed by a brace, is an object with an id.
     start = line[:MAX_LINE]
     commas = [at for at in range(len(start)) if start[at : at + 1] == b","] if b'"id"' in start else []
     values = (_read(start[:at] + b"}") for at in commas)
@@ -82,7 +82,7 @@ def _refuse(name: str) -> NoReturn:
     raise ValueError(name)
 
 
-def _judge(line: bytes, programs: Programs) -> Expected:
+def _validate(line: bytes, programs: Programs) -> Expected:
     value = _read(line)
     if not isinstance(value, dict):
         return Expected(None, None, "invalid request: ")
@@ -92,7 +92,7 @@ def _judge(line: bytes, programs: Programs) -> Expected:
     command = request.get("command")
     timeout = request.get("timeout")
     if any(0xD800 <= ord(c) < 0xE000 for key in request for c in key):
-        # A key is read, also one that is then ignored; what is ignored behind it is not.
+        # Keys are decoded even if they are ignored; the ignored values are not.
         return Expected(known, None, "invalid request: ")
     if (given is None or known is not None) and _is_command(command) and _is_timeout(timeout):
         return Expected(known, command, effect=programs.effect(command, timeout))
@@ -109,7 +109,7 @@ def _is_id(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _is_command(value: Any) -> TypeGuard[list[str]]:  # noqa: ANN401 -- whatever JSON holds
+def _is_command(value: Any) -> TypeGuard[list[str]]:  # noqa: ANN401 -- any JSON value
     words = cast("list[object]", value) if isinstance(value, list) else []
     return bool(words) and all(map(_is_text, words)) and words[0] != ""
 

@@ -1,4 +1,4 @@
-"""Clients that misbehave in every way at once, none of whom makes the agent hold more memory than it may."""
+"""Runs misbehaving clients of all kinds at once; the agent's memory must stay within its limit."""
 
 import asyncio
 import statistics
@@ -12,32 +12,32 @@ from .runner import CheckFailedError, RunOptions, run_check, say
 
 CLIENTS = 100
 BUDGET_MIB, SLACK_MIB = 64, 64
-"""What is on top: Python itself, a share for each client, and what is being decoded."""
+"""The slack is for Python itself, a share for each client, and requests that are being decoded."""
 PAUSE_SECONDS = 0.02
 
 
-async def pressure(order: RunOptions) -> None:
-    """Have them misbehave, look at the worker's memory, and ask for `true` all the while."""
-    options = ("--max-memory", f"{BUDGET_MIB}MiB", "--drain-seconds", "0")
-    async with running_agent(*options) as agent:
+async def pressure(options: RunOptions) -> None:
+    """Run the clients; meanwhile measure the worker's memory and the response time of `true`."""
+    settings = ("--max-memory", f"{BUDGET_MIB}MiB", "--drain-seconds", "0")
+    async with running_agent(*settings) as agent:
         await agent.run("true")
         before = memory_kib(agent.worker, "RssAnon") / 1024
         clients = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "stress.misbehaviour", str(agent.port), str(CLIENTS)), stdin=asyncio.subprocess.PIPE
         )
         try:
-            highest, waits = await _watch(agent, order.seconds)
+            highest, waits = await _watch(agent, options.seconds)
         finally:
             clients.kill()
             await clients.wait()
         say(f"pressure: {before:.0f} MiB before, {highest:.0f} at most, {BUDGET_MIB + SLACK_MIB} are allowed")
-        say(f"pressure: `true` was answered in {statistics.median(waits):.2f} s, {max(waits):.2f} s at most")
+        say(f"pressure: the result of `true` took {statistics.median(waits):.2f} s, {max(waits):.2f} s at most")
         if highest > BUDGET_MIB + SLACK_MIB:
             raise CheckFailedError(f"the worker took {highest:.0f} MiB")
 
 
 async def _watch(agent: Agent, seconds: float) -> tuple[float, list[float]]:
-    """Return how many MiB it took at most, and how many seconds each answer to another client took."""
+    """Return the peak in MiB, and the response times of another client in seconds."""
     highest, waits = 0.0, list[float]()
     until = time.monotonic() + seconds
     async with await agent.connect() as client:

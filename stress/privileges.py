@@ -1,4 +1,4 @@
-"""What faults need of the system: another user for the agent, a small disk of its own; what cannot be had is said."""
+"""Sets up another user and a small disk for the agent, as faults require; reports what is not possible."""
 
 import os
 import subprocess
@@ -22,9 +22,9 @@ from .faults import (
 from .runner import say
 
 NOBODY = "65534"
-# Below the limit the agent changes nothing of it around a spawn, which would undo the fault.
+# With equal limits the agent does not change the limit around a spawn, which would undo the fault.
 _LIMIT = ("prlimit", f"--nofile={ENOUGH}:{ENOUGH}")
-# The interpreter may lie in a folder that is root's alone.
+# The interpreter may be in a folder that only root can read.
 _OTHER_USER = (
     *("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"),
     *("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"),
@@ -34,7 +34,7 @@ _SMALL_DISK = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs -o size=64m,mod
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """The command that starts the agent, one that runs others as its user, and the faults that are possible then."""
+    """The launcher of the agent, the prefix of commands that run as its user, and the possible faults."""
 
     launcher: tuple[str, ...]
     as_its_user: tuple[str, ...]
@@ -42,7 +42,7 @@ class Stage:
 
 
 def set_up(spool_dir: Path) -> Stage:
-    """Find out what can be had."""
+    """Find out what is possible on this system."""
     faults: list[Fault] = [
         worker_killed,
         worker_killed_and_none_to_be_had,
@@ -59,15 +59,15 @@ def set_up(spool_dir: Path) -> Stage:
         words += disk
         faults.append(full_disk)
     else:
-        say("chaos: left out: a full disk, which needs root and mount namespaces")
+        say("chaos: skipped: a full disk, which needs root and mount namespaces")
     if os.geteuid() != 0:
         faults.append(few_processes)
     elif _works(*_OTHER_USER, *_LIMIT, sys.executable, "-c", "import execwire.app.cli"):
-        # Root has no limit of processes.
+        # RLIMIT_NPROC does not apply to root.
         user = _OTHER_USER
         faults.append(few_processes)
     else:
-        say("chaos: left out: no processes, since root has no such limit and no other user can run the agent from here")
+        say("chaos: skipped: no processes, since root has no such limit and no other user can run the agent from here")
     return Stage((*words, *user, *_LIMIT), user, faults)
 
 

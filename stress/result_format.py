@@ -1,4 +1,4 @@
-"""What a line of the agent must look like, whatever was asked: the protocol's result, read without the agent's code."""
+"""Parses and checks the format of a result line, independent of the agent's code."""
 
 import json
 import time
@@ -16,7 +16,7 @@ SHOWN_BYTES = 300
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One answer."""
+    """One result."""
 
     command: list[str]
     exit_code: int
@@ -25,14 +25,14 @@ class Result:
     id: Id | None
 
     def __str__(self) -> str:
-        """Show it without drowning its reader."""
+        """Return a short description."""
         under = "" if self.id is None else f" under {self.id!r}"
         command = shown(str(self.command))
         return f"{command}{under}: exit code {self.exit_code}, {self.error!r}, {len(self.output)} characters"
 
 
 def read_result(line: bytes) -> Result:
-    """Take a line apart; raises CheckFailedError for one that the contract does not allow."""
+    """Parse a line; raises CheckFailedError if the protocol does not allow it."""
     try:
         pairs: Any = json.loads(line.decode(), object_pairs_hook=list, parse_constant=_refuse)
         keys = [key for key, _ in pairs]
@@ -69,5 +69,5 @@ def _refuse(name: str) -> NoReturn:
 
 
 def shown(data: bytes | str) -> str:
-    """Cut what is too long to print."""
+    """Return the repr of data, truncated if it is long."""
     return repr(data[:SHOWN_BYTES]) + ("…" if len(data) > SHOWN_BYTES else "")

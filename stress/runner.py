@@ -1,4 +1,4 @@
-"""How a stress test is asked for and how it ends: figures and exit status 0, or what broke, how to repeat it, and 1."""
+"""The command line of stress tests: exit status 0, or 1 with the failed check and the command that repeats it."""
 
 import argparse
 import asyncio
@@ -14,12 +14,12 @@ LINE_CHARACTERS = 200
 
 
 class CheckFailedError(Exception):
-    """The agent did not do what it promises; the text says what was seen."""
+    """The agent broke a guarantee; the text describes the observation."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How long to go on and from which seed; `examples`, where given, counts instead of time."""
+    """Duration and seed of a run; `examples`, if given, limits the run instead of `seconds`."""
 
     seconds: float
     seed: int
@@ -27,40 +27,40 @@ class RunOptions:
 
 
 def run_check(name: str, check: Callable[[RunOptions], Awaitable[None]], *, countable: bool = False) -> NoReturn:
-    """Read the command line, run it, exit with its status."""
+    """Parse the command line, run the check, exit with its status."""
     parser = argparse.ArgumentParser(prog=f"python -m stress.{name}")
-    parser.add_argument("--minutes", type=float, default=FEW_MINUTES, help=f"how long (default {FEW_MINUTES:g})")
+    parser.add_argument("--minutes", type=float, default=FEW_MINUTES, help=f"duration (default {FEW_MINUTES:g})")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), help="repeat the choices of a run")
     if countable:
-        parser.add_argument("--examples", type=int, help="how many, instead of how long")
-    options = parser.parse_args()
-    order = RunOptions(options.minutes * 60, options.seed, getattr(options, "examples", None))
-    say(f"{name}: seed {order.seed}")
+        parser.add_argument("--examples", type=int, help="number of examples, instead of a duration")
+    arguments = parser.parse_args()
+    options = RunOptions(arguments.minutes * 60, arguments.seed, getattr(arguments, "examples", None))
+    say(f"{name}: seed {options.seed}")
     begin = time.monotonic()
     try:
-        asyncio.run(_run(check, order))
+        asyncio.run(_run(check, options))
     except CheckFailedError as error:
         say(f"{name}: BROKEN after {time.monotonic() - begin:.0f} s: {error}")
         for line in "\n".join(getattr(error, "__notes__", [])).splitlines():
             say(line[:LINE_CHARACTERS])
-        how_long = f"EXAMPLES={order.examples}" if order.examples else f"MINUTES={options.minutes:g}"
-        say(f"{name}: to repeat: make {name} SEED={order.seed} {how_long}")
+        how_long = f"EXAMPLES={options.examples}" if options.examples else f"MINUTES={arguments.minutes:g}"
+        say(f"{name}: to repeat: make {name} SEED={options.seed} {how_long}")
         sys.exit(1)
     say(f"{name}: held for {time.monotonic() - begin:.0f} s")
     sys.exit(0)
 
 
-async def _run(check: Callable[[RunOptions], Awaitable[None]], order: RunOptions) -> None:
+async def _run(check: Callable[[RunOptions], Awaitable[None]], options: RunOptions) -> None:
     broken: CheckFailedError | None = None
     try:
-        await check(order)
+        await check(options)
     except* CheckFailedError as group:
-        # The first of those that clients in a task group have seen at once.
+        # Several clients of a task group may fail at once: report the first failure.
         broken = next(error for error in group.exceptions if isinstance(error, CheckFailedError))
     if broken is not None:
         raise broken
 
 
 def say(text: str) -> None:
-    """Print at once, so that a log shows how far it got."""
+    """Print without buffering, so that a log shows the progress."""
     print(text, flush=True)

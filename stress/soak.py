@@ -1,4 +1,4 @@
-"""Full load of every kind for as long as wanted; afterwards the agent must be as it was before."""
+"""Runs full load of every kind for any duration; afterwards the agent must be in its initial state."""
 
 import asyncio
 import os
@@ -21,51 +21,51 @@ CONNECTIONS = 64
 WARM_UP_PART, MOST_WARM_UP_SECONDS = 0.4, 120.0
 MEMORY_PART = 1.10
 SLACK_KIB = 24 * 1024
-"""What the heap may keep beyond that: of a peak, pages stay that something small still stands on."""
+"""Additional memory that may remain: after a peak, pages stay that contain any small live object."""
 
 
-async def soak(order: RunOptions) -> None:
-    """Warm up, rest, load, rest; compare the two."""
+async def soak(options: RunOptions) -> None:
+    """Warm up, idle, load, idle; compare both idle states."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as spool_dir, tempfile.TemporaryDirectory() as folder:
         async with running_agent("--spool-dir", spool_dir, "--max-memory=64MiB") as agent:
             worker = agent.worker
-            marker = f"soak-{os.getpid()}-{order.seed}"
-            load = Load(agent.port, marker, random.Random(order.seed), Path(folder), as_root=os.geteuid() == 0)
+            marker = f"soak-{os.getpid()}-{options.seed}"
+            load = Load(agent.port, marker, random.Random(options.seed), Path(folder), as_root=os.geteuid() == 0)
             load.forbidden.mkdir()
-            warm_up = min(order.seconds * WARM_UP_PART, MOST_WARM_UP_SECONDS)
+            warm_up = min(options.seconds * WARM_UP_PART, MOST_WARM_UP_SECONDS)
             await full_load(load, warm_up)
             before = await at_rest(agent, load.marker)
             say(f"soak: warm after {warm_up:.0f} s and {answered(load)} tasks: {before}")
             count, begin = answered(load), time.monotonic()
-            await full_load(load, order.seconds - warm_up)
+            await full_load(load, options.seconds - warm_up)
             rate = (answered(load) - count) / (time.monotonic() - begin)
             after = await at_rest(agent, load.marker, before.descriptors)
             say(f"soak: {', '.join(f'{number} {kind}' for kind, number in sorted(load.counts.items()))}")
-            say(f"soak: {answered(load)} tasks, {rate:.0f} tasks/s over {CONNECTIONS} connections; at rest: {after}")
+            say(f"soak: {answered(load)} tasks, {rate:.0f} tasks/s over {CONNECTIONS} connections; idle: {after}")
             see_files(load.folder, load.counts[WRITING_DAEMON])
-            _judge(agent, worker, after, before.memory_kib * MEMORY_PART + SLACK_KIB)
+            _check(agent, worker, after, before.memory_kib * MEMORY_PART + SLACK_KIB)
 
 
 async def full_load(load: Load, seconds: float) -> None:
-    """Have all clients talk for so long."""
-    until = _over_after(seconds)
+    """Run all clients for `seconds`."""
+    until = _expired_after(seconds)
     async with asyncio.TaskGroup() as clients:
         for _ in range(CONNECTIONS):
             clients.create_task(client(load, until))
 
 
 def answered(load: Load) -> int:
-    """Return how many tasks have ended."""
+    """Return the number of results."""
     ways = ("connections", "pipelined", "under ids", "read slowly", *MISBEHAVIOUR)
     return sum(number for kind, number in load.counts.items() if kind not in ways)
 
 
-def _over_after(seconds: float) -> Callable[[], bool]:
+def _expired_after(seconds: float) -> Callable[[], bool]:
     deadline = time.monotonic() + seconds
     return lambda: time.monotonic() >= deadline
 
 
-def _judge(agent: Agent, worker: int, after: Level, most_kib: float) -> None:
+def _check(agent: Agent, worker: int, after: Level, most_kib: float) -> None:
     if agent.worker != worker:
         raise CheckFailedError("the worker has died")
     if after.memory_kib > most_kib:

@@ -1,4 +1,4 @@
-"""The fuzz as a state machine: what clients may do, in any order, on several connections at once."""
+"""The fuzz test as a state machine: actions of clients, in any order, on several connections at once."""
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
@@ -13,8 +13,8 @@ MAX_PEERS = 6
 MOMENT_SECONDS = 0.02
 
 
-def machine(work: FuzzContext) -> type[RuleBasedStateMachine]:  # noqa: C901 -- rules want their strategies when they are defined
-    """Return the state machine for this agent; hypothesis makes one instance an example."""
+def machine(work: FuzzContext) -> type[RuleBasedStateMachine]:  # noqa: C901 -- rules need their strategies at definition
+    """Return the state machine for this agent; hypothesis creates one instance per example."""
     line = st.one_of(
         strategies.requests(work.programs),
         strategies.requests(work.programs),

@@ -1,4 +1,4 @@
-"""What the fuzz puts on the wire: lines that are requests, lines that nearly are, and bytes that never were."""
+"""Strategies for the data of the fuzz test: valid requests, nearly valid ones, and arbitrary bytes."""
 
 import json
 from typing import Any
@@ -64,7 +64,7 @@ JUNK = st.one_of(
     st.just(b"y" * (MAX_LINE * 20)),
 )  # fmt: skip
 MADE_UP_METHODS = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~", min_size=1)
-"""Of HTTP: each token is one (RFC 9110, section 9.1)."""
+"""HTTP methods: any token is one (RFC 9110, section 9.1)."""
 RECORDED_FOREIGN = st.sampled_from(
     [b"GET / HTTP/1.1", b"POST /x HTTP/1.1\r\nHost: h\r\n\r\n" + b'{"command":["true"]}\n',
      b"\x16\x03\x01\x02\x00\x01",
@@ -79,7 +79,7 @@ BLANKS = st.text(" \t\r\n", max_size=9).map(str.encode)
 
 
 def quick_commands(programs: Programs) -> st.SearchStrategy[list[str]]:
-    """Return commands that end by themselves, at once."""
+    """Return commands that exit immediately."""
     return st.one_of(
         st.just(["true"]),
         st.lists(WORDS, max_size=4).map(lambda words: ["printf", "%s", *words]),
@@ -87,7 +87,7 @@ def quick_commands(programs: Programs) -> st.SearchStrategy[list[str]]:
         st.tuples(st.integers(1, 6000), st.integers(1, 60)).map(
             lambda size_count: programs.script("packets", *map(str, size_count))
         ),
-        st.integers(0, 255).map(lambda status: programs.script("exit_watcher", str(status))),
+        st.integers(0, 255).map(lambda status: programs.script("exits", str(status))),
         st.sampled_from(sorted(SIGNALS)).map(lambda name: programs.script("dies", name)),
         WORDS.map(lambda word: ["/nonexistent/" + word]),
         st.sampled_from([["/"], ["/dev/null/x"], ["/nonexistent/" + "x" * 5000]]),
@@ -96,7 +96,7 @@ def quick_commands(programs: Programs) -> st.SearchStrategy[list[str]]:
 
 @st.composite
 def requests(draw: st.DrawFn, programs: Programs) -> bytes:
-    """Draw a request that is valid but for, at times, one thing."""
+    """Draw a request that is valid, or has one invalid field."""
     pairs: Pairs = [("command", draw(quick_commands(programs)))]
     if draw(st.booleans()):
         pairs.append(("timeout", draw(TIMEOUTS)))
@@ -115,7 +115,7 @@ def requests(draw: st.DrawFn, programs: Programs) -> bytes:
 
 @st.composite
 def mutants(draw: st.DrawFn, programs: Programs) -> bytes:
-    """Draw a request of which a piece is missing, doubled or replaced."""
+    """Draw a request with a missing, duplicated or replaced piece."""
     line = draw(requests(programs))
     begin = draw(st.integers(0, len(line)))
     end = min(len(line), begin + draw(st.integers(0, 6)))
@@ -124,7 +124,7 @@ def mutants(draw: st.DrawFn, programs: Programs) -> bytes:
 
 
 def rendered(draw: st.DrawFn, pairs: Pairs) -> bytes:
-    """Write an object in one of the ways in which JSON can be written; the same key may come twice."""
+    """Encode an object in one of the notations of JSON; keys may be duplicated."""
     ascii_only, comma, colon = (
         draw(st.booleans()),
         draw(st.sampled_from([",", " ,\t"])),
@@ -141,7 +141,7 @@ def _key(draw: st.DrawFn, key: str) -> str:
 
 
 def stays(programs: Programs, marker: str, timeout: float | None, request_id: str | int | None, *, su: bool) -> bytes:
-    """Return a request whose command leaves a family and a daemon until it is killed; with `su`, in a PAM session."""
+    """Return a request for a process tree with a daemon that runs until killed; with `su`, in a PAM session."""
     command = programs.script("stays", marker)
     if su:
         command = ["su", "root", "-s", "/bin/sh", "-c", " ".join(command)]
@@ -149,5 +149,5 @@ def stays(programs: Programs, marker: str, timeout: float | None, request_id: st
 
 
 def writes_on(programs: Programs, file: str, request_id: str | int | None) -> bytes:
-    """Return a request whose command leaves a daemon that writes on, and touches `file` when it has written all."""
+    """Return a request whose command leaves a daemon that writes, and touches `file` when it has finished."""
     return json.dumps({"command": programs.script("writes-on", file), "id": request_id}).encode()

@@ -1,4 +1,4 @@
-"""The kinds of tasks that soak and chaos ask for: each under a marker of its own, and with one right answer."""
+"""The kinds of tasks of soak and chaos, each with a unique marker and one correct result."""
 
 import random
 import shutil
@@ -11,7 +11,7 @@ from .result_format import Result, shown
 MEGABYTE = 1_000_000
 WRITING_DAEMON = "daemon that writes"
 SU = "su"
-"""Needs an agent of root: others would be asked for a password."""
+"""Needs an agent that runs as root: for other users su(1) requires a password."""
 WRITING_DAEMONS_PART = 0.01
 
 _FAMILY = """(exec -a "$0" sleep 3600) &
@@ -28,7 +28,7 @@ _LARGE = 'head -c "$1" /dev/zero | tr "\\0" x'
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A request, and what is right for an answer; `timeout` in milliseconds, 0 for none."""
+    """A request and its correct result; `timeout` in milliseconds, 0 for none."""
 
     kind: str
     command: tuple[str, ...]
@@ -38,27 +38,27 @@ class Task:
     outputs: Callable[[str], bool]
 
     def is_answered_by(self, result: Result) -> bool:
-        """Whether this is the right answer; an empty `error` means none, `…` any."""
+        """Return whether this is the correct result; an empty `error` means none, `…` any."""
         if tuple(result.command) != self.command or result.exit_code != self.exit_code:
             return False
         return self.outputs(result.output) and (bool(result.error) if self.error == "…" else result.error == self.error)
 
     def __str__(self) -> str:
-        """Name it for a reader of a failure."""
+        """Return a short description."""
         return f"{self.kind} {shown(str(self.command))}"
 
 
 def some_task(chance: random.Random, marker: str, folder: Path) -> Task:
-    """Return one of the kinds that are answered, most often a fast one; daemons that have written all leave a file."""
+    """Return a random task, usually a fast one; daemons create a file in `folder` when they have finished writing."""
     if chance.random() < WRITING_DAEMONS_PART:
         command = ("bash", "-c", _WRITING_DAEMON, marker, str(folder))
-        # Its first line may be in the output.
+        # The first lines of the daemon may be in the output.
         return Task(WRITING_DAEMON, command, 0, 0, "", lambda output: set(output.splitlines()) == {marker})
     return chance.choices(_MAKERS, _WEIGHTS)[0](chance, marker)
 
 
 def endless(marker: str) -> Task:
-    """Return one that only the loss of its client ends."""
+    """Return a task that ends only when its client disconnects."""
     return Task("abandoned", ("bash", "-c", _FAMILY, marker), 0, -1, "…", lambda _: True)
 
 
@@ -68,17 +68,17 @@ def _fast(_: random.Random, marker: str) -> Task:
 
 def _slow(chance: random.Random, marker: str) -> Task:
     seconds = f"{chance.uniform(0.1, 1):.2f}"
-    return Task("slow", ("sh", "-c", 'sleep "$1"; echo "$0"', marker, seconds), 60_000, 0, "", _says(marker))
+    return Task("slow", ("sh", "-c", 'sleep "$1"; echo "$0"', marker, seconds), 60_000, 0, "", _prints(marker))
 
 
 def _failing(chance: random.Random, marker: str) -> Task:
     status = chance.randrange(1, 256)
-    return Task("failing", ("sh", "-c", f'echo "$0"; exit {status}', marker), 0, status, "", _says(marker))
+    return Task("failing", ("sh", "-c", f'echo "$0"; exit {status}', marker), 0, status, "", _prints(marker))
 
 
 def _signalled(_: random.Random, marker: str) -> Task:
     error = "terminated by signal SIGSEGV"
-    return Task("signalled", ("sh", "-c", 'echo "$0"; kill -SEGV $$', marker), 0, 139, error, _says(marker))
+    return Task("signalled", ("sh", "-c", 'echo "$0"; kill -SEGV $$', marker), 0, 139, error, _prints(marker))
 
 
 def _missing(_: random.Random, marker: str) -> Task:
@@ -92,12 +92,12 @@ def _timing_out(chance: random.Random, marker: str) -> Task:
 
 
 def _background(_: random.Random, marker: str) -> Task:
-    return Task("background", ("bash", "-c", _BACKGROUND, marker), 0, 0, "", _says(marker))
+    return Task("background", ("bash", "-c", _BACKGROUND, marker), 0, 0, "", _prints(marker))
 
 
 def _daemon(_: random.Random, marker: str) -> Task:
-    # The daemon's marker is in its command line until it ends, two seconds later, by itself.
-    return Task("daemon", ("bash", "-c", _DAEMON, marker), 0, 0, "", _says(marker))
+    # The daemon's command line contains the marker until it exits after two seconds.
+    return Task("daemon", ("bash", "-c", _DAEMON, marker), 0, 0, "", _prints(marker))
 
 
 def _large(chance: random.Random, marker: str) -> Task:
@@ -112,12 +112,12 @@ def _packets(chance: random.Random, marker: str) -> Task:
 
 
 def _other_session(chance: random.Random, marker: str) -> Task:
-    # PAM sets the limits of a session anew.
+    # PAM resets the limits for a session.
     command = ("su", "root", "-s", "/bin/bash", "-c", _SU.format(marker))
     return Task(SU, command, chance.randrange(20, 500), -1, "timeout exceeded", lambda output: output == "")
 
 
-def _says(marker: str) -> Callable[[str], bool]:
+def _prints(marker: str) -> Callable[[str], bool]:
     return lambda output: output == f"{marker}\n"
 
 

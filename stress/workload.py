@@ -1,4 +1,4 @@
-"""A client of soak and chaos: conversations of every kind, one after the other."""
+"""A client of soak and chaos: runs conversations of all kinds, one after the other."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ INVALID = [
 
 
 async def client(load: Load, until: Callable[[], bool]) -> None:
-    """Talk on one connection after the other."""
+    """Run conversations on one connection after the other until `until()`."""
     while not until():
         try:
             if load.chance.random() < MISBEHAVIOUR_PART:
@@ -82,7 +82,7 @@ async def _under_ids(talk: Talk, load: Load) -> None:
         result = await talk.result()
         task = tasks.pop(str(result.id), None)
         if task is None:
-            raise CheckFailedError(f"doubled or never asked for: {result}")
+            raise CheckFailedError(f"duplicate or never requested: {result}")
         talk.judge(task, result)
 
 
@@ -96,11 +96,11 @@ async def _slowly_read(talk: Talk, load: Load) -> None:
 
 
 async def _invalid(talk: Talk, load: Load) -> None:
-    # An object first: a connection that begins otherwise is closed.
+    # An object first, since a connection that begins with other data is closed.
     await talk.send(b"{}", load.chance.choice(INVALID))
     for result in (await talk.result(), await talk.result()):
         if result.command or not result.error.startswith("invalid request: "):
-            raise CheckFailedError(f"an invalid request was answered: {result}")
+            raise CheckFailedError(f"the result of an invalid request: {result}")
     load.counts["invalid"] += 1
 
 

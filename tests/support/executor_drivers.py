@@ -62,7 +62,7 @@ class SubprocessDriver:
         return ("bash", "-c", 'trap "" TERM; exec -a "$0" sleep 3600', name)
 
     def has_a_child_that_says_goodbye(self, text: str, name: str) -> Command:
-        # At SIGTERM the leader exits at once, the child writes and exits later. The leader waits until the child is ready.
+        # At SIGTERM the leader exits at once, the child writes and exits later. The leader first waits for the child.
         child = "trap 'sleep 0.1; printf %s \"$1\"; exit' TERM; echo >&8; while :; do read -rt 0.01 -u 9; done 9<> <(:)"
         return ("bash", "-c", f'exec 8<> <(:); ({child}) & read -ru 8; exec -a "$0" sleep 3600', name, text)
 
