@@ -18,8 +18,9 @@ from .runner import CheckFailedError, say
 RESTART_SECONDS = 10.0
 FILL_BYTES = 1024 * 1024
 ENOUGH = 4096
+"""Descriptors and processes of an agent at full load, and the hard limit of the former."""
 FEW = 5
-"""ENOUGH descriptors and processes for full load, also the hard limit of descriptors; FEW stop the supervisor."""
+"""Descriptors with which the supervisor cannot start a worker."""
 
 
 @dataclass(frozen=True, slots=True)

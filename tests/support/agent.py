@@ -29,7 +29,7 @@ PROGRAM = ("-m", "execwire") if os.geteuid() == 0 else ("-c", _OPEN_TO_ITS_USER)
 
 
 class Agent:
-    """An `execwire serve` process; `log` is the file that its stderr goes to."""
+    """An `execwire serve` process; `log` is the file with its stderr."""
 
     def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
         self.process = process

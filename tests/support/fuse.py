@@ -63,7 +63,7 @@ def _entry(name: bytes, size: int, seconds: float) -> bytes | int:
 
 
 def _answer(opcode: int, node: int, body: bytes, content: bytes, seconds: float) -> bytes | int | None:
-    """Return the body of an answer, an error number, or None where there is none."""
+    """Return the body of a reply, an error number, or None for requests without a reply."""
     answer: bytes | int | None = errno.ENOSYS
     if opcode in {_FORGET, _BATCH_FORGET, _INTERRUPT}:
         answer = None

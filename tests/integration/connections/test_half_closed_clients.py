@@ -1,4 +1,4 @@
-# Hazards 26 and 28: a half-closed client gets its results; a disconnected one loses its tasks, or not.
+# Hazards 26 and 28: a half-closed client gets its results; a disconnected one loses its tasks, if so configured.
 import json
 from collections.abc import Iterator
 from pathlib import Path

@@ -18,8 +18,8 @@ STUBBORN = {
     "catches SIGTERM": 'trap : TERM; echo ready; while :; do (exec -a "$0" sleep 0.05); done',
     "a stopped child": f"({FOR_EVER}) & kill -STOP $!; echo ready; wait",
     "stops itself": f"echo ready; kill -STOP $$; {FOR_EVER}",
-    "a child in a group of its own": f"set -m; ({FOR_EVER}) & echo ready; {FOR_EVER}",
-    "a stopped one in a session of its own": (
+    "a child in its own group": f"set -m; ({FOR_EVER}) & echo ready; {FOR_EVER}",
+    "a stopped child in its own session": (
         f'setsid bash -c \'trap "" TERM; {FOR_EVER}\' "$0" & echo ready; kill -STOP $!; {FOR_EVER}'
     ),
 }
