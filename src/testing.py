@@ -49,6 +49,8 @@ class FakeTaskExecutor:
     outcome: Outcome = field(default_factory=lambda: Exited(0))
     output: bytes = b""
     released: asyncio.Event = field(default_factory=asyncio.Event)
+    controls: list[TaskControl] = field(default_factory=list[TaskControl])
+    """Those of the commands that run now."""
 
     async def execute(self, request: TaskRequest, control: TaskControl | None = None) -> Execution:
         """End at once with `outcome` and `output`; the command `wait` ends when `released` is set, or at its timeout.
@@ -86,6 +88,7 @@ class FakeTaskExecutor:
     async def _wait(self, request: TaskRequest, control: TaskControl) -> Outcome:
         name = " ".join(request.command)
         self.running.add(name)
+        self.controls.append(control)
         loop = asyncio.get_running_loop()
         released = asyncio.create_task(self.released.wait())
         timeout = None if request.timeout_ms is None else loop.call_later(request.timeout_ms / 1000, released.cancel)
@@ -104,3 +107,11 @@ class FakeTaskExecutor:
             if timeout is not None:
                 timeout.cancel()
             self.running.discard(name)
+            self.controls.remove(control)
+
+    def stop_all(self, verdict: Outcome) -> int:
+        """Stop all that runs, as TaskExecutor says."""
+        stopped = sum(control.verdict is None for control in self.controls)
+        for control in tuple(self.controls):
+            control.stop(verdict)
+        return stopped

@@ -69,7 +69,8 @@ class LineFramer:
             self._skipping = False
             del buffer[: end + 1]
             return self.next_line()
-        line = self._skip_line() if _is_over(buffer, end, self._max_line) else bytes(buffer[:end])
+        over = end > self._max_line and _is_over(buffer, end, self._max_line)
+        line = self._skip_line() if over else bytes(buffer[:end])
         del buffer[: end + 1]
         return line
 

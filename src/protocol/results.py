@@ -63,7 +63,7 @@ def failed(result: TaskResult) -> TaskResult:
 def encode_anyway(result: TaskResult, output: bytes, request_id: RequestId | None) -> bytes:
     """Return the whole line, or on any error a line that reports it, or nothing if that cannot be encoded either."""
     try:
-        return encode_line(result, output.decode("utf-8", "replace"), request_id)
+        return encode_line(result, output.decode("utf-8", "replace") if output else "", request_id)
     except Exception:  # noqa: BLE001 -- no error may leave a client without a response
         _log.exception("a result could not be encoded", command=result.command)
     try:

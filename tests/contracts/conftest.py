@@ -11,9 +11,7 @@ from executor_driver import ExecutorDriver
 Opener = Callable[[], AbstractAsyncContextManager[ExecutorDriver]]
 
 
-@pytest.fixture(
-    params=[executor_drivers.real, executor_drivers.fake, executor_drivers.drained], ids=["real", "fake", "drained"]
-)
+@pytest.fixture(params=[executor_drivers.real, executor_drivers.fake], ids=["real", "fake"])
 async def driver(request: pytest.FixtureRequest) -> AsyncIterator[ExecutorDriver]:
     opener: Opener = request.param
     async with opener() as driver:

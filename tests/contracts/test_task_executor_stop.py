@@ -152,3 +152,15 @@ async def test_cancelling_a_task_in_its_grace_kills_it(driver: ExecutorDriver, n
     async with asyncio.timeout(BOUND_SECONDS):
         await cancelled(stopped.task)
     assert not driver.runs(name)
+
+
+async def test_all_that_runs_can_be_stopped_at_once_and_keeps_an_earlier_verdict(
+    driver: ExecutorDriver, name: str
+) -> None:
+    first = await running(driver, driver.runs_for_ever(name), name)
+    second = await running(driver, driver.ignores_sigterm(f"{name}-2"), f"{name}-2")
+    second.control.stop(Cancelled(), LONG)
+    assert driver.executor.stop_all(TimedOut()) == 1
+    assert (await first.outcome())[0] == TimedOut()
+    assert (await second.outcome())[0] == Cancelled()
+    assert driver.executor.stop_all(TimedOut()) == 0

@@ -109,11 +109,3 @@ async def fake() -> AsyncGenerator[ExecutorDriver]:
     clock = ShiftedClock()
     executor = FakeTaskExecutor(clock)
     yield FakeDriver(executor, executor, clock)
-
-
-@asynccontextmanager
-async def drained() -> AsyncGenerator[ExecutorDriver]:
-    """Drain, which behaves like a TaskExecutor until shutdown."""
-    clock = ShiftedClock()
-    executor = FakeTaskExecutor(clock)
-    yield FakeDriver(Container(clock=clock, executor=executor).drain(), executor, clock)

@@ -5,15 +5,15 @@ import os
 import pytest
 
 from execwire.adapters.subprocess import exit_watcher
+from execwire.adapters.subprocess.child_process import ChildProcess
 from execwire.adapters.subprocess.exit_watcher import ExitWatcher
-from execwire.adapters.subprocess.leader import Leader
 from execwire.adapters.subprocess.poller import Poller
 from execwire.testing import FakeClock
 
 LONG = 60.0
 
 
-class FakeLeader(Leader):
+class FakeLeader(ChildProcess):
     """Exits on `end`; its pidfd is a pipe, whose writing end is closed then."""
 
     def __init__(self, pid: int = 4711) -> None:

@@ -5,8 +5,10 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
+from execwire.app.policies.drain import Drain
 from execwire.domain.control import TaskControl
 from execwire.domain.task import TaskRequest, TaskResult
+from execwire.testing import FakeClock, FakeTaskExecutor
 
 
 @dataclass
@@ -92,3 +94,8 @@ class FakeOutput:
 
     def close(self) -> None:
         self.closed += 1
+
+
+def a_drain() -> Drain:
+    """Return the Drain of an executor that runs nothing."""
+    return Drain(FakeTaskExecutor(FakeClock()))

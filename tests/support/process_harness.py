@@ -1,16 +1,18 @@
 """A Process with a pipe but without a real process; its collaborators are fakes controlled by a test."""
 
+import asyncio
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
 from execwire.adapters.linux.survivors import Survivors
+from execwire.adapters.subprocess.child_process import ChildProcess
 from execwire.adapters.subprocess.containment import Containment
 from execwire.adapters.subprocess.context import Leftovers, ProcessContext
 from execwire.adapters.subprocess.exit_watcher import ExitWatcher
-from execwire.adapters.subprocess.leader import Leader
 from execwire.adapters.subprocess.output.pipe_discarder import PipeDiscarder
 from execwire.adapters.subprocess.output.spool import Spool
 from execwire.adapters.subprocess.poller import Poller
@@ -18,6 +20,7 @@ from execwire.adapters.subprocess.process import Process
 from execwire.adapters.subprocess.spawn.posix import Spawned
 from execwire.domain.budget import Budget
 from execwire.domain.control import TaskControl
+from execwire.domain.outcome import Execution
 from execwire.testing import FakeClock
 
 PID, MARK = 4711, 7
@@ -96,17 +99,28 @@ class FakeExits(ExitWatcher):
     """Reports an exit when a test says so."""
 
     def __init__(self) -> None:
-        self.callbacks: dict[Leader, object] = {}
-        self.hastened: list[Leader] = []
+        self.watched: list[ChildProcess] = []
+        self.hastened: list[ChildProcess] = []
 
-    def watch(self, leader: Leader, callback: object) -> None:
-        self.callbacks[leader] = callback
+    @property
+    def callbacks(self) -> list[Callable[[], None]]:
+        """Those of the children that are watched now."""
+        return [child.on_exit for child in self.watched if child.on_exit is not None]
 
-    def unwatch(self, leader: Leader) -> None:
-        self.callbacks.pop(leader, None)
+    def watch(self, child: ChildProcess, callback: Callable[[], None]) -> None:
+        child.on_exit = callback
+        self.watched.append(child)
 
-    def watch_now(self, leader: Leader) -> None:
-        self.hastened.append(leader)
+    def watch_now(self, child: ChildProcess) -> None:
+        self.hastened.append(child)
+
+
+async def finished(process: Process) -> Execution:
+    """Wait for a process and return what has become of it."""
+    while not process.result.complete:
+        await process.result.ended
+    assert process.result.execution is not None
+    return process.result.execution
 
 
 class Running:
@@ -139,6 +153,7 @@ class Running:
             self.poller,
             self.exit_watcher,
             self.spool,
+            asyncio.get_running_loop(),
             linger,
             limit,
         )
@@ -155,8 +170,7 @@ class Running:
         """Let the leader exit; with `told`, report that to the callbacks, otherwise only its stdout shows it."""
         self.kernel.ended, self.kernel.status = True, status
         if told:
-            for callback in list(self.exit_watcher.callbacks.values()):
-                assert callable(callback)
+            for callback in self.exit_watcher.callbacks:
                 callback()
 
     def close(self) -> None:

@@ -21,48 +21,49 @@ class ProcessTree:
     def __init__(self, identify: Callable[[int], int | None] = any_mark) -> None:
         """`identify` returns the mark of an adopted child, as described in Adopted."""
         self._pid = os.getpid()
-        self._leaders: dict[int, int] = {}
-        self._adopted = Adopted(self._leaders, identify)
+        # The marks of the children that were spawned here and are reaped elsewhere, by pid.
+        self.leaders: dict[int, int] = {}
+        self.adopted = Adopted(self.leaders, identify)
         self._family = family()
 
     def add(self, pid: int, mark: int) -> None:
         """Register a child, which the caller reaps."""
-        self._leaders[pid] = mark
-        if pid in self._adopted.marks_by_pid:
-            self._adopted.forget(pid)
+        self.leaders[pid] = mark
+        if pid in self.adopted.marks_by_pid:
+            self.adopted.forget(pid)
 
     def expect(self, pid: int, mark: int) -> None:
         """Remember until `forget_mark` the descendants of a leader before it is killed: they may have lost the mark."""
         for _ in self._family.refresh():
             pass
-        self._adopted.expect(mark, pid, self._family.children)
+        self.adopted.expect(mark, pid, self._family.children)
 
     def forget_mark(self, mark: int) -> None:
         """Forget the descendants that `expect` remembered for this mark."""
-        self._adopted.drop(mark)
+        self.adopted.drop(mark)
 
     def remove(self, pid: int) -> None:
         """Remove a child that has been reaped."""
-        self._leaders.pop(pid, None)
+        self.leaders.pop(pid, None)
 
     def disown(self, pid: int) -> None:
         """Treat a registered child as adopted from now on, so that it is reaped here."""
-        self._adopted.take(pid, self._leaders.pop(pid, None))
+        self.adopted.take(pid, self.leaders.pop(pid, None))
 
     @property
     def adopted_marks(self) -> set[int]:
         """The marks of the adopted children that were alive after the last scan."""
-        return self._adopted.marks
+        return self.adopted.marks
 
     @property
     def running_marks(self) -> list[int]:
         """The marks of the registered children."""
-        return list(self._leaders.values())
+        return list(self.leaders.values())
 
     @property
     def has_children(self) -> bool:
         """Whether there are registered children with a mark, or adopted ones that were alive after the last scan."""
-        return bool(self._adopted) or any(self._leaders.values())
+        return bool(self.adopted) or any(self.leaders.values())
 
     def has_dead_orphan(self) -> bool:
         """Return whether an adopted child has ended; looks at one ended child only, which may hide others."""
@@ -70,7 +71,7 @@ class ProcessTree:
             ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:
             return False
-        return ended is not None and ended.si_pid not in self._leaders
+        return ended is not None and ended.si_pid not in self.leaders
 
     def scan(self, marks: frozenset[int], survivors_by_mark: dict[int, Survivors]) -> Iterator[None]:
         """Kill all live processes of `marks`, record them in `survivors_by_mark`, and reap adopted zombies.
@@ -80,9 +81,9 @@ class ProcessTree:
         """
         yield from self._family.refresh()
         for pid in self._present():
-            mark, reaped = self._leaders.get(pid), False
+            mark, reaped = self.leaders.get(pid), False
             if mark is None:
-                result = self._adopted.scan(pid)
+                result = self.adopted.scan(pid)
                 if result is None:
                     continue
                 mark, reaped = result
@@ -117,9 +118,9 @@ class ProcessTree:
         for _ in self._family.refresh():
             pass
         for pid in self._present():
-            if pid in self._leaders or number(os.getsid, pid) != group:
+            if pid in self.leaders or number(os.getsid, pid) != group:
                 continue
-            result = self._adopted.scan(pid)
+            result = self.adopted.scan(pid)
             if result is not None and result[1]:
                 survivors.reaped_any = True
             elif result is not None and result[0] in (mark, 0, None):
@@ -135,7 +136,7 @@ class ProcessTree:
 
     def _record_unknown(self, pid: int, marks: frozenset[int], survivors_by_mark: dict[int, Survivors]) -> None:
         """Record a child of unknown mark as a survivor of each task that existed when it was first seen."""
-        for mark in marks & self._adopted.candidates(pid, marks):
+        for mark in marks & self.adopted.candidates(pid, marks):
             survivors = survivors_by_mark.setdefault(mark, Survivors())
             survivors.alive.append(pid)
             survivors.reason = UNKNOWN
@@ -143,7 +144,7 @@ class ProcessTree:
     def _present(self) -> list[int]:
         # The newest first: in a chain of processes that each fork a successor and exit, the last one is alive.
         present = self._family.children(self._pid)[::-1]
-        self._adopted.keep_only(present)
+        self.adopted.keep_only(present)
         return present
 
     def _kill_tree(self, root: int, survivors: Survivors) -> Iterator[None]:

@@ -3,9 +3,9 @@
 import contextlib
 import signal
 
+from .child_process import ChildProcess
 from .context import Leftovers, ProcessContext
 from .group import GroupWait
-from .leader import Leader
 from .output.capture import Capture
 from .spawn.start import Start
 
@@ -15,7 +15,7 @@ class Cleanup:
 
     __slots__ = ("_at_once", "_context", "_group", "_kills_all", "_leader", "_mark", "_start")
 
-    def __init__(self, leader: Leader, mark: int, context: ProcessContext, start: Start | None) -> None:
+    def __init__(self, leader: ChildProcess, mark: int, context: ProcessContext, start: Start | None) -> None:
         self._leader = leader
         self._mark = mark
         self._start = start
@@ -49,7 +49,7 @@ class Cleanup:
         The leader has ended.
         """
         context, leader = self._context, self._leader
-        is_last = reap_leader(leader, context) if not leader.reaped else context.leftovers is Leftovers.KEEP
+        is_last = context.leftovers is Leftovers.KEEP if leader.reaped else reap_leader(leader, context)
         # `kill_now` may have been called before this coroutine began to run.
         if not is_last and not self._at_once:
             now = context.clock.monotonic_seconds()
@@ -79,20 +79,20 @@ class Cleanup:
             self._group.cancel()
 
 
-def reap_leader(leader: Leader, context: ProcessContext) -> bool:
+def reap_leader(leader: ChildProcess, context: ProcessContext) -> bool:
     """Reap a leader that has ended; return whether no other member of its group has to be killed."""
     leader.reap()
     context.containment.untrack(leader.pid)
     return context.leftovers is Leftovers.KEEP or leader.group_is_gone()
 
 
-def reap_or_disown(leader: Leader, context: ProcessContext) -> None:
-    """Reap an unreaped leader now or, if it could not be killed, when it ends, like an adopted process."""
+def reap_or_disown(child: ChildProcess, context: ProcessContext) -> None:
+    """Reap an unreaped child now or, if it could not be killed, when it ends, like an adopted process."""
     try:
-        if leader.has_ended():
-            reap_leader(leader, context)
+        if child.has_ended():
+            reap_leader(child, context)
             return
     except MemoryError:
-        if leader.reaped:
+        if child.reaped:
             raise
-    context.containment.disown(leader.pid)
+    context.containment.disown(child.pid)

@@ -55,13 +55,18 @@ class Containment:
 
     def track(self, pid: int, mark: int) -> None:
         """Register a child with that mark. Its owner reaps it and then calls `untrack`."""
-        self._tree.add(pid, mark)
+        tree = self._tree
+        # As ProcessTree.add, without its call for each task.
+        tree.leaders[pid] = mark
+        if pid in tree.adopted.marks_by_pid:
+            tree.adopted.forget(pid)
         if self._reaper.timer is None:
             self._reaper.start()
 
     def untrack(self, pid: int) -> None:
         """Unregister a child that was reaped; its orphans are reaped within about a second of their exit."""
-        self._tree.remove(pid)
+        if pid in self._tree.leaders:
+            del self._tree.leaders[pid]
         if self._reaper.timer is None:
             self._reaper.start()
 

@@ -1,5 +1,6 @@
 """What all processes share: the parts of the adapter that they use, and the settings that apply to them."""
 
+import asyncio
 from dataclasses import dataclass
 from enum import Enum
 
@@ -33,5 +34,6 @@ class ProcessContext:
     poller: Poller
     exit_watcher: ExitWatcher
     spool: Spool
+    loop: asyncio.AbstractEventLoop
     linger: float
     max_output: int | None

@@ -1,7 +1,6 @@
 """The TaskExecutor that runs real processes of this machine."""
 
 import asyncio
-import os
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Self
@@ -17,26 +16,26 @@ from ..linux.timer_slack import timer_slack
 from .containment import Containment
 from .context import Leftovers, ProcessContext
 from .exit_watcher import ExitWatcher
-from .oom_score import raise_oom_score, score_for_tasks
-from .outcomes import outcome_of_failure
+from .oom_score import score_for_tasks
 from .output.overflow import keep
 from .output.pipe_discarder import PipeDiscarder
 from .output.spool import Spool
 from .poller import Poller
 from .process import Process
-from .spawn.arguments import MANY_ARGUMENTS, refuse_too_long
+from .process_starter import ProcessStarter
 from .spawn.launcher import Launcher
-from .spawn.posix import Spawned, Spawner
+from .spawn.posix import Spawner
 from .spawn.starter import Starter
+from .uncancelled import finish_uncancelled
 from .wakeup import wake
 
 
 @dataclass(frozen=True, slots=True)
 class SubprocessSettings:
-    """The settings of processes, in bytes, and seconds for `linger`; a `max_output` of None is no limit.
+    """What an operator decides of processes: bytes, and seconds for `linger`; a `max_output` of None is no limit.
 
-    `descriptor_limit` is the RLIMIT_NOFILE of tasks, soft and hard; `environment` is their whole environment. Tasks get
-    `task_oom_score_adj` too if it is above 0 (proc(5)).
+    `descriptor_limit` is RLIMIT_NOFILE, soft and hard, as tasks get it, and `environment` all of theirs. A
+    `task_oom_score_adj` above 0 is theirs too (proc(5)).
     """
 
     descriptor_limit: tuple[int, int]
@@ -50,19 +49,19 @@ class SubprocessSettings:
 
 
 class SubprocessExecutor:
-    """Runs commands by posix_spawn(3); usable inside `async with`, on one event loop."""
+    """Runs commands by posix_spawn(3); works between entering and leaving `async with`, on one event loop."""
 
     def __init__(self, settings: SubprocessSettings, clock: Clock, memory: Budget) -> None:
-        """Output stays in memory as far as the budget `memory` allows."""
+        """Output stays in memory as far as there is `memory` for it."""
         self._settings = settings
         self._memory = memory
         self._clock = clock
-        self._running: set[TaskControl] = set()
-        # Set while `__aexit__` waits for running tasks.
+        self._running: dict[TaskControl, None] = {}
+        # Set while the end of all that run is waited for.
         self._none_left: asyncio.Future[None] | None = None
 
     async def __aenter__(self) -> Self:
-        """Open the resources that tasks share."""
+        """Open what tasks share."""
         settings = self._settings
         poller, slack = Poller(), timer_slack()
         self._context = ProcessContext(
@@ -72,22 +71,23 @@ class SubprocessExecutor:
             leftovers=settings.leftovers,
             poller=poller,
             exit_watcher=ExitWatcher(poller),
+            loop=asyncio.get_running_loop(),
             spool=Spool(settings.spool_dir, settings.max_spool, self._memory),
             linger=settings.linger,
             max_output=settings.max_output,
         )
-        self._oom_score = score_for_tasks(settings.task_oom_score_adj)
+        oom_score = score_for_tasks(settings.task_oom_score_adj)
         become_subreaper()
         self._spawner = Spawner(settings.descriptor_limit, settings.environment, slack)
         self._starter = Starter(self._context.containment, poller, settings.environment)
         self._starter.open()
-        self._launcher = Launcher(self._spawner, self._starter)
+        launcher = Launcher(self._spawner, self._starter)
+        self._process_starter = ProcessStarter(self._spawner, launcher, self._context, oom_score)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        """Kill running tasks and close the shared resources."""
-        for control in tuple(self._running):
-            control.stop(Cancelled())
+        """Kill what still runs and close what tasks shared."""
+        self.stop_all(Cancelled())
         while self._running:
             self._none_left = asyncio.get_running_loop().create_future()
             await self._none_left
@@ -105,96 +105,47 @@ class SubprocessExecutor:
         """Keep bytes in the spool, as OverflowStore says."""
         return await keep(data, self._context.spool)
 
+    def stop_all(self, verdict: Outcome) -> int:
+        """Kill all that runs, as TaskExecutor says."""
+        controls = tuple(self._running)
+        stopped = sum(control.verdict is None for control in controls)
+        for control in controls:
+            control.stop(verdict)
+        return stopped
+
     async def execute(self, request: TaskRequest, control: TaskControl | None = None) -> Execution:
         """Run the command to its end, as TaskExecutor says."""
         control = control or TaskControl()
-        self._running.add(control)
+        self._running[control] = None
+        cancelled = False
         try:
-            return await self._execute(request, control)
+            process = self._process_starter.start(request, control)
+            if not isinstance(process, Process):
+                if isinstance(process, Coroutine):
+                    process = await process
+                if not isinstance(process, Process):
+                    return Execution(process, NO_OUTPUT, self._clock.monotonic_seconds())
+            result = process.result
+            while not result.complete:
+                try:
+                    await result.ended
+                except asyncio.CancelledError:
+                    # What was started has to be cleaned up before the cancellation may be passed on.
+                    result.ended = asyncio.get_running_loop().create_future()
+                    cancelled = True
+                    control.stop(Cancelled())
+            # The ExitWatcher knows the process for some milliseconds more, which must not keep the output alive.
+            execution, result.execution = result.execution, None
+            if execution is None:
+                process.disown()
+                raise result.failure or AssertionError
         finally:
-            # Also if memory has run out meanwhile: `__aexit__` must not wait for this task for ever.
-            self._running.discard(control)
+            # Also where memory has run out in the middle: a stop must not wait for it for ever.
+            del self._running[control]
             if self._none_left is not None and not self._running:
                 wake(self._none_left, None)
-
-    async def _execute(self, request: TaskRequest, control: TaskControl) -> Execution:
-        process = await self._start(request, control)
-        if not isinstance(process, Process):
-            return Execution(process, NO_OUTPUT, self._clock.monotonic_seconds())
-        cancelled = False
-        while True:
-            try:
-                execution = await process.wait()
-                break
-            except asyncio.CancelledError:
-                # Cancellation stops the task but does not end the wait: what was started has to be cleaned up.
-                cancelled = True
-                control.stop(Cancelled())
-            except Exception:
-                process.disown()
-                raise
         if cancelled:
             execution.output.close()
-            await _finish_uncancelled(self._context.spool.wait_discarded())
+            await finish_uncancelled(self._context.spool.wait_discarded())
             raise asyncio.CancelledError
         return execution
-
-    async def _start(self, request: TaskRequest, control: TaskControl) -> Process | Outcome:
-        if control.verdict is not None:
-            return control.verdict
-        excess_arguments = request.command[MANY_ARGUMENTS:]
-        if excess_arguments and (too_long := refuse_too_long(request.command)):
-            return too_long
-        timeout = None if request.timeout_ms is None else request.timeout_ms / 1000
-        mark = self._context.containment.new_mark()
-        spawned: Spawned | Outcome | None = None
-        try:
-            # Copying that many arguments takes as long as starting several programs: not on the event loop.
-            spawned = None if excess_arguments else self._spawner.spawn(request.command, mark)
-            if spawned is None:
-                started_from = asyncio.get_running_loop().time()
-                launched: Spawned | Outcome | None = None
-                try:
-                    spawned = launched = await self._launcher.launch(request.command, mark, timeout, control)
-                finally:
-                    if not isinstance(launched, Spawned):
-                        # There may be a process that still waits for `go`: it ends by itself.
-                        self._context.containment.expect_orphans()
-                if timeout is not None:
-                    timeout = max(0.0, timeout - (asyncio.get_running_loop().time() - started_from))
-            if not isinstance(spawned, Spawned):
-                return spawned
-            control.pid = spawned.pid
-            if self._oom_score:
-                # Before the `go` for a process of the starter; a process that was spawned here may have children.
-                raise_oom_score(spawned.pid, self._oom_score)
-            process = Process(spawned, timeout, control, self._context)
-        except Exception as error:  # noqa: BLE001 -- whatever it is, there may be an untracked process
-            return await self._kill_unwatched(spawned if isinstance(spawned, Spawned) else None, mark, error)
-        if spawned.start is not None:
-            process.run_step(spawned.start.go)
-        return process
-
-    async def _kill_unwatched(self, spawned: Spawned | None, mark: int, error: Exception) -> Outcome:
-        """Kill a task that cannot be watched, by its mark; its processes are reaped like adopted ones."""
-        if spawned is not None:
-            os.close(spawned.stdout)
-            if spawned.start is not None:
-                spawned.start.close()
-            self._context.containment.disown(spawned.pid)
-        await _finish_uncancelled(self._context.containment.kill(mark))
-        return outcome_of_failure(error)
-
-
-async def _finish_uncancelled(work: Coroutine[None, None, object]) -> None:
-    """Await `work` to its end; if this was cancelled meanwhile, raise CancelledError only after that."""
-    task = asyncio.ensure_future(work)
-    cancelled = False
-    while not task.done():
-        try:
-            await asyncio.wait({task})
-        except asyncio.CancelledError:
-            cancelled = True
-    task.result()
-    if cancelled:
-        raise asyncio.CancelledError

@@ -4,8 +4,8 @@ import asyncio
 import signal
 from collections.abc import Callable
 
+from .child_process import ChildProcess
 from .containment import Containment
-from .leader import Leader
 
 GROUP_CHECK_SECONDS = 0.01
 """Between checks of a group whose leader has ended."""
@@ -17,7 +17,7 @@ class GracefulStop:
     __slots__ = ("_check", "_containment", "_leader", "_loop", "_mark", "_on_over", "_over")
 
     def __init__(
-        self, leader: Leader, mark: int, grace: float, containment: Containment, on_over: Callable[[], None]
+        self, leader: ChildProcess, mark: int, grace: float, containment: Containment, on_over: Callable[[], None]
     ) -> None:
         """Send SIGTERM; `grace` is in seconds."""
         self._leader = leader

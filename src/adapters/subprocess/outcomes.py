@@ -17,25 +17,19 @@ from ...domain.outcome import (
 )
 from ...domain.output import NO_OUTPUT
 from ..linux.signal_name import signal_name
+from .child_process import ChildProcess
 from .context import ProcessContext
-from .leader import Leader
 from .output.capture import Capture
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 
-_EXITED = tuple(Exited(status) for status in range(MAX_EXIT_STATUS + 1))
-
-
-def outcome_of(exit_code: int) -> Outcome:
-    """Return the outcome of a command that ended by itself; -n is signal n, as in subprocess."""
-    return _EXITED[exit_code] if exit_code >= 0 else Signalled(-exit_code, signal_name(-exit_code))
+EXITED = tuple(Exited(status) for status in range(MAX_EXIT_STATUS + 1))
+"""Made once: there are few, and every task needs one."""
 
 
 def outcome_of_output(capture: Capture, directory: str) -> Outcome | None:
     """Return the outcome if the output exceeded the limit or could not be kept in `directory`, otherwise None."""
-    if capture.is_whole:
-        return None
     failure = capture.failure
     if failure is not None:
         return OutputLost(f"the command ran, but its output could not be kept in {directory}: {failure.strerror}")
@@ -56,26 +50,30 @@ def outcome_of_failure(error: Exception) -> Outcome:
 
 
 def execution_of(
-    leader: Leader, capture: Capture, verdict: Outcome | None, failure: Exception | None, context: ProcessContext
+    child: ChildProcess, capture: Capture, verdict: Outcome | None, failure: Exception | None, context: ProcessContext
 ) -> Execution:
     """Return the Execution of a task whose processes have ended; `verdict` is the outcome that a stop has given to it.
 
     If it fails for lack of memory, it may be called again.
     """
     outcome = verdict
-    if outcome is None and leader.is_lost:
+    if outcome is None and child.is_lost:
         failure = failure or ChildProcessError(errno.ECHILD, os.strerror(errno.ECHILD))
     if outcome is None:
-        outcome = (
-            outcome_of_output(capture, context.spool.directory) if failure is None else outcome_of_failure(failure)
-        )
+        if failure is not None:
+            outcome = outcome_of_failure(failure)
+        elif capture.is_cut:
+            outcome = outcome_of_output(capture, context.spool.directory)
     output = capture.take_output()
     try:
-        if isinstance(outcome, Refused | OutputLost):
+        if outcome is None:
+            # The command ended by itself; -n is signal n, as subprocess has it.
+            code = child.exit_code
+            outcome = EXITED[code] if code >= 0 else Signalled(-code, signal_name(-code))
+        elif isinstance(outcome, Refused | OutputLost):
             output.close()
             output = NO_OUTPUT
-        ended_at = leader.ended_at or context.clock.monotonic_seconds()
-        return Execution(outcome or outcome_of(leader.exit_code), output, ended_at)
+        return Execution(outcome, output, child.ended_at or context.clock.monotonic_seconds())
     except Exception:
         output.close()
         raise

@@ -65,8 +65,8 @@ class Poller:
         except MemoryError:
             events = self._epoll.poll(0, 1)
         for descriptor, _ in events:
-            callback = callbacks.get(descriptor)
-            if callback is not None:
+            if descriptor in callbacks:
+                callback = callbacks[descriptor]
                 try:
                     callback()
                 except Exception as error:  # noqa: BLE001 -- the other descriptors must not lose their events

@@ -34,7 +34,7 @@ class BatchEnd(Enum):
 class Batch:
     """Passes lines from the framer to the pipeline, as long as the client may send more requests."""
 
-    __slots__ = ("_charged", "_framer", "_holder", "_intake", "_line_timer", "_max_line", "_pending", "_pipeline")
+    __slots__ = ("_framer", "_holder", "_intake", "_line_timer", "_max_line", "_pending", "_pipeline", "charged")
 
     def __init__(
         self, framer: LineFramer, pipeline: Pipeline, context: ConnectionContext, line_timer: OneShotTimer
@@ -48,7 +48,7 @@ class Batch:
         self._max_line = context.max_line
         self._line_timer = line_timer
         # How many bytes are charged for the buffer.
-        self._charged = 0
+        self.charged = 0
 
     @property
     def is_bulk(self) -> bool:
@@ -56,13 +56,10 @@ class Batch:
         return len(self._pending) > BULK_BYTES
 
     def handle_lines(self, max_lines: int, *, granted: bool) -> BatchEnd:
-        """Handle up to `max_lines` lines; `granted` allows the first one even if the intake has no capacity."""
-        end = self._handle_lines(max_lines, granted=granted)
-        if end is not BatchEnd.BUFFER_EMPTY or self._charged:
-            self._charge_buffer()
-        return end
+        """Handle up to `max_lines` lines; `granted` allows the first one even if the intake has no capacity.
 
-    def _handle_lines(self, max_lines: int, *, granted: bool) -> BatchEnd:
+        The caller then calls `charge_buffer`, unless the buffer is empty and nothing is charged for it.
+        """
         pipeline, pending, budget = self._pipeline, self._pending, self._holder.budget
         buffered = len(pending)
         if buffered > BULK_BYTES and max_lines == LINES_ON_ARRIVAL:
@@ -71,14 +68,20 @@ class Batch:
             if budget.free <= 0 and not self._fits():
                 return BatchEnd.NO_MEMORY
             line = self._framer.next_line()
-            if line is not None:
-                granted = False
-                self._handle_line(line)
-            if line is None or (line is BadLine.TOO_LONG and not pending):
-                # The rest of the line that is too long may not have arrived yet.
+            if line is None:
                 return BatchEnd.NO_COMPLETE_LINE
+            granted = False
+            if self._line_timer.running:
+                self._line_timer.stop()
+            empty = BatchEnd.BUFFER_EMPTY
+            if line is BadLine.TOO_LONG:
+                self._reject_long_line()
+                # The rest of the line may not have arrived yet.
+                empty = BatchEnd.NO_COMPLETE_LINE
+            elif line[:1] == b"{" or line.strip():
+                pipeline.submit(decode_request(line), line)
             if not pending:
-                return BatchEnd.NO_CAPACITY if self._pipeline.full else BatchEnd.BUFFER_EMPTY
+                return BatchEnd.NO_CAPACITY if self._pipeline.full and empty is BatchEnd.BUFFER_EMPTY else empty
             max_lines -= 1
             if max_lines <= 0 or buffered - len(pending) > BULK_BYTES:
                 return BatchEnd.YIELD
@@ -91,18 +94,13 @@ class Batch:
             if isinstance(incoming, DecodedRequest) or incoming.is_object:
                 self._pipeline.submit(incoming, line)
 
-    def _handle_line(self, line: bytes | BadLine) -> None:
-        if self._line_timer.running:
-            self._line_timer.stop()
-        if line is BadLine.TOO_LONG:
-            reason = f"The line is longer than {self._max_line} bytes"
-            self._pipeline.submit(InvalidRequest(reason, read_id(self._framer.take_beginning())))
-        elif line.strip():
-            self._pipeline.submit(decode_request(line), line)
+    def _reject_long_line(self) -> None:
+        reason = f"The line is longer than {self._max_line} bytes"
+        self._pipeline.submit(InvalidRequest(reason, read_id(self._framer.take_beginning())))
 
     def _fits(self) -> bool:
         """Whether the client stays within its share of memory with the next line as a request."""
-        self._charge_buffer()
+        self.charge_buffer()
         end = self._pending.find(b"\n")
         if end < 0:
             return True
@@ -114,10 +112,11 @@ class Batch:
     def _is_idle(self) -> bool:
         return self._pipeline.empty
 
-    def _charge_buffer(self) -> None:
+    def charge_buffer(self) -> None:
+        """Charge the client with what is in the buffer now."""
         buffered = len(self._pending)
         # A bytearray over-allocates by about an eighth.
         buffered += buffered >> 3
-        if buffered != self._charged:
-            self._holder.charge(buffered - self._charged)
-            self._charged = buffered
+        if buffered != self.charged:
+            self._holder.charge(buffered - self.charged)
+            self.charged = buffered

@@ -152,9 +152,12 @@ class Connection(asyncio.Protocol):
         if read_flow.scheduled and not granted:
             return
         self._reading = True
-        end = self._batch.handle_lines(max_lines, granted=granted)
+        batch = self._batch
+        end = batch.handle_lines(max_lines, granted=granted)
+        if end is not BatchEnd.BUFFER_EMPTY or batch.charged:
+            batch.charge_buffer()
         if end is BatchEnd.YIELD:
-            read_flow.yield_iteration(bulk=self._batch.is_bulk)
+            read_flow.yield_iteration(bulk=batch.is_bulk)
         elif end is BatchEnd.NO_COMPLETE_LINE or (read_flow.at_eof and end is BatchEnd.BUFFER_EMPTY):
             self._at_buffer_end()
             if self._pipeline.holder.must_wait and not read_flow.at_eof:
@@ -164,11 +167,14 @@ class Connection(asyncio.Protocol):
         self._reading = False
         paused = not (end is BatchEnd.BUFFER_EMPTY or end is BatchEnd.NO_COMPLETE_LINE or self._state >= State.CLOSING)
         if paused or read_flow.paused:
-            read_flow.set_paused(paused=paused)
-            if paused:
-                self._liveness.watch()
+            self._set_paused(paused=paused)
         if self._state is not State.OPEN:
             self._close_when_done()
+
+    def _set_paused(self, *, paused: bool) -> None:
+        self._read_flow.set_paused(paused=paused)
+        if paused:
+            self._liveness.watch()
 
     def _at_buffer_end(self) -> None:
         if self._read_flow.at_eof:

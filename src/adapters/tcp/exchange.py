@@ -1,7 +1,8 @@
 """One request of a client and its result."""
 
 import asyncio
-from dataclasses import dataclass, field
+
+import msgspec
 
 from ...domain.control import TaskControl
 from ...domain.task import TaskResult
@@ -9,8 +10,7 @@ from ...protocol.requests import RequestId
 from .answer import Answer
 
 
-@dataclass(slots=True, eq=False)
-class Exchange:
+class Exchange(msgspec.Struct, eq=False):
     """One request of a client, and later its result, or its encoded answer if the result has to wait."""
 
     id: RequestId | None
@@ -21,7 +21,7 @@ class Exchange:
     answer: Answer | None = None
     task: asyncio.Task[None] | None = None
     """Runs the request; None when it does not run."""
-    control: TaskControl = field(default_factory=TaskControl)
+    control: TaskControl = msgspec.field(default_factory=TaskControl)
 
     def close(self) -> None:
         """Release the output of its result or answer."""

@@ -50,8 +50,8 @@ class Pipeline:
         "_in_order",
         "_intake",
         "_limits",
+        "_loop",
         "_relief",
-        "_running",
         "full",
         "holder",
         "result_writer",
@@ -72,8 +72,9 @@ class Pipeline:
         self.holder = MemoryHolder(context.memory, self._relieve)
         # Requests without an id whose results have not been written, oldest first.
         self._in_order: deque[Exchange] = deque()
-        self._ids: set[RequestId] = set()
-        self._running: set[Exchange] = set()
+        # Running requests with an id.
+        self._ids: dict[RequestId, Exchange] = {}
+        self._loop = asyncio.get_running_loop()
         # Requests submitted whose results have not been sent.
         self._count = 0
         # Whether the limit of requests in flight is reached.
@@ -94,7 +95,7 @@ class Pipeline:
 
     def submit(self, incoming: DecodedRequest | InvalidRequest, line: bytes = b"") -> None:
         """Run a request, decoded from `line`; or, if it is invalid, answer with the reason."""
-        if isinstance(incoming, InvalidRequest):
+        if type(incoming) is InvalidRequest:
             self._reject_line(incoming.reason, incoming.id)
         elif incoming.id in self._ids:
             self._reject_line("Expected an id that is not in flight - at `$.id`", incoming.id)
@@ -105,9 +106,8 @@ class Pipeline:
                 memory = estimate(len(line) if line.isascii() else 4 * len(line), len(incoming.request.command))
             exchange = self._open(incoming.id, memory)
             if incoming.id is not None:
-                self._ids.add(incoming.id)
-            exchange.task = asyncio.get_running_loop().create_task(self._serve(exchange, incoming.request))
-            self._running.add(exchange)
+                self._ids[incoming.id] = exchange
+            exchange.task = self._loop.create_task(self._serve(exchange, incoming.request))
 
     def reject(self, error: str, request_id: RequestId | None = None) -> None:
         """Answer a request with `error`, without running it."""
@@ -118,29 +118,7 @@ class Pipeline:
         """Remove an exchange whose result has been handed to the transport."""
         self._count -= 1
         self.full = False
-        self._release_memory(exchange)
-
-    def close(self) -> None:
-        """Drop all results of a disconnected client; stop its tasks, if the limits say `cancel_on_disconnect`."""
-        self._closed = True
-        self._count = 0
-        self._relief.close()
-        for exchange in tuple(self._running):
-            if self._limits.cancel_on_disconnect:
-                exchange.control.stop(Cancelled())
-        for exchange in self._in_order:
-            exchange.close()
-        self._in_order.clear()
-        # Only running requests are still charged.
-        self.holder.charge(sum(exchange.memory for exchange in self._running) - self.holder.charged)
-        self.holder.close()
-
-    def _relieve(self) -> None:
-        if self.result_writer is not None:
-            self._relief.start(self.holder, self.result_writer, reversed(self._in_order))
-
-    def _release_memory(self, exchange: Exchange) -> None:
-        # MemoryHolder.charge inlined: this runs for every task.
+        # `_release_memory` inlined: this runs for every task.
         holder, budget = self.holder, self.holder.budget
         holder.charged -= exchange.memory
         budget.free += exchange.memory
@@ -148,6 +126,31 @@ class Pipeline:
         exchange.answer = None
         if budget.waiting:
             budget.wake()
+
+    def close(self) -> None:
+        """Drop all results of a disconnected client; stop its tasks, if the limits say `cancel_on_disconnect`."""
+        self._closed = True
+        self._count = 0
+        self._relief.close()
+        running = [exchange for exchange in (*self._in_order, *self._ids.values()) if exchange.task is not None]
+        if self._limits.cancel_on_disconnect:
+            for exchange in running:
+                exchange.control.stop(Cancelled())
+        for exchange in self._in_order:
+            exchange.close()
+        self._in_order.clear()
+        # Only running requests are still charged.
+        self.holder.charge(sum(exchange.memory for exchange in running) - self.holder.charged)
+        self.holder.close()
+
+    def _relieve(self) -> None:
+        if self.result_writer is not None:
+            self._relief.start(self.holder, self.result_writer, reversed(self._in_order))
+
+    def _release_memory(self, exchange: Exchange) -> None:
+        self.holder.charge(-exchange.memory)
+        exchange.memory = 0
+        exchange.answer = None
 
     def _reject_line(self, reason: str, request_id: RequestId | None) -> None:
         if request_id in self._ids:
@@ -174,10 +177,9 @@ class Pipeline:
             with contextlib.suppress(MemoryError):
                 _log.error("a task failed inside the agent", command=request.command, exc_info=error)
         finally:
-            self._running.discard(exchange)
             exchange.task = None
-        if exchange.id is not None:
-            self._ids.discard(exchange.id)
+            if exchange.id is not None:
+                self._ids.pop(exchange.id, None)
         self._deliver(exchange, result)
 
     def _deliver(self, exchange: Exchange, result: TaskResult) -> None:

@@ -52,8 +52,23 @@ class ResultWriter:
 
     def write(self, exchange: Exchange) -> None:
         """Send the result of an exchange, after those of earlier calls."""
-        if self._waiting or self._stream is not None or self._resumed is not None:
-            self.hold(exchange)
+        result = exchange.result
+        if not self._waiting and self._stream is None and self._resumed is None and result is not None:
+            in_memory = result.output.in_memory
+            if in_memory is not None and len(in_memory) <= ESCAPE_BYTES:
+                line = encode_anyway(result, in_memory, exchange.id)
+                if in_memory:
+                    result.output.close()
+                if line and not line[WRITE_BUFFER_BYTES:]:
+                    try:
+                        self._transport.write(line)
+                    except Exception:  # noqa: BLE001 -- last resort: no error may leave a client waiting
+                        self._on_write_failed()
+                    self._on_sent(exchange)
+                    return
+                # The command is large: this line, too, is written in pieces.
+                exchange.answer = Answer(line)
+        self.hold(exchange)
         self._waiting.append(exchange)
         self._send()
 
@@ -102,19 +117,6 @@ class ResultWriter:
     def _send(self) -> None:
         while self._waiting and self._stream is None and self._resumed is None:
             exchange = self._waiting.popleft()
-            result = exchange.result
-            if result is not None:
-                in_memory = result.output.in_memory
-                if in_memory is not None and len(in_memory) <= ESCAPE_BYTES:
-                    line = encode_anyway(result, in_memory, exchange.id)
-                    result.output.close()
-                    if not line[WRITE_BUFFER_BYTES:]:
-                        self._write_line(line)
-                        self._on_sent(exchange)
-                        continue
-                    # The command is large: this line, too, is written in pieces.
-                    exchange.answer = Answer(line)
-                self.hold(exchange)
             answer = exchange.answer
             if answer is None:
                 continue
@@ -122,17 +124,19 @@ class ResultWriter:
                 self._streamed = exchange
                 self._stream = asyncio.get_running_loop().create_task(self._stream_answer(exchange, answer))
                 return
-            self._write_line(answer.line)
+            try:
+                if answer.line:
+                    self._transport.write(answer.line)
+                else:
+                    # Not even an error result could be encoded.
+                    self._transport.abort()
+            except Exception:  # noqa: BLE001 -- as above
+                self._on_write_failed()
             answer.close()
             self._on_sent(exchange)
 
-    def _write_line(self, data: bytes) -> None:
-        try:
-            if data:
-                self._transport.write(data)
-                return
-        except Exception:  # noqa: BLE001 -- last resort: no error may leave a client waiting
-            _log.exception("a result could not be written")
+    def _on_write_failed(self) -> None:
+        _log.exception("a result could not be written")
         # An error result could not be written either.
         self._transport.abort()
 

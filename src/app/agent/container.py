@@ -46,10 +46,10 @@ def _subprocess_settings(
     )
 
 
-def _admission(runner: TaskRunner, settings: Settings, clock: Clock) -> Admission:
+def _admission(runner: TaskRunner, settings: Settings, clock: Clock, drain: Drain) -> Admission:
     limits = {"max_running": settings.max_running, "max_queued": settings.max_queued}
     full = RateLimitedLog(QUEUE_IS_FULL, clock.monotonic_seconds)
-    return Admission(runner, **limits, on_full=partial(full.warning, **limits))
+    return Admission(runner, **limits, drain=drain, on_full=partial(full.warning, **limits))
 
 
 def _memory(settings: Settings) -> MemoryBudget:
@@ -96,9 +96,9 @@ class Container(DeclarativeContainer):
     executor: Provider[TaskExecutor] = Singleton(
         SubprocessExecutor, Callable(_subprocess_settings, settings, descriptor_limit, environment), clock, memory
     )
-    drain: Provider[Drain] = Singleton(Drain, executor, clock, row)
-    runner: Provider[TaskRunner] = Singleton(RunTask, drain, clock)
-    intake: Provider[TaskIntake] = Singleton(_admission, runner, settings, clock)
+    drain: Provider[Drain] = Singleton(Drain, executor, row)
+    runner: Provider[TaskRunner] = Singleton(RunTask, executor, clock)
+    intake: Provider[TaskIntake] = Singleton(_admission, runner, settings, clock, drain)
     server: Provider[StreamServer] = Singleton(
         StreamServer,
         listeners,

@@ -12,9 +12,11 @@ from collections.abc import Callable
 from ...domain.control import TaskControl
 from ...domain.ports.intake import TaskRunner
 from ...domain.task import TaskRequest, TaskResult
+from ..scoreboard import RUNNING
+from .drain import STOPPING, Drain
 from .fair_queue import FairQueue, Place
 
-STARTS_PER_ITERATION = 4
+STARTS_PER_ITERATION = 8
 STARTS_IN_A_FLOOD = 1
 """The same while a client has several tasks in the queue: other clients wait in proportion to the starts."""
 
@@ -27,9 +29,15 @@ class Admission:
     """
 
     def __init__(
-        self, runner: TaskRunner, max_running: int, max_queued: int, on_full: Callable[[], object] | None = None
+        self,
+        runner: TaskRunner,
+        max_running: int,
+        max_queued: int,
+        drain: Drain,
+        on_full: Callable[[], object] | None = None,
     ) -> None:
         """Wrap `runner`; the limits count tasks, `max_running` at least 1. `on_full` is called when a caller waits."""
+        self._drain = drain
         self._on_full = on_full
         self._runner = runner
         self._max_queued = max_queued
@@ -72,17 +80,29 @@ class Admission:
 
         A task that is stopped while it waits continues at once without a slot, since the runner does not start it.
         """
+        control = control or TaskControl()
+        drain = self._drain
         has_slot = False
         try:
             if self._starts and self._free > 0 and not self._queue.size:
                 has_slot = True
-                self._take_slot()
+                self._free -= 1
+                self._starts -= 1
+                if not self._starts:
+                    asyncio.get_running_loop().call_soon(self._start_more)
             else:
-                has_slot = await self._wait(control or TaskControl())
+                has_slot = await self._wait(control)
+            if has_slot:
+                drain.row[RUNNING] += 1
+                if drain.begun:
+                    control.stop(STOPPING)
             return await self._runner.run(request, control)
         finally:
             if has_slot:
                 self._free += 1
+                drain.row[RUNNING] -= 1
+                if drain.begun:
+                    drain.check_idle()
                 if self._queue.size:
                     self._release_slots()
             if self._waiters:
@@ -114,12 +134,6 @@ class Admission:
         finally:
             control.on_stop = None
 
-    def _take_slot(self) -> None:
-        self._free -= 1
-        self._starts -= 1
-        if not self._starts:
-            asyncio.get_running_loop().call_soon(self._start_more)
-
     def _start_more(self) -> None:
         self._starts = STARTS_PER_ITERATION
         if self._queue.size:
@@ -132,7 +146,10 @@ class Admission:
             place = self._queue.pop()
             if not place.done():
                 place.set_result(True)
-                self._take_slot()
+                self._free -= 1
+                self._starts -= 1
+                if not self._starts:
+                    asyncio.get_running_loop().call_soon(self._start_more)
 
     def _notify_waiters(self) -> None:
         notified = 0

@@ -1,5 +1,6 @@
 """The use case: run one task, measure its times, and translate its outcome into the result of the protocol."""
 
+import logging
 from typing import assert_never
 
 import structlog
@@ -34,25 +35,30 @@ class RunTask:
         self._executor = executor
         self._clock = clock
         self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger().bind()
+        # Asked once: with another level, a log call would cost every task something and write nothing.
+        self._logs_ends = self._log.is_enabled_for(logging.DEBUG)
 
     async def run(self, request: TaskRequest, control: TaskControl | None = None) -> TaskResult:
         """Run the request to its end; the caller owns the result's output."""
         executed_at = int(self._clock.unix_seconds())
         started_at = self._clock.monotonic_seconds()
         execution = await self._executor.execute(request, control)
-        exit_code, error = exit_code_and_error(execution.outcome)
+        outcome = execution.outcome
+        # Of most tasks it is this one, and needs no call.
+        exit_code, error = (outcome.status, "") if type(outcome) is Exited else exit_code_and_error(outcome)
         duration_ms = (execution.ended_at - started_at) * 1000
-        control = control or _NO_CONTROL
-        self._log.debug(
-            "task ended",
-            command=request.command,
-            exit_code=exit_code,
-            error=error,
-            ms=duration_ms,
-            id=control.request_id,
-            pid=control.pid,
-            client=control.client,
-        )
+        if self._logs_ends:
+            control = control or _NO_CONTROL
+            self._log.debug(
+                "task ended",
+                command=request.command,
+                exit_code=exit_code,
+                error=error,
+                ms=duration_ms,
+                id=control.request_id,
+                pid=control.pid,
+                client=control.client,
+            )
         return TaskResult(
             command=request.command,
             executed_at=executed_at,

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from ..control import TaskControl
-from ..outcome import Execution
+from ..outcome import Execution, Outcome
 from ..task import TaskRequest
 
 
@@ -23,4 +23,8 @@ class TaskExecutor(Protocol):
         When this coroutine is cancelled, nothing of the task may be running, open or on disk once it raises
         CancelledError. Any other exception means a bug in the agent.
         """
+        ...
+
+    def stop_all(self, verdict: Outcome) -> int:
+        """Stop every task that runs now, as `control.stop(verdict)` does; return how many had no verdict before."""
         ...

@@ -18,7 +18,7 @@ from proc import is_alive
 
 from execwire.adapters.clock import SystemClock
 from execwire.adapters.linux.procfs import stat
-from execwire.adapters.subprocess.leader import Leader
+from execwire.adapters.subprocess.child_process import ChildProcess
 from execwire.domain.task import TaskRequest
 
 Signalled = list[tuple[int, bool]]
@@ -51,7 +51,7 @@ def spawned() -> int:
 
 
 def test_leader_is_signalled_as_zombie_and_never_after_reaping(signalled: Signalled) -> None:
-    leader = Leader(spawned(), SystemClock())
+    leader = ChildProcess(spawned(), SystemClock())
     os.waitid(os.P_PID, leader.pid, os.WEXITED | os.WNOWAIT)
     assert not is_alive(leader.pid)
     leader.signal_group(signal.SIGKILL)

@@ -7,7 +7,7 @@ import executor_drivers
 import pytest
 from proc import alive_with, children, descriptors, eventually
 
-from execwire.adapters.subprocess import executor
+from execwire.adapters.subprocess import process_starter
 from execwire.adapters.subprocess.process import Process
 from execwire.domain.outcome import OutputLost, TimedOut
 from execwire.domain.task import TaskRequest
@@ -35,7 +35,7 @@ async def test_command_that_cannot_be_watched_for_lack_of_memory_is_killed(
         (await driver.executor.execute(TaskRequest(("sleep", "0")))).output.close()
         before, children_before = descriptors(os.getpid()), children(os.getpid())
         with monkeypatch.context() as patch:
-            patch.setattr(executor, "Process", Unwatchable)
+            patch.setattr(process_starter, "Process", Unwatchable)
             async with asyncio.timeout(10):
                 execution = await driver.executor.execute(TaskRequest(("sleep", SECONDS)))
         assert isinstance(execution.outcome, OutputLost)

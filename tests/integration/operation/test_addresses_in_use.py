@@ -161,6 +161,6 @@ def test_invalid_unix_socket_path_is_one_line(tmp_path: Path, path: str) -> None
 
 async def test_address_reachable_from_other_hosts_logs_warning() -> None:
     async with running_agent("--host", "0.0.0.0", "--insecure-bind") as agent:  # noqa: S104 -- the test's subject
-        assert "may run commands, unencrypted (--insecure-bind)" in agent.log_text()
+        assert "can run commands, unencrypted (--insecure-bind)" in agent.log_text()
     async with running_agent("--insecure-bind") as agent:
         assert "--insecure-bind" not in agent.log_text()

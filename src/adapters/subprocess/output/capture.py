@@ -21,70 +21,43 @@ class Capture:
     `on_end` is called, once.
     """
 
-    __slots__ = (
-        "_buffer",
-        "_closed",
-        "_failure",
-        "_limit",
-        "_on_end",
-        "_overflowed",
-        "_pipe",
-        "_poller",
-        "_registered",
-        "_reserved",
-        "_size",
-        "_spool",
-        "_spool_writer",
-    )
+    # What most tasks never change stays in the class: it costs them nothing.
+    closed = False
+    """End-of-file: no process can write any more."""
+    overflowed = False
+    """There was more than may be kept."""
+    failure: OSError | None = None
+    """Why the rest could not be kept."""
+    ended = False
+    """One of these three: nothing more is read."""
+    is_cut = False
+    """One of the last two: not all that was written is kept."""
+    is_spooled = False
+    """The output goes to a file."""
+    _spool_writer: SpoolWriter | None = None
+    _size = 0
+    _reserved = 0
+    """Bytes that are reserved for the buffer in the memory budget that all tasks share."""
 
     def __init__(self, pipe: int, poller: Poller, spool: Spool, limit: int | None, on_end: Callable[[], None]) -> None:
-        """Own `pipe`, a non-blocking read end, and read it as data arrives; keep at most `limit` bytes (None: all).
+        """Own `pipe`, a read end, and read it as data arrives; keep at most `limit` bytes (None: all).
 
         Raises OSError if the kernel cannot watch any more descriptors; the pipe is then still the caller's.
         """
-        self._closed = False
-        self._overflowed = False
-        self._failure: OSError | None = None
         self._pipe = pipe
         self._poller = poller
         self._spool = spool
         self._limit = limit
         self._on_end = on_end
-        self._size = 0
         # The output in memory: all of it until there is a file, nothing afterwards.
         self._buffer = bytearray()
-        # Bytes that are reserved for the buffer in the memory budget that all tasks share.
-        self._reserved = 0
-        self._spool_writer: SpoolWriter | None = None
         poller.register(pipe, self._read)
         self._registered = True
-
-    @property
-    def overflowed(self) -> bool:
-        """Whether there was more output than the limit."""
-        return self._overflowed if self._spool_writer is None else self._spool_writer.overflowed
-
-    @property
-    def failure(self) -> OSError | None:
-        """The error that prevented the rest from being kept, if any."""
-        return self._failure if self._spool_writer is None else self._spool_writer.failure
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether all that was read is in memory; if False, see `overflowed` and `failure`."""
-        return self._spool_writer is None and not self._overflowed and self._failure is None
 
     @property
     def idle(self) -> bool:
         """Whether `drain` would return without waiting."""
         return self._spool_writer is None or self._spool_writer.idle
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more will be read."""
-        if self._spool_writer is not None:
-            return self._spool_writer.ended
-        return self._closed or self._overflowed or self._failure is not None
 
     async def drain(self) -> None:
         """Read what is in the pipe by now, and hardly more; wait only for the disk."""
@@ -98,7 +71,7 @@ class Capture:
 
         Call once, when idle, before `take_output`.
         """
-        if self._closed or (self._spool_writer is not None and self._spool_writer.closed):
+        if self.closed or (self._spool_writer is not None and self._spool_writer.closed):
             return None
         self._unregister()
         pipe, self._pipe = self._pipe, -1
@@ -130,9 +103,11 @@ class Capture:
 
     def _read(self) -> None:
         self._read_some()
-        # The same as `ended`, without a call for each task.
-        if self._spool_writer is None and (self._closed or self._overflowed or self._failure is not None):
-            self._unregister()
+        if self.ended and self._spool_writer is None:
+            if self._registered:
+                # As `_unregister`, inlined: this runs for every task.
+                self._registered = False
+                self._poller.unregister(self._pipe)
             self._on_end()
 
     def _read_available(self) -> None:
@@ -148,22 +123,35 @@ class Capture:
         """Read once into memory; return whether there may be more to read."""
         try:
             data = self._spool.reader.read(self._pipe)
-            if not data:
-                self._closed = True
-                return False
-            room = len(data) if self._limit is None else self._limit - self._size
-            if len(data) > room:
-                self._overflowed = True
-                data = data[:room]
             if data:
-                self._keep(data)
+                if self._limit is not None and self._size + len(data) > self._limit:
+                    data = data[: self._limit - self._size]
+                    self.overflowed = True
+                if data:
+                    self._keep(data)
+            else:
+                self.closed = self.ended = True
         except BlockingIOError:
             return False
         except OSError as error:
-            self._failure = error
+            self.failure = error
         except MemoryError:
-            self._failure = NO_MEMORY
-        return not self._overflowed and self._failure is None and self._spool_writer is None
+            self.failure = NO_MEMORY
+        if self.overflowed or self.failure is not None:
+            self.ended = self.is_cut = True
+        return not self.ended and self._spool_writer is None
+
+    def _on_spooled(self) -> None:
+        """Take over how the writer has ended, and report it."""
+        writer = self._spool_writer
+        if writer is not None:
+            self._take_over(writer)
+        self._on_end()
+
+    def _take_over(self, writer: SpoolWriter) -> None:
+        self.closed, self.overflowed, self.failure = writer.closed, writer.overflowed, writer.failure
+        self.is_cut = self.overflowed or self.failure is not None
+        self.ended = self.closed or self.is_cut
 
     def _keep(self, data: memoryview) -> None:
         self._buffer += data
@@ -182,9 +170,10 @@ class Capture:
         self._release(0)
         # If the limit is reached already, only the prefix is written to the file.
         self._spool_writer = SpoolWriter(
-            self._pipe, self._poller, self._spool, limit=self._limit, prefix=prefix, on_end=self._on_end
+            self._pipe, self._poller, self._spool, limit=self._limit, prefix=prefix, on_end=self._on_spooled
         )
-        self._spool_writer.overflowed = self._overflowed
+        self._spool_writer.overflowed = self.overflowed
+        self.is_spooled = True
 
     def _release(self, kept: int) -> None:
         self._spool.memory.release(self._reserved - kept)

@@ -47,7 +47,6 @@ class Launcher:
         try:
             reading, writing = os.pipe2(os.O_CLOEXEC)
             try:
-                os.set_blocking(reading, False)
                 order, learn = self._spawner.order(command, mark), self._spawner.learner(name)
                 start = await self._starter.start(order, writing, learn)
             except BaseException:

@@ -31,34 +31,43 @@ def at_most(wanted: Limits, hard: int) -> Limits:
 class TaskLimits:
     """Sets a task's marks and its RLIMIT_NOFILE for this process; children inherit them."""
 
-    __slots__ = ("_descriptors", "_own_descriptors", "_own_locks", "_slack", "_wanted")
+    __slots__ = ("_descriptors", "_locks", "_own_descriptors", "_own_locks", "_slack", "_wanted", "restorable")
 
     def __init__(self, wanted: Limits, slack: "TimerSlack | None" = None) -> None:
         """Tasks get `wanted` as RLIMIT_NOFILE, as far as it is allowed at their start, and a second mark by `slack`."""
         self._wanted = wanted
         self._slack = slack
-        self._own_locks = resource.getrlimit(RLIMIT_LOCKS)
+        self._own_locks = self._locks = resource.getrlimit(RLIMIT_LOCKS)
         self._own_descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._descriptors = at_most(wanted, self._own_descriptors[1])
+        # Whether `set` changes anything that the agent needs for itself.
+        self.restorable = self._descriptors != self._own_descriptors
 
     def descriptors_now(self) -> Limits:
         """Return the RLIMIT_NOFILE of a task that starts now."""
         return at_most(self._wanted, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
 
     def set(self, mark: int) -> None:
-        """Set marks and limits of a task; `restore` must follow in any case. Raises OSError if it cannot be marked."""
+        """Set marks and limits of a task; if `restorable`, `restore` must follow in any case.
+
+        Raises OSError if the task cannot be marked. The marks stay set until the next task or `close`: the mark of this
+        process itself means nothing, since its parent knows it by its pid.
+        """
+        locks = (mark, self._own_locks[1])
         # prlimit(2) also returns the previous limits: with privileges, this may raise a limit that has been lowered.
         try:
-            before = resource.prlimit(0, RLIMIT_LOCKS, (mark, self._own_locks[1]))
+            before = resource.prlimit(0, RLIMIT_LOCKS, locks)
         except _REFUSED:
             before = None
-        if before != self._own_locks:
+        if before == self._locks:
+            self._locks = locks
+        else:
             self._update_and_mark(mark, before or resource.getrlimit(RLIMIT_LOCKS))
         slack = self._slack
         if slack is not None:
-            # The same as `slack_of`, without a call. It may stay set afterwards.
+            # The same as `slack_of`, without a call.
             slack.prctl(slack.OPTION, slack.own + mark % slack.NUMBERS)
-        if self._descriptors != self._own_descriptors:
+        if self.restorable:
             self._set_descriptors()
 
     def slack_of(self, mark: int) -> int:
@@ -66,24 +75,28 @@ class TaskLimits:
         return 0 if self._slack is None else self._slack.own + mark % self._slack.NUMBERS
 
     def close(self) -> None:
-        """Restore this thread's own timer slack."""
+        """Restore the marks of this process and thread, as far as that is still allowed."""
+        resource.setrlimit(RLIMIT_LOCKS, at_most(self._own_locks, resource.getrlimit(RLIMIT_LOCKS)[1]))
         if self._slack is not None:
             self._slack.prctl(self._slack.OPTION, self._slack.own)
 
     def restore(self) -> None:
-        """Restore the agent's own limits, as far as that is still allowed."""
+        """Restore the agent's own limit of open files, as far as that is still allowed."""
         try:
-            resource.setrlimit(RLIMIT_LOCKS, self._own_locks)
-            if self._descriptors != self._own_descriptors:
-                resource.setrlimit(resource.RLIMIT_NOFILE, self._own_descriptors)
+            resource.setrlimit(resource.RLIMIT_NOFILE, self._own_descriptors)
         except _REFUSED:
-            self._restore_allowed()
+            _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            soft, _ = at_most(self._own_descriptors, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
     def _update_and_mark(self, mark: int, before: Limits) -> None:
-        self._own_locks = before
+        self._own_locks = self._locks = before
         if mark > before[1] != resource.RLIM_INFINITY:
+            # With privileges, the limit has just been raised.
+            resource.setrlimit(RLIMIT_LOCKS, before)
             raise OSError(errno.EPERM, _CANNOT_MARK)
-        resource.setrlimit(RLIMIT_LOCKS, (mark, before[1]))
+        self._locks = (mark, before[1])
+        resource.setrlimit(RLIMIT_LOCKS, self._locks)
 
     def _set_descriptors(self) -> None:
         if self._own_descriptors[1] == self._wanted[1]:
@@ -99,9 +112,3 @@ class TaskLimits:
             self._own_descriptors = before
             self._descriptors = at_most(self._wanted, before[1])
             resource.setrlimit(resource.RLIMIT_NOFILE, self._descriptors)
-
-    def _restore_allowed(self) -> None:
-        for number, own in ((RLIMIT_LOCKS, self._own_locks), (resource.RLIMIT_NOFILE, self._own_descriptors)):
-            _, hard = resource.getrlimit(number)
-            soft, _ = at_most(own, hard)
-            resource.setrlimit(number, (soft, hard))

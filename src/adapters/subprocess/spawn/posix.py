@@ -5,9 +5,11 @@ import os
 import resource
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
+from typing import final
+
+import msgspec
 
 from ....domain.outcome import NotStarted
 from ...linux.marks import MARKS
@@ -24,11 +26,12 @@ RESETTABLE_SIGNALS = tuple(signal.valid_signals() - {signal.SIGKILL, signal.SIGS
 posix_spawn(3) first reads and then resets a signal that is not named, two system calls instead of one."""
 
 
-@dataclass(slots=True)
-class Spawned:
-    """A process that leads its own session and group; the read end of its stdout, non-blocking; its mark.
+@final
+class Spawned(msgspec.Struct):
+    """A process that leads its own session and group; the read end of its stdout; its mark.
 
-    It executes the program already, or will do so through `start`.
+    It executes the program already, or will do so through `start`. The pipe is in blocking mode: it is read only by
+    splice(2) with SPLICE_F_NONBLOCK.
     """
 
     pid: int
@@ -149,13 +152,11 @@ class Spawner:
     def _spawn(self, path: bytes, command: tuple[str, ...], mark: int, began: float) -> Spawned:
         reading, writing = os.pipe2(os.O_CLOEXEC)
         try:
-            os.set_blocking(reading, False)
-            arguments = [argument.encode() for argument in command]
             try:
                 self._limits.set(mark)
                 pid = os.posix_spawn(
                     path,
-                    arguments,
+                    list(map(str.encode, command)),
                     self._environment,
                     file_actions=(
                         (os.POSIX_SPAWN_DUP2, self._null, 0),
@@ -167,7 +168,8 @@ class Spawner:
                     setsigdef=RESETTABLE_SIGNALS,
                 )
             finally:
-                self._limits.restore()
+                if self._limits.restorable:
+                    self._limits.restore()
             if monotonic() - began > QUICK_SECONDS:
                 self._known.forget(command[0])
             return Spawned(pid, reading, mark)

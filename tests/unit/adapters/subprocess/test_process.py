@@ -9,9 +9,9 @@ import pytest
 from capture_harness import read_and_close
 from event_loop import past
 from proc import eventually
-from process_harness import Running
+from process_harness import Running, finished
 
-from execwire.adapters.subprocess import leader
+from execwire.adapters.subprocess import child_process
 from execwire.adapters.subprocess.context import Leftovers
 from execwire.adapters.subprocess.process import Process
 from execwire.domain.outcome import Exited, Outcome, OutputLimitExceeded, OutputLost, Signalled, TimedOut
@@ -21,13 +21,13 @@ from execwire.domain.outcome import Exited, Outcome, OutputLimitExceeded, Output
 async def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
     running = Running(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(leader, "os", running.kernel)
+        patch.setattr(child_process, "os", running.kernel)
         yield running
     running.close()
 
 
 async def outcome_and_output(process: Process) -> tuple[Outcome, bytes]:
-    execution = await process.wait()
+    execution = await finished(process)
     return execution.outcome, await read_and_close(execution.output)
 
 
@@ -44,14 +44,14 @@ async def test_task_is_complete_at_end_of_file_after_the_leader_has_ended(
     assert await outcome_and_output(process) == (outcome, b"text")
     # Hazard 8: once it is reaped, no process is signalled by its number.
     assert running.kernel.calls == ["reap", "release", "ask group"]
-    assert running.exit_watcher.callbacks == {}
+    assert running.exit_watcher.callbacks == []
 
 
 async def test_leader_that_closes_its_stdout_and_lives_on_is_waited_for(running: Running) -> None:
     process = running.start()
     ended = asyncio.create_task(outcome_and_output(process))
     running.hang_up()
-    await eventually(lambda: running.exit_watcher.hastened == [process.leader])
+    await eventually(lambda: running.exit_watcher.hastened == [process])
     assert not ended.done()
     running.exit()
     assert await ended == (Exited(0), b"")

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from event_loop import past
 from proc import eventually
-from process_harness import LONG, Running
+from process_harness import LONG, Running, finished
 
-from execwire.adapters.subprocess import leader
+from execwire.adapters.subprocess import child_process
 from execwire.adapters.subprocess.context import Leftovers
 from execwire.adapters.subprocess.process import Process
 from execwire.domain.outcome import Cancelled, Execution, Exited
@@ -21,7 +21,7 @@ REAPED = ["reap", "release", "ask group"]
 async def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
     running = Running(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(leader, "os", running.kernel)
+        patch.setattr(child_process, "os", running.kernel)
         yield running
     running.close()
 
@@ -29,7 +29,7 @@ async def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 def end_leader(running: Running, process: Process) -> asyncio.Task[Execution]:
     running.exit(told=False)
     running.hang_up()
-    return asyncio.create_task(process.wait())
+    return asyncio.create_task(finished(process))
 
 
 async def test_other_group_members_are_waited_for_and_not_killed(running: Running) -> None:
@@ -71,11 +71,11 @@ async def test_stop_at_the_moment_of_the_exit_does_not_wait_for_the_group(runnin
     running.kernel.family = True
     process = running.start()
     running.hang_up()
-    await eventually(lambda: running.exit_watcher.hastened == [process.leader])
+    await eventually(lambda: running.exit_watcher.hastened == [process])
     running.exit()
     running.control.stop(Cancelled())
     async with asyncio.timeout(LONG / 2):
-        assert (await process.wait()).outcome == Exited(0)
+        assert (await finished(process)).outcome == Exited(0)
     assert running.kernel.calls == [*REAPED, "end all"]
 
 

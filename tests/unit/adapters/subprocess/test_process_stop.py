@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from capture_harness import read_and_close
 from event_loop import past, settle
-from process_harness import LONG, Running
+from process_harness import LONG, Running, finished
 
-from execwire.adapters.subprocess import leader
+from execwire.adapters.subprocess import child_process
 from execwire.adapters.subprocess.context import Leftovers
 from execwire.adapters.subprocess.process import Process
 from execwire.domain.outcome import Cancelled, Exited, Outcome, Refused, TimedOut
@@ -24,13 +24,13 @@ TERMINATED = f"signal group {signal.SIGTERM}"
 async def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
     running = Running(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(leader, "os", running.kernel)
+        patch.setattr(child_process, "os", running.kernel)
         yield running
     running.close()
 
 
 async def outcome_and_output(process: Process) -> tuple[Outcome, bytes]:
-    execution = await process.wait()
+    execution = await finished(process)
     return execution.outcome, await read_and_close(execution.output)
 
 

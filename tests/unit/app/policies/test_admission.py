@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 from event_loop import settle
-from fakes import FakeTaskIntake
+from fakes import FakeTaskIntake, a_drain
 
 from execwire.app.agent.container import Container
 from execwire.app.policies.admission import Admission
@@ -24,7 +24,7 @@ class Gated:
     def __init__(self, max_running: int, max_queued: int = 100) -> None:
         self.gates = {name: asyncio.Event() for name in "abcdefgh"}
         self.runner = FakeTaskIntake(_echo, gates=self.gates)
-        self.admission = Admission(self.runner, max_running, max_queued)
+        self.admission = Admission(self.runner, max_running, max_queued, a_drain())
         self.tasks: dict[str, asyncio.Task[TaskResult]] = {}
 
     def submit(self, *names: str) -> None:

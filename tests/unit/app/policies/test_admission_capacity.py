@@ -3,7 +3,7 @@ import weakref
 
 import pytest
 from event_loop import settle
-from fakes import FakeTaskIntake
+from fakes import FakeTaskIntake, a_drain
 
 from execwire.app.policies.admission import Admission
 from execwire.domain.control import TaskControl
@@ -21,7 +21,7 @@ class Full:
 
     def __init__(self, max_queued: int) -> None:
         self.gate = asyncio.Event()
-        self.admission = Admission(FakeTaskIntake(_echo, gates={"task": self.gate}), 1, max_queued)
+        self.admission = Admission(FakeTaskIntake(_echo, gates={"task": self.gate}), 1, max_queued, a_drain())
 
     def has_capacity(self) -> bool:
         return self.admission.has_capacity

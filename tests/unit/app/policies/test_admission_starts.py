@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 from connection_harness import echo
 from event_loop import settle
+from fakes import a_drain
 
 from execwire.app.policies.admission import STARTS_PER_ITERATION, Admission
 from execwire.domain.control import TaskControl
@@ -30,7 +31,7 @@ class Starting:
 
     def __init__(self) -> None:
         self.runner = FakeTaskRunner()
-        self.admission = Admission(self.runner, 1000, 1000)
+        self.admission = Admission(self.runner, 1000, 1000, a_drain())
         self.controls: dict[str, TaskControl] = {}
 
     def start(self, *names: str, client: str = "") -> list[asyncio.Task[TaskResult]]:
@@ -125,14 +126,14 @@ async def test_limit_of_starts_is_reset_in_the_next_iteration(starting: Starting
 
 
 async def test_all_slots_and_starts_are_free_after_tasks_end_in_any_way(starting: Starting) -> None:
-    tasks = starting.start(*names(20))
+    tasks = starting.start(*names(STARTS_PER_ITERATION + 16))
     await starting.iterations(1)
-    starting.controls["task-10"].stop(Cancelled())
-    tasks[12].cancel()
+    starting.controls[f"task-{STARTS_PER_ITERATION + 6:02}"].stop(Cancelled())
+    tasks[STARTS_PER_ITERATION + 8].cancel()
     # It has a slot, and has not started yet.
     await starting.iterations(1)
-    tasks[5].cancel()
+    tasks[STARTS_PER_ITERATION + 1].cancel()
     await settle()
     assert sum(task.cancelled() for task in tasks) == 2
-    starting.admission = Admission(starting.runner, 1, 0)
+    starting.admission = Admission(starting.runner, 1, 0, a_drain())
     assert starting.admission.has_capacity

@@ -8,8 +8,9 @@ from execwire.app.policies.drain import Drain
 from execwire.app.scoreboard import RUNNING, unshared_row
 from execwire.app.settings.model import Settings
 from execwire.domain.control import TaskControl
-from execwire.domain.outcome import Cancelled, Execution, Exited, Refused
-from execwire.domain.task import TaskRequest
+from execwire.domain.outcome import Cancelled
+from execwire.domain.ports.intake import TaskIntake
+from execwire.domain.task import TaskRequest, TaskResult
 from execwire.testing import FakeClock, FakeTaskExecutor
 
 LONG = 60.0
@@ -22,10 +23,12 @@ class Draining:
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.executor = FakeTaskExecutor(self.clock)
-        self.drain: Drain = Container(clock=self.clock, executor=self.executor).drain()
+        container = Container(clock=self.clock, executor=self.executor)
+        self.drain: Drain = container.drain()
+        self.intake: TaskIntake = container.intake()
 
-    async def start(self, *names: str) -> list[asyncio.Task[Execution]]:
-        tasks = [asyncio.create_task(self.drain.execute(TaskRequest(("wait", name)))) for name in names]
+    async def start(self, *names: str) -> list[asyncio.Task[TaskResult]]:
+        tasks = [asyncio.create_task(self.intake.run(TaskRequest(("wait", name)))) for name in names]
         await settle()
         assert self.executor.running == {f"wait {name}" for name in names}
         return tasks
@@ -40,17 +43,17 @@ def draining() -> Draining:
     return Draining()
 
 
-def assert_refused(execution: Execution, words: str) -> None:
-    assert isinstance(execution.outcome, Refused)
-    assert "stopping" in execution.outcome.reason
-    assert words in execution.outcome.reason
-    assert execution.output.size == 0
+def assert_refused(result: TaskResult, words: str) -> None:
+    assert result.exit_code == -1
+    assert "stopping" in result.error
+    assert words in result.error
+    assert result.output.size == 0
 
 
 async def test_tasks_pass_through_before_a_stop(draining: Draining) -> None:
     draining.executor.output = b"out"
-    execution = await draining.drain.execute(TaskRequest(("do", "it")))
-    assert (execution.outcome, execution.output.in_memory) == (Exited(0), b"out")
+    result = await draining.intake.run(TaskRequest(("do", "it")))
+    assert (result.exit_code, result.output.in_memory) == (0, b"out")
 
 
 async def test_drain_without_running_tasks_returns_at_once(draining: Draining) -> None:
@@ -61,10 +64,7 @@ async def test_new_tasks_are_refused_while_stopping(draining: Draining) -> None:
     [running] = await draining.start("a")
     stopping = asyncio.create_task(draining.stop())
     await settle()
-    draining.clock.advance(5)
-    execution = await draining.drain.execute(TaskRequest(("do", "it")))
-    assert_refused(execution, "nothing was run")
-    assert execution.ended_at == draining.clock.monotonic_seconds()
+    assert_refused(await draining.intake.run(TaskRequest(("do", "it"))), "nothing was run")
     assert [request.command for request in draining.executor.started] == [("wait", "a")]
     draining.executor.released.set()
     await asyncio.gather(running, stopping)
@@ -77,7 +77,7 @@ async def test_running_tasks_may_end_during_the_drain(draining: Draining) -> Non
     assert not stopping.done()
     draining.executor.released.set()
     assert await stopping == 0
-    assert [(await task).outcome for task in tasks] == [Exited(0), Exited(0)]
+    assert [(await task).exit_code for task in tasks] == [0, 0]
 
 
 async def test_tasks_that_run_after_the_drain_are_killed_and_refused(draining: Draining) -> None:
@@ -129,17 +129,17 @@ async def test_task_that_ends_during_the_kill_keeps_its_outcome_and_output(drain
     [task] = await draining.start("a")
     draining.executor.released.set()
     draining.drain.kill()
-    execution = await task
-    assert (execution.outcome, execution.output.in_memory) == (Exited(0), b"text")
+    result = await task
+    assert (result.exit_code, result.output.in_memory) == (0, b"text")
 
 
 async def test_kill_ends_the_grace_of_a_stopped_task_and_keeps_its_verdict(draining: Draining) -> None:
     control = TaskControl()
-    task = asyncio.create_task(draining.drain.execute(TaskRequest(("ignore-stop", "a")), control))
+    task = asyncio.create_task(draining.intake.run(TaskRequest(("ignore-stop", "a")), control))
     await settle()
     control.stop(Cancelled(), LONG)
     assert draining.drain.kill() == 0
-    assert (await task).outcome == Cancelled()
+    assert (await task).error == "cancelled"
 
 
 async def test_queued_tasks_get_a_result_when_the_agent_stops() -> None:
@@ -160,8 +160,9 @@ async def test_queued_tasks_get_a_result_when_the_agent_stops() -> None:
 async def test_scoreboard_row_has_the_number_of_running_tasks() -> None:
     row = unshared_row()
     executor = FakeTaskExecutor(FakeClock())
-    drain = Drain(executor, executor.clock, row)
-    tasks = [asyncio.create_task(drain.execute(TaskRequest(("wait", str(number))))) for number in range(3)]
+    container = Container(clock=executor.clock, executor=executor, row=row)
+    drain, intake = container.drain(), container.intake()
+    tasks = [asyncio.create_task(intake.run(TaskRequest(("wait", str(number))))) for number in range(3)]
     await settle()
     assert (row[RUNNING], drain.running) == (3, 3)
     executor.released.set()

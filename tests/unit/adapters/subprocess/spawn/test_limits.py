@@ -64,7 +64,10 @@ def during_spawn(limits: TaskLimits, kernel: FakeKernel) -> tuple[int, Limits]:
 
 def test_child_gets_the_mark_and_the_limits_of_its_task(kernel: FakeKernel) -> None:
     before = dict(kernel.limits)
-    assert during_spawn(TaskLimits((1024, 9000)), kernel) == (MARK, (1024, 9000))
+    limits = TaskLimits((1024, 9000))
+    assert during_spawn(limits, kernel) == (MARK, (1024, 9000))
+    assert kernel.limits[NOFILE] == before[NOFILE]
+    limits.close()
     assert kernel.limits == before
 
 
@@ -91,7 +94,9 @@ def test_hard_limit_of_locks_that_still_allows_the_mark_is_kept(kernel: FakeKern
     kernel.limits[RLIMIT_LOCKS] = (50, 100)
     for _ in range(2):
         assert during_spawn(limits, kernel) == (MARK, (9000, 9000))
-        assert kernel.limits[RLIMIT_LOCKS] == (50, 100)
+        assert kernel.limits[RLIMIT_LOCKS] == (MARK, 100)
+    limits.close()
+    assert kernel.limits[RLIMIT_LOCKS] == (50, 100)
 
 
 def test_task_that_cannot_be_marked_is_not_started(kernel: FakeKernel) -> None:

@@ -64,7 +64,6 @@ async def test_child_gets_its_mark_and_limits_and_the_agent_keeps_its_own(
     spawner.close()
     assert isinstance(spawned, Spawned)
     assert (spawned.pid, spawned.mark, spawned.start) == (PID, MARK, None)
-    assert not os.get_blocking(spawned.stdout)
     assert not os.get_inheritable(spawned.stdout)
     os.close(spawned.stdout)
     assert spawn.limits == [(MARK, task_limit)]

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from execwire.adapters.subprocess import leader
-from execwire.adapters.subprocess.leader import Leader
+from execwire.adapters.subprocess import child_process
+from execwire.adapters.subprocess.child_process import ChildProcess
 from execwire.testing import FakeClock
 
 PID = 4711
@@ -16,7 +16,7 @@ PID = 4711
 
 @dataclass
 class FakeKernel:
-    """The part of the module os that `leader` uses, for one child."""
+    """The part of the module os that `child_process` uses, for one child."""
 
     ended: bool = False
     status: int = 0
@@ -47,7 +47,7 @@ class FakeKernel:
 def kernel(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeKernel]:
     kernel = FakeKernel()
     with monkeypatch.context() as patch:
-        patch.setattr(leader, "os", kernel)
+        patch.setattr(child_process, "os", kernel)
         yield kernel
 
 
@@ -57,7 +57,7 @@ def clock() -> FakeClock:
 
 
 def test_end_is_timestamped_when_it_is_first_seen(kernel: FakeKernel, clock: FakeClock) -> None:
-    child = Leader(PID, clock)
+    child = ChildProcess(PID, clock)
     assert not child.has_ended()
     kernel.ended = True
     clock.advance(5)
@@ -71,7 +71,7 @@ def test_end_is_timestamped_when_it_is_first_seen(kernel: FakeKernel, clock: Fak
 
 # Hazard 8.
 def test_group_is_not_signalled_after_its_leader_was_reaped(kernel: FakeKernel, clock: FakeClock) -> None:
-    child = Leader(PID, clock)
+    child = ChildProcess(PID, clock)
     child.signal_group(signal.SIGKILL)
     child.reap()
     child.signal_group(signal.SIGKILL)
@@ -82,7 +82,7 @@ def test_group_is_not_signalled_after_its_leader_was_reaped(kernel: FakeKernel, 
 @pytest.mark.parametrize("refusal", [PermissionError(), ProcessLookupError()])
 def test_group_that_cannot_be_signalled_raises_no_error(kernel: FakeKernel, clock: FakeClock, refusal: OSError) -> None:
     kernel.refusal = refusal
-    Leader(PID, clock).signal_group(signal.SIGKILL)
+    ChildProcess(PID, clock).signal_group(signal.SIGKILL)
     assert kernel.calls == ["kill"]
 
 
@@ -91,6 +91,6 @@ def test_exit_code_is_derived_from_the_wait_status(
     kernel: FakeKernel, clock: FakeClock, status: int, code: int
 ) -> None:
     kernel.status = status
-    child = Leader(PID, clock)
+    child = ChildProcess(PID, clock)
     child.reap()
     assert child.exit_code == code
