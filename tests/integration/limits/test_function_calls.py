@@ -1,0 +1,37 @@
+"""What one task costs the agent, as a number of function calls: exact, and the same on a slow or busy machine."""
+
+import asyncio
+from pathlib import Path
+
+import agent as support
+import pytest
+from agent import Agent, running_agent
+
+COUNTER = Path(support.__file__).with_name("call_counter")
+CONNECTIONS = 8
+WARM_UP, TASKS = 200, 400
+MAX_CALLS = {1: 100, 2: 108}
+"""By number of workers, for a `/bin/true`. A feature that makes all tasks pay shows up here: it should not."""
+
+
+def calls(folder: Path) -> int:
+    return sum(int.from_bytes(path.read_bytes(), "little") for path in folder.iterdir())
+
+
+async def run_tasks(agent: Agent, tasks: int) -> None:
+    async def client(share: int) -> None:
+        async with await agent.connect() as connection:
+            for _ in range(share):
+                assert (await connection.ask(command=["/bin/true"]))["exit_code"] == 0
+
+    await asyncio.gather(*(client(tasks // CONNECTIONS) for _ in range(CONNECTIONS)))
+
+
+@pytest.mark.parametrize("workers", MAX_CALLS)
+async def test_task_takes_no_more_than_so_many_function_calls(workers: int, tmp_path: Path) -> None:
+    counter = {"COUNT_CALLS_IN": str(tmp_path), "PYTHONPATH": str(COUNTER)}
+    async with running_agent(f"--workers={workers}", environment=counter) as agent:
+        await run_tasks(agent, WARM_UP)
+        before = calls(tmp_path)
+        await run_tasks(agent, TASKS)
+        assert 20 < (calls(tmp_path) - before) / TASKS <= MAX_CALLS[workers]
