@@ -20,7 +20,8 @@ run: install
 #: make install  create $(VENV) with $(VENV)/bin/execwire
 install: $(VENV)/.installed
 
-#: make install-to PREFIX=/opt/execwire  a copy for a service, which does not use this folder; again to update it
+#: make install-to PREFIX=/opt/execwire [PYTHON=/usr/bin/python3]  install a copy for a service, independent of this
+#:               folder; run it again to update the copy
 install-to:
 	@case "$(PREFIX)" in [!/]*|*[[:space:]]*|"") \
 		echo "make: name where to install: make install-to PREFIX=/opt/execwire (absolute, without blanks)" >&2; exit 2 ;; esac
