@@ -111,8 +111,8 @@ class ProcessTree:
     def group(self, group: int, mark: int, *, kill: bool) -> Survivors:
         """Return the live processes in the group of a leader that has ended, after sending SIGKILL if `kill`.
 
-        The leader's descendants have been adopted; those in its group are in its session too. If none of them exists,
-        the number may have been reused: processes with another mark do not count.
+        The leader's descendants have been adopted; those in its group are in its session too, even if they have lost
+        their mark. If none of them exists, the number may have been reused: processes with another mark do not count.
         """
         survivors = Survivors()
         for _ in self._family.refresh():
@@ -123,7 +123,7 @@ class ProcessTree:
             result = self.adopted.scan(pid)
             if result is not None and result[1]:
                 survivors.reaped_any = True
-            elif result is not None and result[0] in (mark, 0, None):
+            elif result is not None and result[0] in (mark, procfs.STRAY, None):
                 pending = [(pid, self._pid)]
                 while pending:
                     member, parent = pending.pop()

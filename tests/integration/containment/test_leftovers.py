@@ -18,6 +18,7 @@ FAMILY = (
     'for kind in group daemon; do until grep -qs "$0[-]$kind" /proc/[0-9]*/cmdline; do sleep 0.05; done; done; echo hi'
 )
 """Leaves a process of its own group and a daemon, both running when it exits."""
+WITHOUT_SECOND_MARK = ("setpriv", "--bounding-set=-sys_nice", "--inh-caps=-all") if os.geteuid() == 0 else ()
 
 
 @pytest.fixture
@@ -78,10 +79,12 @@ async def test_file_written_by_process_substitution_is_complete_at_result(tmp_pa
             assert gzip.decompress(file.read_bytes()).endswith(b"\n100000\n")
 
 
-async def test_process_without_stdout_gets_linger_and_is_then_killed(marker: str) -> None:
-    async with running_agent("--linger-ms", "300") as agent:
+@pytest.mark.parametrize("first", ["", "ulimit -x unlimited; "], ids=["marked", "unmarked"])
+async def test_process_without_stdout_gets_linger_and_is_then_killed(marker: str, first: str) -> None:
+    async with running_agent("--linger-ms", "300", launcher=WITHOUT_SECOND_MARK) as agent:
         began = time.monotonic()
-        script = '(exec -a "$0" sleep 60) > /dev/null & until grep -qs "$0" /proc/$!/cmdline; do :; done; echo hi'
+        process = f'({first}exec -a "$0" sleep 60) > /dev/null &'
+        script = f'{process} until grep -qs "$0" /proc/$!/cmdline; do :; done; echo hi'
         result = await agent.run("bash", "-c", script, marker)
         assert (result["exit_code"], result["output"]) == (0, "hi\n")
         assert 0.3 <= time.monotonic() - began < 15
