@@ -77,7 +77,7 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class OutputLost:
+class ResultLost:
     """The command ran, but its output could not be stored; it was killed if it had not ended.
 
     `reason` is the text for the client. This is not Refused: a refused request may be sent again as it is. This one
@@ -93,7 +93,7 @@ class OutputLost:
             raise ValueError(message)
 
 
-Outcome: TypeAlias = Exited | Signalled | TimedOut | NotStarted | OutputLimitExceeded | OutputLost | Cancelled | Refused
+Outcome: TypeAlias = Exited | Signalled | TimedOut | NotStarted | OutputLimitExceeded | ResultLost | Cancelled | Refused
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,8 +87,8 @@ class FakeContainment:
         if kill and self.family:
             self.calls.append("kill family")
             self.family = False
-            return Survivors(reaped_any=True)
-        return Survivors(alive=[] if not self.family else [NOBODY])
+            return Survivors(inconclusive=True)
+        return Survivors(found_alive=[] if not self.family else [NOBODY])
 
     def waitpid(self, pid: int, _: int) -> tuple[int, int]:
         self.calls.append("reap")

@@ -27,7 +27,7 @@ class Adopted:
         # By mark: the descendants of a leader when it was killed, by pid, with their start times.
         self._expected: dict[int, dict[int, int]] = {}
 
-    def expect(self, mark: int, leader: int, children: Callable[[int], list[int]]) -> None:
+    def expect(self, leader: int, mark: int, children: Callable[[int], list[int]]) -> None:
         """Assign the present descendants of a leader to its task once adopted, whatever their marks; until `drop`."""
         started: dict[int, int] = {}
         pending = [leader]
@@ -66,7 +66,7 @@ class Adopted:
         for pid in self.marks_by_pid.keys() - set(present):
             self.forget(pid)
 
-    def scan(self, pid: int) -> tuple[int | None, bool] | None:
+    def check(self, pid: int) -> tuple[int | None, bool] | None:
         """Return the mark of an adopted child, None if unknown, and whether it had ended and has been reaped here.
 
         Returns a plain None if `pid` is no child: a leader reaped in the meantime, or a process that reuses its pid.

@@ -1,7 +1,7 @@
 """Marks: numbers that identify all processes of a task.
 
 A mark is stored in the soft limit RLIMIT_LOCKS, which Linux does not enforce. Each worker has a range of marks that no
-other worker or agent has; numbers outside of it are ignored. A mark modulo NUMBERS is the second, smaller mark.
+other worker or agent has; numbers outside of it are ignored. A mark modulo SECOND_MARKS is the second, smaller mark.
 """
 
 import resource
@@ -9,13 +9,13 @@ import secrets
 from collections.abc import Callable, Collection, Iterable
 
 from .procfs import RLIMIT_LOCKS
-from .timer_slack import NUMBERS
+from .timer_slack import SECOND_MARKS
 
 RANGE = 2**40
 """Number of marks of one worker."""
 MARKS = 2**62
 """All marks are less than this."""
-_HALF = NUMBERS // 2
+_HALF = SECOND_MARKS // 2
 _PLAIN = RANGE // 2
 
 
@@ -73,24 +73,24 @@ class Marks:
         self._next = mark + 1
         return mark
 
-    def owner(self, number: int) -> int | None:
+    def owner(self, second_mark: int) -> int | None:
         """Return the mark of the task whose living processes have this second mark; None if there is none."""
-        if number in self._kept:
-            return self._kept[number]
+        if second_mark in self._kept:
+            return self._kept[second_mark]
         last = self._next - 1
-        mark = last - (last - number) % NUMBERS
+        mark = last - (last - second_mark) % SECOND_MARKS
         return mark if mark > self._start else None
 
-    def counted(self, numbers: Iterable[int]) -> None:
+    def counted(self, second_marks: Iterable[int]) -> None:
         """Record all second marks that a running task or a living process has."""
-        next_half = self._end % NUMBERS // _HALF
-        owners = {number: self.owner(number) for number in numbers if number // _HALF == next_half}
-        self._counted = {number: mark for number, mark in owners.items() if mark is not None}
+        next_half = self._end % SECOND_MARKS // _HALF
+        owners = {second: self.owner(second) for second in second_marks if second // _HALF == next_half}
+        self._counted = {second: mark for second, mark in owners.items() if mark is not None}
 
     def _new_checked(self) -> int:
         while True:
             if self._next >= self._end and not self._begin_half():
-                self._plain += NUMBERS
+                self._plain += SECOND_MARKS
                 if self._plain >= self._start + RANGE:
                     self._plain = self._start + _PLAIN
                 return self._plain
@@ -104,11 +104,11 @@ class Marks:
         if counted is None:
             self._recount()
             return False
-        half = self._end % NUMBERS // _HALF
-        kept = {number: mark for number, mark in self._kept.items() if number // _HALF != half}
+        half = self._end % SECOND_MARKS // _HALF
+        kept = {second: mark for second, mark in self._kept.items() if second // _HALF != half}
         self._kept = kept | counted
-        # A multiple of NUMBERS would have the second mark 0, which means none.
-        self._skipped = {self._end + number % _HALF for number in (*counted, 0) if number or not half}
+        # A multiple of SECOND_MARKS would have the second mark 0, which means none.
+        self._skipped = {self._end + second % _HALF for second in (*counted, 0) if second or not half}
         self._end += _HALF
         self._counted = None
         self._recount()

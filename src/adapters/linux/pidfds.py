@@ -9,7 +9,7 @@ from . import procfs
 _NO_PROCESS = (errno.ESRCH, errno.EINVAL, errno.ENOENT)
 
 
-def number(ask: Callable[[int], int], pid: int) -> int:
+def session_or_group(ask: Callable[[int], int], pid: int) -> int:
     """Return the session or process group of `pid`, by os.getsid or os.getpgid; 0 if it has ended."""
     try:
         return ask(pid)

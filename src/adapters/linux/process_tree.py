@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from . import procfs
 from .adopted import Adopted, any_mark
 from .family import family
-from .pidfds import is_alive, number, open_pidfd
+from .pidfds import is_alive, open_pidfd, session_or_group
 from .survivors import OTHER_USER, UNKNOWN, Survivors
 
 
@@ -36,7 +36,7 @@ class ProcessTree:
         """Remember until `forget_mark` the descendants of a leader before it is killed: they may have lost the mark."""
         for _ in self._family.refresh():
             pass
-        self.adopted.expect(mark, pid, self._family.children)
+        self.adopted.expect(pid, mark, self._family.children)
 
     def forget_mark(self, mark: int) -> None:
         """Forget the descendants that `expect` remembered for this mark."""
@@ -65,7 +65,7 @@ class ProcessTree:
         """Whether there are registered children with a mark, or adopted ones that were alive after the last scan."""
         return bool(self.adopted) or any(self.leaders.values())
 
-    def has_dead_orphan(self) -> bool:
+    def has_adopted_zombie(self) -> bool:
         """Return whether an adopted child has ended; looks at one ended child only, which may hide others."""
         try:
             ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
@@ -83,7 +83,7 @@ class ProcessTree:
         for pid in self._present():
             mark, reaped = self.leaders.get(pid), False
             if mark is None:
-                result = self.adopted.scan(pid)
+                result = self.adopted.check(pid)
                 if result is None:
                     continue
                 mark, reaped = result
@@ -92,7 +92,7 @@ class ProcessTree:
             elif mark in marks:
                 survivors = survivors_by_mark.setdefault(mark, Survivors())
                 if reaped:
-                    survivors.reaped_any = True
+                    survivors.inconclusive = True
                 else:
                     yield from self._kill_tree(pid, survivors)
             yield
@@ -118,27 +118,27 @@ class ProcessTree:
         for _ in self._family.refresh():
             pass
         for pid in self._present():
-            if pid in self.leaders or number(os.getsid, pid) != group:
+            if pid in self.leaders or session_or_group(os.getsid, pid) != group:
                 continue
-            result = self.adopted.scan(pid)
+            result = self.adopted.check(pid)
             if result is not None and result[1]:
-                survivors.reaped_any = True
+                survivors.inconclusive = True
             elif result is not None and result[0] in (mark, procfs.STRAY, None):
                 pending = [(pid, self._pid)]
                 while pending:
                     member, parent = pending.pop()
                     pending += [(child, member) for child in self._family.children(member)]
-                    if number(os.getpgid, member) == group and kill:
+                    if session_or_group(os.getpgid, member) == group and kill:
                         self._kill(member, parent, survivors)
-                    elif number(os.getpgid, member) == group and is_alive(member):
-                        survivors.alive.append(member)
+                    elif session_or_group(os.getpgid, member) == group and is_alive(member):
+                        survivors.found_alive.append(member)
         return survivors
 
     def _record_unknown(self, pid: int, marks: frozenset[int], survivors_by_mark: dict[int, Survivors]) -> None:
         """Record a child of unknown mark as a survivor of each task that existed when it was first seen."""
         for mark in marks & self.adopted.candidates(pid, marks):
             survivors = survivors_by_mark.setdefault(mark, Survivors())
-            survivors.alive.append(pid)
+            survivors.found_alive.append(pid)
             survivors.reason = UNKNOWN
 
     def _present(self) -> list[int]:
@@ -165,7 +165,7 @@ class ProcessTree:
             # The pid may have been reused before pidfd_open; checked now, since the pidfd always means one process.
             if not self._is_alive_below(pid, pidfd, parent):
                 return
-            survivors.alive.append(pid)
+            survivors.found_alive.append(pid)
             signal.pidfd_send_signal(pidfd, signal.SIGKILL)
         except PermissionError:
             survivors.reason = OTHER_USER

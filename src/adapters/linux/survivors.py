@@ -14,12 +14,12 @@ UNKNOWN = "cannot be told whose it is: it runs as another user, and /proc hides 
 class Survivors:
     """What one scan found of one task: the live pids, and the reason why one of them may survive."""
 
-    alive: list[int] = field(default_factory=list[int])
-    reaped_any: bool = False
+    found_alive: list[int] = field(default_factory=list[int])
+    inconclusive: bool = False
     """An adopted process had ended since the last scan; it may have forked before."""
     reason: str = STUBBORN
 
     @property
     def clean(self) -> bool:
         """Whether the scan found no process that is alive or could have forked one."""
-        return not self.alive and not self.reaped_any
+        return not self.found_alive and not self.inconclusive

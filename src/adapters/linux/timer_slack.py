@@ -10,8 +10,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-NUMBERS = 2**15
-"""A task's timer slack is the agent's plus the task's number in nanoseconds, below this: 33 us at most."""
+SECOND_MARKS = 2**15
+"""All second marks are below this. A task's timer slack is the worker's plus its second mark, in ns: 33 us at most."""
 DEFAULT_NANOSECONDS = 50_000
 _PR_GET_TIMERSLACK = 30
 _CAP_SYS_NICE = 23
@@ -22,38 +22,38 @@ class TimerSlack:
 
     OPTION = 29
     """PR_SET_TIMERSLACK; processes that this thread starts inherit it."""
-    NUMBERS = NUMBERS
+    SECOND_MARKS = SECOND_MARKS
 
     def __init__(self, own: int) -> None:
-        """`own` is the timer slack of this process in nanoseconds, to which numbers are added."""
+        """`own` is the timer slack of this process in nanoseconds, to which second marks are added."""
         self.own = own
         prctl = ctypes.CDLL(None).prctl
         prctl.argtypes = (ctypes.c_int, ctypes.c_ulong)
         self.prctl: Callable[[int, int], int] = prctl
 
-    def number(self, pid: int) -> int:
+    def second_mark(self, pid: int) -> int:
         """Return the second mark of a process; 0 if it has none, or if it is not shown, as for real-time processes."""
         try:
             descriptor = os.open(f"/proc/{pid}/timerslack_ns", os.O_RDONLY | os.O_CLOEXEC)
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             return 0
         try:
-            number = int(os.read(descriptor, 32)) - self.own
+            second_mark = int(os.read(descriptor, 32)) - self.own
         except (ProcessLookupError, PermissionError):
             return 0
         finally:
             os.close(descriptor)
-        return number if 0 < number < NUMBERS else 0
+        return second_mark if 0 < second_mark < SECOND_MARKS else 0
 
 
 def timer_slack() -> TimerSlack | None:
     """Return the second mark for this process's tasks; None if it could not be read, or belongs to another agent.
 
-    An agent that is a task of another agent has a number of that one, and its tasks inherit it, so that the outer agent
-    finds them.
+    An agent that is a task of another agent has a second mark of that one, and its tasks inherit it, so that the outer
+    agent finds them.
     """
     own = _own()
-    nested = DEFAULT_NANOSECONDS < own < DEFAULT_NANOSECONDS + NUMBERS
+    nested = DEFAULT_NANOSECONDS < own < DEFAULT_NANOSECONDS + SECOND_MARKS
     return None if own <= 0 or nested or not _may_read_others() else TimerSlack(own)
 
 

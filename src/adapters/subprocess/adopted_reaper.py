@@ -63,7 +63,7 @@ class AdoptedReaper:
             self._reap_if_dead()
 
     def _reap_if_dead(self) -> None:
-        if self.timer is not None and self._tree.has_dead_orphan():
+        if self.timer is not None and self._tree.has_adopted_zombie():
             self.timer.cancel()
             self._reap(None)
 

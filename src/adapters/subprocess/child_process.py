@@ -39,11 +39,11 @@ class ChildProcess:
             self.ended_at = self.clock.monotonic_seconds() if ended else None
         return self.ended_at is not None
 
-    def signal_group(self, number: int) -> None:
+    def signal_group(self, signal_number: int) -> None:
         """Send a signal to the process group, unless the child has been reaped."""
         if not (self.reaped or self.is_lost):
             try:
-                os.killpg(self.pid, number)
+                os.killpg(self.pid, signal_number)
             except (ProcessLookupError, PermissionError):
                 return  # the group is empty, or all its members run as other users, such as sudo(8)
 

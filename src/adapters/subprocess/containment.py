@@ -14,7 +14,7 @@ from ..linux.survivors import CLEAN_SCANS, Survivors
 from ..linux.timer_slack import TimerSlack
 from .adopted_reaper import AdoptedReaper
 from .kill import Kill
-from .retry import retry_until_done, start_task
+from .retry import retry_until_done, start_background
 from .slices import Slices
 from .task_marks import TaskMarks
 from .throttle import Throttle
@@ -70,7 +70,7 @@ class Containment:
         if self._reaper.timer is None:
             self._reaper.start()
 
-    def expect_orphans(self) -> None:
+    def expect_adopted(self) -> None:
         """Reap untracked children and their orphans within about a second of their exit."""
         self._reaper.start()
 
@@ -105,7 +105,7 @@ class Containment:
             self._wake(True)  # noqa: FBT003 -- as below
         if self._killing is None or self._killing.done():
             # Also if an earlier attempt to start it has failed.
-            self._killing = start_task(retry_until_done(self._kill_all, self._on_failure, LAST_PAUSE_SECONDS))
+            self._killing = start_background(retry_until_done(self._kill_all, self._on_failure, LAST_PAUSE_SECONDS))
         return await kill.wait()
 
     async def kill_orphans(self) -> None:
@@ -140,7 +140,9 @@ class Containment:
                 pause = FIRST_PAUSE_SECONDS
                 continue
             awaited = [mark for mark, kill in self._kills.items() if kill.gone is None]
-            if awaited and not any(mark in survivors_by_mark and survivors_by_mark[mark].alive for mark in awaited):
+            if awaited and not any(
+                mark in survivors_by_mark and survivors_by_mark[mark].found_alive for mark in awaited
+            ):
                 # No process needs time to die: the next scan only confirms this one.
                 await asyncio.sleep(0)
                 continue
@@ -156,7 +158,7 @@ class Containment:
     def _on_failure(self, error: Exception) -> None:
         for mark in tuple(self._kills):
             # Processes that were not looked at may be alive.
-            self._update(mark, Survivors(reaped_any=True, reason=f"cannot look for it: {error!r}"))
+            self._update(mark, Survivors(inconclusive=True, reason=f"cannot look for it: {error!r}"))
 
     async def _pause(self, seconds: float) -> bool:
         """Pause until a child ends, `seconds` at most; return True if another task has to be killed before that."""
@@ -180,7 +182,9 @@ class Containment:
         if survivors is not None and not survivors.clean:
             kill.clean = 0
             if self._loop.time() >= kill.deadline and kill.gone is None:
-                _log.warning("a task could not be killed; trying again", pids=survivors.alive, reason=survivors.reason)
+                _log.warning(
+                    "a task could not be killed; trying again", pids=survivors.found_alive, reason=survivors.reason
+                )
                 kill.finish(gone=False)
             return
         kill.clean += 1

@@ -40,7 +40,7 @@ class GracefulStop:
         """Check repeatedly whether other group members live; the leader must not be reaped before `cancel`."""
         if self._check is not None:
             self._check.cancel()
-        if self._containment.group(self._leader.pid, self._mark, kill=False).alive:
+        if self._containment.group(self._leader.pid, self._mark, kill=False).found_alive:
             self._check = self._loop.call_later(GROUP_CHECK_SECONDS, self.leader_has_ended)
         else:
             self._on_over()

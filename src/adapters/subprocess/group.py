@@ -44,9 +44,9 @@ class GroupWait:
                 return
             survivors = self._containment.group(self._group, self._mark, kill=now >= kill_at)
             clean = clean + 1 if survivors.clean else 0
-            if survivors.alive:
+            if survivors.found_alive:
                 end = kill_at if now < kill_at else kill_at + RESULT_AFTER_SECONDS
-                await self._until_ended(survivors.alive, end)
+                await self._until_ended(survivors.found_alive, end)
 
     def cancel(self) -> None:
         """Stop waiting: the caller kills the whole task."""

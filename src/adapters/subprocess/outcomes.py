@@ -11,8 +11,8 @@ from ...domain.outcome import (
     Exited,
     Outcome,
     OutputLimitExceeded,
-    OutputLost,
     Refused,
+    ResultLost,
     Signalled,
 )
 from ...domain.output import NO_OUTPUT
@@ -32,7 +32,7 @@ def outcome_of_output(capture: Capture, directory: str) -> Outcome | None:
     """Return the outcome if the output exceeded the limit or could not be kept in `directory`, otherwise None."""
     failure = capture.failure
     if failure is not None:
-        return OutputLost(f"the command ran, but its output could not be kept in {directory}: {failure.strerror}")
+        return ResultLost(f"the command ran, but its output could not be kept in {directory}: {failure.strerror}")
     return OutputLimitExceeded() if capture.overflowed else None
 
 
@@ -46,7 +46,7 @@ def outcome_of_failure(error: Exception) -> Outcome:
         case _:
             _log.error("a task failed inside the agent", exc_info=error)
             reason = "internal error; its log says more"
-    return OutputLost(f"the command may have run, but the agent could not see it through: {reason}")
+    return ResultLost(f"the command may have run, but the agent could not see it through: {reason}")
 
 
 def execution_of(
@@ -70,7 +70,7 @@ def execution_of(
             # The command ended by itself; -n is signal n, as subprocess has it.
             code = child.exit_code
             outcome = EXITED[code] if code >= 0 else Signalled(-code, signal_name(-code))
-        elif isinstance(outcome, Refused | OutputLost):
+        elif isinstance(outcome, Refused | ResultLost):
             output.close()
             output = NO_OUTPUT
         return Execution(outcome, output, child.ended_at or context.clock.monotonic_seconds())

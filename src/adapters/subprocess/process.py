@@ -15,7 +15,7 @@ from .graceful import GracefulStop
 from .outcomes import execution_of, outcome_of_output
 from .output.capture import Capture
 from .result import Result
-from .retry import start_task
+from .retry import start_background
 from .spawn.posix import Spawned
 from .wakeup import wake
 
@@ -31,8 +31,8 @@ class Process(ChildProcess):
     """
 
     # As in ChildProcess: what most tasks never change.
-    _linger: asyncio.TimerHandle | None = None
-    _deadline: asyncio.TimerHandle | None = None
+    _linger_timer: asyncio.TimerHandle | None = None
+    _deadline_timer: asyncio.TimerHandle | None = None
     _graceful: GracefulStop | None = None
     """The process group has got SIGTERM."""
     _stopped = False
@@ -58,14 +58,14 @@ class Process(ChildProcess):
             context.containment.track(spawned.pid, spawned.mark)
             context.exit_watcher.watch(self, self._on_exit)
             if timeout is not None:
-                self._deadline = self._call_later(timeout, self._on_deadline)
+                self._deadline_timer = self._call_later(timeout, self._on_deadline)
             control.on_stop = self._on_stop
         except Exception as error:  # noqa: BLE001 -- it runs: from here on it has to be cleaned up here
             self._fail(error)
 
     def disown(self) -> None:
         """Kill it, and keep nothing of it: its result has no waiter."""
-        self.result.disown()
+        self.result.abandon()
         self.run_step(self._kill)
 
     def _on_eof(self) -> None:
@@ -88,8 +88,8 @@ class Process(ChildProcess):
             if self._graceful is not None:
                 self._graceful.leader_has_ended()
             elif not self._capture.ended:
-                if self._linger is None:
-                    self._linger = self._call_later(self._context.linger, self._on_linger)
+                if self._linger_timer is None:
+                    self._linger_timer = self._call_later(self._context.linger, self._on_linger)
             elif self._capture.is_spooled or self._context.leftovers is Leftovers.KILL_ALL:
                 self._start_cleanup(Cleanup.wait_for_group)
             else:
@@ -155,7 +155,7 @@ class Process(ChildProcess):
 
     def _start_cleanup(self, how: Callable[[Cleanup], Awaitable[None]]) -> None:
         cleanup = Cleanup(self, self._mark, self._context, self._start)
-        self._cleanup_task = start_task(self._clean_up(cleanup, how))
+        self._cleanup_task = start_background(self._clean_up(cleanup, how))
         self._cleanup_task.add_done_callback(self._on_cleaned_up)
         self._cleanup = cleanup
 
@@ -174,7 +174,7 @@ class Process(ChildProcess):
         self._finish()  # unless it could do that itself
 
     def _cancel_timers(self) -> None:
-        for timer in (self._linger, self._deadline, self._graceful):
+        for timer in (self._linger_timer, self._deadline_timer, self._graceful):
             if timer is not None:
                 timer.cancel()
 
@@ -192,7 +192,7 @@ class Process(ChildProcess):
                 if self._start is not None:
                     not_started = self._start.finish()
                     verdict = verdict or not_started
-                if self._linger or self._deadline or self._graceful:
+                if self._linger_timer or self._deadline_timer or self._graceful:
                     self._cancel_timers()
                 self.on_exit = None
                 if self.pidfd >= 0:
@@ -208,7 +208,7 @@ class Process(ChildProcess):
             result.failure = result.failure or error
             with contextlib.suppress(Exception):
                 result.execution = execution_of(self, self._capture, verdict, result.failure, self._context)
-        if result.disowned and result.execution is not None:
+        if result.abandoned and result.execution is not None:
             result.execution.output.close()
         try:
             wake(result.ended, None)

@@ -60,7 +60,7 @@ class ProcessStarter:
         loop = asyncio.get_running_loop()
         try:
             began = loop.time()
-            launched = await self._launch_or_expect_orphans(request, control, seconds, mark)
+            launched = await self._launch_or_expect_adopted(request, control, seconds, mark)
             if not isinstance(launched, Spawned):
                 return launched
             spawned = launched
@@ -77,17 +77,17 @@ class ProcessStarter:
             process.run_step(spawned.start.go)
         return process
 
-    async def _launch_or_expect_orphans(
+    async def _launch_or_expect_adopted(
         self, request: TaskRequest, control: TaskControl, seconds: float | None, mark: int
     ) -> Spawned | Outcome:
         # Where nothing is launched, there may be a process that has not been told to go on: it ends by itself.
         try:
             launched = await self._launcher.launch(request.command, mark, seconds, control)
         except BaseException:
-            self._context.containment.expect_orphans()
+            self._context.containment.expect_adopted()
             raise
         if not isinstance(launched, Spawned):
-            self._context.containment.expect_orphans()
+            self._context.containment.expect_adopted()
         return launched
 
     async def _kill_unwatched(self, spawned: Spawned | None, mark: int, error: Exception) -> Outcome:

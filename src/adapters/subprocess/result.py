@@ -19,12 +19,12 @@ class Result(msgspec.Struct, eq=False):
     """None although it is complete: there was no memory even to say so, and `failure` is all that there is."""
     failure: Exception | None = None
     """An error of the agent itself."""
-    disowned: bool = False
+    abandoned: bool = False
     """It has no waiter: its output is closed as soon as there is one."""
 
-    def disown(self) -> None:
+    def abandon(self) -> None:
         """Keep no output: the result has no waiter any more."""
-        self.disowned = True
+        self.abandoned = True
         if self.execution is not None:
             self.execution.output.close()
 

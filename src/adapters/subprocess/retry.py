@@ -5,8 +5,8 @@ import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
 
 
-def start_task(work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-    """Return a task that runs `work`; if the task cannot be created, close `work`."""
+def start_background(work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+    """Return an asyncio.Task that runs `work`; if it cannot be created, close `work`."""
     try:
         return asyncio.get_running_loop().create_task(work)
     except Exception:
@@ -21,7 +21,7 @@ async def retry_until_done(
     while True:
         try:
             await work()
-        except Exception as error:  # noqa: BLE001 -- whatever it is, other tasks wait for this work
+        except Exception as error:  # noqa: BLE001 -- whatever it is, others wait for this work
             with contextlib.suppress(Exception):
                 on_failure(error)
         else:

@@ -10,7 +10,7 @@ from ..linux import procfs
 from ..linux.marks import Marks, own_range_start, range_start
 from ..linux.process_tree import ProcessTree
 from ..linux.survivors import CLEAN_SCANS
-from ..linux.timer_slack import NUMBERS, TimerSlack
+from ..linux.timer_slack import SECOND_MARKS, TimerSlack
 from .slices import Slices
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
@@ -38,8 +38,8 @@ class TaskMarks:
         mark = procfs.mark(pid)
         if mark and mark != self._range and range_start(mark) == self._range:
             return mark
-        number = self._slack.number(pid) if self._slack is not None else 0
-        owner = self._marks.owner(number) if number else None
+        second_mark = self._slack.second_mark(pid) if self._slack is not None else 0
+        owner = self._marks.owner(second_mark) if second_mark else None
         return owner or (None if mark is None else procfs.STRAY)
 
     def close(self) -> None:
@@ -54,10 +54,10 @@ class TaskMarks:
             self._counting = asyncio.get_running_loop().create_task(self._count(self._slack))
 
     async def _count(self, slack: TimerSlack) -> None:
-        numbers = {mark % NUMBERS for mark in self.tree.running_marks}
+        second_marks = {mark % SECOND_MARKS for mark in self.tree.running_marks}
 
         def see(pid: int) -> None:
-            numbers.add(slack.number(pid))
+            second_marks.add(slack.second_mark(pid))
 
         try:
             for _ in range(CLEAN_SCANS):
@@ -66,6 +66,6 @@ class TaskMarks:
             # Until a recount succeeds, tasks get no second mark; the next task starts another recount.
             _log.warning("cannot look for processes of earlier tasks", reason=repr(error))
         else:
-            self._marks.counted(numbers - {0})
+            self._marks.counted(second_marks - {0})
         finally:
             self._counting = None

@@ -9,10 +9,10 @@ from .context import ConnectionContext
 from .liveness import OneShotTimer
 from .pipeline import Pipeline, estimate
 
-LINES_ON_ARRIVAL = 16
-"""Lines of one client that are handled when bytes arrive."""
-LINES_PER_ITERATION = 32
-"""Lines of one client per scheduled read; the limit matters for invalid ones, which need no slot."""
+LINES_AT_ONCE = 16
+"""Lines of one client that are handled outside of scheduled reads: when bytes arrive or a result has been sent."""
+LINES_PER_SCHEDULED_READ = 32
+"""Lines of one client in a scheduled read (ReadFlow); the limit matters for invalid ones, which need no slot."""
 BULK_BYTES = 16 * 1024
 """A larger buffer is handled in scheduled reads only, and a batch ends after so many bytes."""
 
@@ -55,15 +55,16 @@ class Batch:
         """Whether the buffer is too large to be handled at once."""
         return len(self._pending) > BULK_BYTES
 
-    def handle_lines(self, max_lines: int, *, granted: bool) -> BatchEnd:
-        """Handle up to `max_lines` lines; `granted` allows the first one even if the intake has no capacity.
+    def handle_lines(self, *, scheduled: bool, granted: bool) -> BatchEnd:
+        """Handle some lines, more if `scheduled`; `granted` allows the first one even if the intake has no capacity.
 
         The caller then calls `charge_buffer`, unless the buffer is empty and nothing is charged for it.
         """
         pipeline, pending, budget = self._pipeline, self._pending, self._holder.budget
         buffered = len(pending)
-        if buffered > BULK_BYTES and max_lines == LINES_ON_ARRIVAL:
+        if buffered > BULK_BYTES and not scheduled:
             return BatchEnd.YIELD
+        max_lines = LINES_PER_SCHEDULED_READ if scheduled else LINES_AT_ONCE
         while not pipeline.full and (granted or self._intake.has_capacity):
             if budget.free <= 0 and not self._fits():
                 return BatchEnd.NO_MEMORY

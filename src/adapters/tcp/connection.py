@@ -6,7 +6,7 @@ from functools import partial
 from typing import cast
 
 from ...protocol.framing import FOREIGN, LineFramer
-from .batch import LINES_ON_ARRIVAL, LINES_PER_ITERATION, Batch, BatchEnd
+from .batch import Batch, BatchEnd
 from .client_log import log_gone
 from .closing import Closing
 from .connection_state import State
@@ -52,7 +52,7 @@ class Connection(asyncio.Protocol):
         self._result_writer = self._pipeline.result_writer = ResultWriter(
             self._transport, self._pipeline.holder, self._on_sent
         )
-        self._read_flow = ReadFlow(self._transport, self._context, partial(self._read_requests, LINES_PER_ITERATION))
+        self._read_flow = ReadFlow(self._transport, self._context, partial(self._read_requests, scheduled=True))
         read_flow = self._read_flow
         closing = self._closing = Closing(self._transport, partial(self._on_fully_sent, self))
         self._liveness = Liveness(
@@ -62,7 +62,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the client's running tasks, or let them finish, by the limits, and drop all results."""
-        self._state = State.EOF_SENT
+        self._state = State.CLOSED
         self._framer.clear()
         self._read_flow.close()
         self._liveness.close()
@@ -121,9 +121,9 @@ class Connection(asyncio.Protocol):
 
     def shut_down(self) -> None:
         """Close as soon as no request is in flight; until then new requests are still read and answered."""
-        self._state = max(self._state, State.DRAINING)
+        self._state = max(self._state, State.STOPPING)
         # Later, after reading what has arrived by now: closing with unread bytes would reset the connection.
-        asyncio.get_running_loop().call_later(0, partial(self._close_when_done, is_idle=True))
+        asyncio.get_running_loop().call_later(0, partial(self._close_when_done, at_shutdown=True))
 
     @property
     def idle(self) -> bool:
@@ -144,7 +144,7 @@ class Connection(asyncio.Protocol):
         elif self._state is not State.OPEN:
             self._close_when_done()
 
-    def _read_requests(self, max_lines: int = LINES_ON_ARRIVAL, *, granted: bool = False) -> None:
+    def _read_requests(self, *, scheduled: bool = False, granted: bool = False) -> None:
         read_flow = self._read_flow
         if self._state >= State.CLOSING:
             self._close_when_done()
@@ -153,7 +153,7 @@ class Connection(asyncio.Protocol):
             return
         self._reading = True
         batch = self._batch
-        end = batch.handle_lines(max_lines, granted=granted)
+        end = batch.handle_lines(scheduled=scheduled, granted=granted)
         if end is not BatchEnd.BUFFER_EMPTY or batch.charged:
             batch.charge_buffer()
         if end is BatchEnd.YIELD:
@@ -195,12 +195,12 @@ class Connection(asyncio.Protocol):
         self._state = max(self._state, State.CLOSING)
         self._framer.clear()
 
-    def _close_when_done(self, *, is_idle: bool = False) -> None:
-        if self._state is State.OPEN or self._state is State.EOF_SENT or not self._pipeline.empty:
+    def _close_when_done(self, *, at_shutdown: bool = False) -> None:
+        if self._state is State.OPEN or self._state is State.CLOSED or not self._pipeline.empty:
             return
-        if is_idle and self._read_flow.paused:
+        if at_shutdown and self._read_flow.paused:
             return
-        self._state = State.EOF_SENT
+        self._state = State.CLOSED
         self._stop_reading()
         self._read_flow.set_paused(paused=False)
-        self._closing.half_close(at_once=is_idle or self._read_flow.at_eof)
+        self._closing.half_close(at_once=at_shutdown or self._read_flow.at_eof)

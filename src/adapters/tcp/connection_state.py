@@ -7,9 +7,9 @@ class State(IntEnum):
     """The state of a connection; it only ever increases."""
 
     OPEN = auto()
-    DRAINING = auto()
+    STOPPING = auto()
     """It is closed once no request is in flight; requests that arrive until then are still served."""
     CLOSING = auto()
     """No more requests are read; those in flight are answered."""
-    EOF_SENT = auto()
+    CLOSED = auto()
     """All requests are answered, and the sending side is closed."""

@@ -19,7 +19,7 @@ class ReadFlow:
 
     __slots__ = (
         "_budget",
-        "_capacity",
+        "_capacity_wait",
         "_intake",
         "_log",
         "_read_requests",
@@ -40,8 +40,8 @@ class ReadFlow:
         # The client uses too much memory: the budget calls back when some is free.
         self.short_of_memory = False
         self._read_requests = read_requests
-        # Waits for capacity of the intake while it is full.
-        self._capacity: asyncio.Task[None] | None = None
+        # Set while the intake is full: it waits for capacity.
+        self._capacity_wait: asyncio.Task[None] | None = None
         # More lines are buffered than one event-loop iteration may handle: the scheduler calls back.
         self.scheduled = False
         self.paused = False
@@ -54,10 +54,10 @@ class ReadFlow:
             return
         if (
             paused
-            and self._capacity is None
+            and self._capacity_wait is None
             and not (self.scheduled or self.short_of_memory or self._intake.has_capacity)
         ):
-            self._capacity = asyncio.get_running_loop().create_task(self._wait_for_capacity())
+            self._capacity_wait = asyncio.get_running_loop().create_task(self._wait_for_capacity())
         if paused == self.paused:
             return
         self.paused = paused
@@ -89,8 +89,8 @@ class ReadFlow:
 
     def close(self) -> None:
         """Cancel all pending callbacks."""
-        if self._capacity is not None:
-            self._capacity.cancel()
+        if self._capacity_wait is not None:
+            self._capacity_wait.cancel()
         if self.scheduled:
             self._scheduler.forget(self._continue)
         if self.short_of_memory:
@@ -106,5 +106,5 @@ class ReadFlow:
 
     async def _wait_for_capacity(self) -> None:
         await self._intake.wait_for_capacity()
-        self._capacity = None
+        self._capacity_wait = None
         self._read_requests(granted=True)

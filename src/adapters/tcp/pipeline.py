@@ -72,7 +72,7 @@ class Pipeline:
         self.holder = MemoryHolder(context.memory, self._relieve)
         # Requests without an id whose results have not been written, oldest first.
         self._in_order: deque[Exchange] = deque()
-        # Running requests with an id.
+        # Requests in flight with an id.
         self._ids: dict[RequestId, Exchange] = {}
         self._loop = asyncio.get_running_loop()
         # Requests submitted whose results have not been sent.
@@ -128,19 +128,19 @@ class Pipeline:
             budget.wake()
 
     def close(self) -> None:
-        """Drop all results of a disconnected client; stop its tasks, if the limits say `cancel_on_disconnect`."""
+        """Drop all results of a disconnected client; stop its requests in flight, if `cancel_on_disconnect` is set."""
         self._closed = True
         self._count = 0
         self._relief.close()
-        running = [exchange for exchange in (*self._in_order, *self._ids.values()) if exchange.task is not None]
+        in_flight = [exchange for exchange in (*self._in_order, *self._ids.values()) if exchange.task is not None]
         if self._limits.cancel_on_disconnect:
-            for exchange in running:
+            for exchange in in_flight:
                 exchange.control.stop(Cancelled())
         for exchange in self._in_order:
             exchange.close()
         self._in_order.clear()
-        # Only running requests are still charged.
-        self.holder.charge(sum(exchange.memory for exchange in running) - self.holder.charged)
+        # Only these are still charged.
+        self.holder.charge(sum(exchange.memory for exchange in in_flight) - self.holder.charged)
         self.holder.close()
 
     def _relieve(self) -> None:

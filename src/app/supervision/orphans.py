@@ -24,7 +24,7 @@ PAUSE_SECONDS = 0.005
 STUBBORN_SECONDS = 2.0
 """After this time, processes that do not die are logged, and scans become rare."""
 STUBBORN_PAUSE_SECONDS = 0.5
-_WORKER, _ORPHAN = 0, 1
+_WORKER, _DEAD_WORKERS = 0, 1
 """The owners that this ProcessTree distinguishes, instead of marks."""
 
 
@@ -63,10 +63,10 @@ class OrphanReaper:
         """Unregister a worker that has stopped in order; processes that its tasks have left running are kept."""
         self._tree.remove(pid)
 
-    def start(self, pid: int, marks: int) -> None:
-        """Kill the processes of a worker that has died; its range of marks began at `marks`."""
+    def start(self, pid: int, start_of_range: int) -> None:
+        """Kill the processes of a worker that has died; its range of marks began at `start_of_range`."""
         self._tree.remove(pid)
-        self._ranges.add(marks)
+        self._ranges.add(start_of_range)
         self._scan_at = time.monotonic()
         self._stubborn_at = self._scan_at + STUBBORN_SECONDS
         self._reported = False
@@ -85,28 +85,28 @@ class OrphanReaper:
             return
         if self._scan is None:
             self._survivors = {}
-            self._scan = self._tree.scan(frozenset({_ORPHAN}), self._survivors)
+            self._scan = self._tree.scan(frozenset({_DEAD_WORKERS}), self._survivors)
         try:
             for _ in self._scan:
                 if time.monotonic() >= now + SLICE_SECONDS:
                     return
         except (OSError, MemoryError) as error:
             # Processes that could not be checked may still be alive.
-            self._survivors[_ORPHAN] = Survivors(reaped_any=True, reason=f"cannot look for it: {error!r}")
+            self._survivors[_DEAD_WORKERS] = Survivors(inconclusive=True, reason=f"cannot look for it: {error!r}")
         self._scan = None
-        self._update(self._survivors.get(_ORPHAN, Survivors()))
+        self._update(self._survivors.get(_DEAD_WORKERS, Survivors()))
 
     def _owner_of(self, pid: int) -> int | None:
         mark = procfs.mark(pid)
         if mark and range_start(mark) in self._ranges:
-            return _ORPHAN
-        if self._ranges and self._slack is not None and self._slack.number(pid):
-            return _ORPHAN
+            return _DEAD_WORKERS
+        if self._ranges and self._slack is not None and self._slack.second_mark(pid):
+            return _DEAD_WORKERS
         return None if mark is None else procfs.STRAY
 
     def _update(self, survivors: Survivors) -> None:
         now = time.monotonic()
-        self._killed.update(survivors.alive)
+        self._killed.update(survivors.found_alive)
         self._clean = self._clean + 1 if survivors.clean else 0
         if self._clean >= CLEAN_SCANS:
             self._scan_at = None
@@ -117,7 +117,7 @@ class OrphanReaper:
         if now >= self._stubborn_at and not survivors.clean and not self._reported:
             _log.error(
                 "remaining processes of a dead worker do not die; trying again",
-                pids=survivors.alive,
+                pids=survivors.found_alive,
                 reason=survivors.reason,
             )
             self._reported = True

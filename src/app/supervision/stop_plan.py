@@ -17,7 +17,7 @@ class StopPlan:
         """Start without a stop; after STOP, workers have `stop_seconds` to exit."""
         self._stop_seconds = stop_seconds
         self._begun_at = math.inf
-        self._killed = False
+        self._kill_ordered = False
         self.kill_at = math.inf
         """The time at which workers that have not exited are killed."""
 
@@ -30,13 +30,13 @@ class StopPlan:
         """Return the command for a stop signal, None if it changes nothing."""
         repeated = time.monotonic() >= self._begun_at + REPEAT_AFTER_SECONDS
         immediate = number == KILL_SIGNAL or (repeated and number in REPEATABLE_STOP_SIGNALS)
-        if self._killed or (self.begun and not immediate):
+        if self._kill_ordered or (self.begun and not immediate):
             return None
         return KILL if immediate else STOP
 
     def begin(self, command: bytes) -> None:
         """Record STOP or KILL."""
         now = time.monotonic()
-        self._killed = command == KILL
+        self._kill_ordered = command == KILL
         self._begun_at = min(self._begun_at, now)
-        self.kill_at = min(self.kill_at, now + (KILL_STOP_SECONDS if self._killed else self._stop_seconds))
+        self.kill_at = min(self.kill_at, now + (KILL_STOP_SECONDS if self._kill_ordered else self._stop_seconds))

@@ -12,8 +12,8 @@ from ...domain.outcome import (
     NotStarted,
     Outcome,
     OutputLimitExceeded,
-    OutputLost,
     Refused,
+    ResultLost,
     Signalled,
     TimedOut,
 )
@@ -78,7 +78,7 @@ def exit_code_and_error(outcome: Outcome) -> tuple[int, str]:
             return SIGNAL_BASE + number, f"terminated by signal {name}"
         case TimedOut():
             return NO_EXIT_CODE, "timeout exceeded"
-        case NotStarted(reason) | Refused(reason) | OutputLost(reason):
+        case NotStarted(reason) | Refused(reason) | ResultLost(reason):
             return NO_EXIT_CODE, reason
         case OutputLimitExceeded():
             return NO_EXIT_CODE, "output limit exceeded"

@@ -38,10 +38,10 @@ async def test_zombie_counts_as_seen_because_it_may_have_forked() -> None:
 async def test_live_processes_are_killed_then_reaped_then_forgotten() -> None:
     pid = adopt("sleep", "600")
     tree = ProcessTree()
-    assert scan(tree).alive == [pid]
+    assert scan(tree).found_alive == [pid]
     assert tree.has_children
     await eventually(lambda: not is_alive(pid))
-    assert scan(tree).reaped_any
+    assert scan(tree).inconclusive
     assert scan(tree).clean
     assert not tree.has_children
 
@@ -50,7 +50,7 @@ async def test_tracked_child_is_killed_but_not_reaped() -> None:
     pid = adopt("sleep", "600")
     tree = ProcessTree()
     tree.add(pid, MARK)
-    assert scan(tree).alive == [pid]
+    assert scan(tree).found_alive == [pid]
     await eventually(lambda: not is_alive(pid))
     assert scan(tree).clean
     assert reap(pid) == signal.SIGKILL

@@ -9,7 +9,7 @@ from proc import alive_with, children, descriptors, eventually
 
 from execwire.adapters.subprocess import process_starter
 from execwire.adapters.subprocess.process import Process
-from execwire.domain.outcome import OutputLost, TimedOut
+from execwire.domain.outcome import ResultLost, TimedOut
 from execwire.domain.task import TaskRequest
 
 # Unique to this run, since others may run at the same time.
@@ -38,7 +38,7 @@ async def test_command_that_cannot_be_watched_for_lack_of_memory_is_killed(
             patch.setattr(process_starter, "Process", Unwatchable)
             async with asyncio.timeout(10):
                 execution = await driver.executor.execute(TaskRequest(("sleep", SECONDS)))
-        assert isinstance(execution.outcome, OutputLost)
+        assert isinstance(execution.outcome, ResultLost)
         await check_nothing_left(before, children_before)
 
 

@@ -10,8 +10,8 @@ from execwire.domain.outcome import (
     NotStarted,
     Outcome,
     OutputLimitExceeded,
-    OutputLost,
     Refused,
+    ResultLost,
     Signalled,
     TimedOut,
 )
@@ -40,9 +40,9 @@ def test_signalled_with_an_invalid_number_or_name_is_a_value_error(number: int, 
         Signalled(number, name)
 
 
-@pytest.mark.parametrize("kind", [NotStarted, Refused, OutputLost])
+@pytest.mark.parametrize("kind", [NotStarted, Refused, ResultLost])
 def test_outcomes_with_a_reason_require_one(
-    kind: type[NotStarted] | type[Refused] | type[OutputLost],
+    kind: type[NotStarted] | type[Refused] | type[ResultLost],
 ) -> None:
     assert kind("no such file").reason == "no such file"
     with pytest.raises(ValueError, match="reason"):
@@ -51,13 +51,13 @@ def test_outcomes_with_a_reason_require_one(
 
 def test_union_of_outcomes_is_complete() -> None:
     assert set(typing.get_args(Outcome)) == {
-        Exited, Signalled, TimedOut, NotStarted, OutputLimitExceeded, OutputLost, Cancelled, Refused,
+        Exited, Signalled, TimedOut, NotStarted, OutputLimitExceeded, ResultLost, Cancelled, Refused,
     }  # fmt: skip
 
 
 def test_different_outcomes_are_not_equal() -> None:
     ends: list[Outcome] = [TimedOut(), OutputLimitExceeded(), Cancelled(), Exited(9), Signalled(9, "x")]
-    ends += [NotStarted("x"), Refused("x"), OutputLost("x")]
+    ends += [NotStarted("x"), Refused("x"), ResultLost("x")]
     assert len(set(ends)) == len(ends)
     assert TimedOut() == TimedOut()
 

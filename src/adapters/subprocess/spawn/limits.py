@@ -66,13 +66,13 @@ class TaskLimits:
         slack = self._slack
         if slack is not None:
             # The same as `slack_of`, without a call.
-            slack.prctl(slack.OPTION, slack.own + mark % slack.NUMBERS)
+            slack.prctl(slack.OPTION, slack.own + mark % slack.SECOND_MARKS)
         if self.restorable:
             self._set_descriptors()
 
     def slack_of(self, mark: int) -> int:
         """Return the timer slack that `set` sets, in nanoseconds; 0 if it does not change it."""
-        return 0 if self._slack is None else self._slack.own + mark % self._slack.NUMBERS
+        return 0 if self._slack is None else self._slack.own + mark % self._slack.SECOND_MARKS
 
     def close(self) -> None:
         """Restore the marks of this process and thread, as far as that is still allowed."""

@@ -19,7 +19,7 @@ from .limits import RLIMIT_LOCKS, Limits, TaskLimits
 from .start import QUICK_SECONDS, Start
 from .start_failure import cannot_start
 from .start_order import Program, StartOrder
-from .start_task import PROBE_FLAGS
+from .task_process import PROBE_FLAGS
 
 RESETTABLE_SIGNALS = tuple(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 """All signals: Python and nohup(1) leave some ignored. Naming only those is slower, by a tenth of the spawn: glibc's

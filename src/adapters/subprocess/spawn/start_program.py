@@ -10,7 +10,7 @@ import errno
 import os
 
 from .start_failure import describe_failure
-from .start_task import Reporter, become_task
+from .task_process import Reporter, become_task
 
 _DESCRIPTORS = 3
 _INT_BYTES = 4

@@ -7,7 +7,7 @@ import pytest
 
 from execwire.adapters.linux.marks import MARKS, RANGE, Marks, new_range_start, own_range_start, range_start, set_mark
 from execwire.adapters.linux.procfs import RLIMIT_LOCKS
-from execwire.adapters.linux.timer_slack import NUMBERS
+from execwire.adapters.linux.timer_slack import SECOND_MARKS
 
 START = 3 * RANGE
 
@@ -63,7 +63,7 @@ def test_process_has_the_range_of_its_mark() -> None:
 
 
 def test_marks_are_unique_and_in_their_range() -> None:
-    allocated = Counter().new(3 * NUMBERS)
+    allocated = Counter().new(3 * SECOND_MARKS)
     assert len(set(allocated)) == len(allocated)
     assert {range_start(mark) for mark in allocated} == {START}
     assert START not in allocated
@@ -72,31 +72,31 @@ def test_marks_are_unique_and_in_their_range() -> None:
 def test_owner_of_a_second_mark_is_the_last_task_that_got_it() -> None:
     counter = Counter()
     first, second = counter.new(2)
-    assert counter.marks.owner(first % NUMBERS) == first
-    assert counter.marks.owner(second % NUMBERS) == second
-    assert counter.marks.owner(second % NUMBERS + 1) is None
+    assert counter.marks.owner(first % SECOND_MARKS) == first
+    assert counter.marks.owner(second % SECOND_MARKS) == second
+    assert counter.marks.owner(second % SECOND_MARKS + 1) is None
 
 
 def test_second_mark_of_a_living_process_is_skipped_and_keeps_its_owner() -> None:
     counter = Counter()
     daemon = counter.new(5)[-1]
-    number = daemon % NUMBERS
+    number = daemon % SECOND_MARKS
     counter.through_half()
     (first,) = counter.through_half(number)
     allocated = [first, *counter.new(10)]
-    assert number not in {mark % NUMBERS for mark in allocated}
+    assert number not in {mark % SECOND_MARKS for mark in allocated}
     assert counter.marks.owner(number) == daemon
     assert counter.marks.owner(number + 1) in allocated
     # In the next round it is free again.
     counter.through_half()
     (first,) = counter.through_half()
-    assert number in {mark % NUMBERS for mark in [first, *counter.new(10)]}
+    assert number in {mark % SECOND_MARKS for mark in [first, *counter.new(10)]}
 
 
 def test_second_mark_is_skipped_for_as_long_as_a_process_has_it() -> None:
     counter = Counter()
     daemon = counter.new(5)[-1]
-    number = daemon % NUMBERS
+    number = daemon % SECOND_MARKS
     for _ in range(3):
         counter.through_half()
         counter.through_half(number)
@@ -106,15 +106,15 @@ def test_second_mark_is_skipped_for_as_long_as_a_process_has_it() -> None:
 
 def test_marks_have_no_second_mark_until_those_in_use_are_counted() -> None:
     counter = Counter()
-    counter.new(NUMBERS)
+    counter.new(SECOND_MARKS)
     recounts = counter.recounts
     plain = counter.new(3)
-    assert [mark % NUMBERS for mark in plain] == [0, 0, 0]
+    assert [mark % SECOND_MARKS for mark in plain] == [0, 0, 0]
     assert len(set(plain)) == 3
     # Each allocation calls `recount` again.
     assert counter.recounts == recounts + 3
     counter.marks.counted(())
-    assert counter.new(1)[0] % NUMBERS != 0
+    assert counter.new(1)[0] % SECOND_MARKS != 0
 
 
 def test_second_mark_is_never_zero_after_counting() -> None:
@@ -123,4 +123,4 @@ def test_second_mark_is_never_zero_after_counting() -> None:
     for _ in range(4):
         allocated += counter.through_half()
         allocated += counter.new(10)
-    assert 0 not in {mark % NUMBERS for mark in allocated}
+    assert 0 not in {mark % SECOND_MARKS for mark in allocated}

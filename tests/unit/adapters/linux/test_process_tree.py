@@ -29,7 +29,7 @@ def test_tree_is_killed_parents_first_and_other_processes_are_not(table: Process
     other = enrolled(table, tree, OTHER)
     table.start(other)
     survivors_by_mark = walk(tree, table, TARGET)
-    assert survivors_by_mark[TARGET].alive == [leader, child, grandchild]
+    assert survivors_by_mark[TARGET].found_alive == [leader, child, grandchild]
     assert table.killed == [leader, child, grandchild]
     assert table.alive == [other, other + 1]
 
@@ -37,7 +37,7 @@ def test_tree_is_killed_parents_first_and_other_processes_are_not(table: Process
 def test_one_scan_kills_several_tasks(table: ProcessTable, tree: ProcessTree) -> None:
     first, second = enrolled(table, tree, TARGET), enrolled(table, tree, OTHER)
     survivors_by_mark = walk(tree, table, TARGET, OTHER)
-    assert {mark: survivors.alive for mark, survivors in survivors_by_mark.items()} == {
+    assert {mark: survivors.found_alive for mark, survivors in survivors_by_mark.items()} == {
         TARGET: [first],
         OTHER: [second],
     }
@@ -70,7 +70,7 @@ def test_leader_is_not_reaped_until_it_is_removed(table: ProcessTable, tree: Pro
     leader = enrolled(table, tree, TARGET)
     table.die(leader)
     survivors_by_mark = walk(tree, table, TARGET)
-    assert survivors_by_mark[TARGET].alive == []
+    assert survivors_by_mark[TARGET].found_alive == []
     assert (table.reaped, table.killed) == ([], [])
     tree.remove(leader)
     walk(tree, table, TARGET)
@@ -93,7 +93,7 @@ def test_process_that_may_not_be_signalled_is_a_survivor_with_the_reason(
     table.rows[leader].others = True
     child = table.start(leader)
     survivors = walk(tree, table, TARGET)[TARGET]
-    assert survivors.alive == [leader, child]
+    assert survivors.found_alive == [leader, child]
     assert survivors.reason == "may not be signalled: it runs as another user"
     assert table.alive == [leader]
 
@@ -103,5 +103,5 @@ def test_process_that_does_not_die_is_a_survivor_of_every_scan(table: ProcessTab
     table.rows[leader].stuck = True
     for _ in range(2):
         survivors = walk(tree, table, TARGET)[TARGET]
-        assert survivors.alive == [leader]
+        assert survivors.found_alive == [leader]
         assert "SIGKILL" in survivors.reason

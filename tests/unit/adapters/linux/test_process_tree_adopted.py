@@ -39,7 +39,7 @@ def test_adopted_zombie_makes_a_scan_unclean_because_it_may_have_forked(table: P
     adopted = table.start(mark=TARGET)
     table.die(adopted)
     survivors = walk(tree, table, TARGET)[TARGET]
-    assert (survivors.alive, survivors.reaped_any, survivors.clean) == ([], True, False)
+    assert (survivors.found_alive, survivors.inconclusive, survivors.clean) == ([], True, False)
     assert walk(tree, table, TARGET) == {}
 
 
@@ -50,7 +50,7 @@ def test_scan_is_clean_despite_a_dead_leader(table: ProcessTable, tree: ProcessT
 
 def test_newest_child_is_scanned_first(table: ProcessTable, tree: ProcessTree) -> None:
     adopted = [table.start(mark=TARGET) for _ in range(3)]
-    assert walk(tree, table, TARGET)[TARGET].alive == adopted[::-1]
+    assert walk(tree, table, TARGET)[TARGET].found_alive == adopted[::-1]
 
 
 def test_disowned_leader_is_killed_by_its_mark_and_reaped(table: ProcessTable, tree: ProcessTree) -> None:
@@ -58,7 +58,7 @@ def test_disowned_leader_is_killed_by_its_mark_and_reaped(table: ProcessTable, t
     table.rows[leader].stuck = True
     tree.disown(leader)
     assert tree.adopted_marks == {TARGET}
-    assert walk(tree, table, TARGET)[TARGET].alive == [leader]
+    assert walk(tree, table, TARGET)[TARGET].found_alive == [leader]
     table.die(leader)
     walk(tree, table, TARGET)
     assert table.reaped == [leader]
@@ -114,7 +114,7 @@ def test_expected_descendant_belongs_to_its_task_after_losing_its_mark(table: Pr
     table.vanish(child)
     for pid in (descendant, unrelated):
         table.rows[pid].mark = None
-    assert walk(tree, table, TARGET)[TARGET].alive == [descendant]
+    assert walk(tree, table, TARGET)[TARGET].found_alive == [descendant]
     assert table.alive == [unrelated]
     tree.forget_mark(TARGET)
 
@@ -128,5 +128,5 @@ def test_reused_pid_of_an_expected_descendant_does_not_belong_to_the_task(
     tree.expect(leader, TARGET)
     table.vanish(child)
     table.rows[child] = FakeProcess(child, table.me, None, started=99)
-    assert walk(tree, table, TARGET)[TARGET].alive == [leader]
+    assert walk(tree, table, TARGET)[TARGET].found_alive == [leader]
     assert table.alive == [child]

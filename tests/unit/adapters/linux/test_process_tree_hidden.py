@@ -31,21 +31,21 @@ def hidden(table: ProcessTable, parent: int | None = None, mark: int | None = No
 
 def test_hidden_daemon_is_identified_by_its_mark_killed_and_reaped(table: ProcessTable, tree: ProcessTree) -> None:
     daemon, other_task = hidden(table, mark=TARGET), hidden(table, mark=OTHER)
-    assert walk(tree, table, TARGET)[TARGET].alive == [daemon]
-    assert walk(tree, table, TARGET)[TARGET].reaped_any
+    assert walk(tree, table, TARGET)[TARGET].found_alive == [daemon]
+    assert walk(tree, table, TARGET)[TARGET].inconclusive
     assert (table.killed, table.reaped, table.alive) == ([daemon], [daemon], [other_task])
 
 
 def test_hidden_descendant_of_a_leader_is_killed(table: ProcessTable, tree: ProcessTree) -> None:
     child = hidden(table, enrolled(table, tree, TARGET))
-    assert child in walk(tree, table, TARGET)[TARGET].alive
+    assert child in walk(tree, table, TARGET)[TARGET].found_alive
     assert table.alive == []
 
 
 def test_descendants_of_a_hidden_process_are_found_after_its_death(table: ProcessTable, tree: ProcessTree) -> None:
     top = hidden(table, mark=TARGET)
     table.start(top)
-    assert walk(tree, table, TARGET)[TARGET].alive == [top]
+    assert walk(tree, table, TARGET)[TARGET].found_alive == [top]
     assert len(table.alive) == 1
     walk(tree, table, TARGET)
     assert table.alive == []
@@ -71,12 +71,12 @@ def test_process_of_unknown_mark_is_a_survivor_of_every_task_that_existed_then(
     unknown = hidden(table, others=True)
     for _ in range(3):
         survivors = walk(tree, table, TARGET)[TARGET]
-        assert unknown in survivors.alive
+        assert unknown in survivors.found_alive
         assert (survivors.clean, survivors.reason) == (False, UNKNOWN)
     assert unknown not in table.killed
     # It cannot belong to a task that was started later.
     later = enrolled(table, tree, OTHER)
-    assert walk(tree, table, OTHER)[OTHER].alive == [later]
+    assert walk(tree, table, OTHER)[OTHER].found_alive == [later]
 
 
 def test_process_of_unknown_mark_is_reaped_when_it_dies(table: ProcessTable, tree: ProcessTree) -> None:
@@ -93,7 +93,7 @@ def test_process_with_a_changed_mark_is_identified_by_its_session(table: Process
     strays = [hidden(table, others=True), table.start()]
     for stray in strays:
         table.rows[stray].session = top
-    assert set(strays) < set(walk(tree, table, TARGET)[TARGET].alive)
+    assert set(strays) < set(walk(tree, table, TARGET)[TARGET].found_alive)
 
 
 def test_traced_zombie_does_not_delay_a_clean_scan_and_is_reaped_later(table: ProcessTable, tree: ProcessTree) -> None:

@@ -29,7 +29,7 @@ class Scanner:
         for _ in self.tree.scan(frozenset({MARK}), survivors_by_mark):
             pass
         assert self.table.pidfds == {}
-        return survivors_by_mark[MARK].alive if MARK in survivors_by_mark else []
+        return survivors_by_mark[MARK].found_alive if MARK in survivors_by_mark else []
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from execwire.adapters.linux import timer_slack as module
-from execwire.adapters.linux.timer_slack import DEFAULT_NANOSECONDS, NUMBERS, TimerSlack, timer_slack
+from execwire.adapters.linux.timer_slack import DEFAULT_NANOSECONDS, SECOND_MARKS, TimerSlack, timer_slack
 
 DISCONNECTED = 2**22 + 1
 
@@ -29,31 +29,31 @@ def test_descendants_of_this_thread_inherit_its_timer_slack(slack: TimerSlack) -
 
 
 @pytest.mark.skipif(timer_slack() is None, reason="reading that of another process needs CAP_SYS_NICE")
-@pytest.mark.parametrize("mark", [1, NUMBERS - 1, 5 * NUMBERS + 3, NUMBERS])
-def test_number_of_another_process_is_read(slack: TimerSlack, mark: int) -> None:
-    slack.prctl(slack.OPTION, slack.own + mark % NUMBERS)
+@pytest.mark.parametrize("mark", [1, SECOND_MARKS - 1, 5 * SECOND_MARKS + 3, SECOND_MARKS])
+def test_second_mark_of_another_process_is_read(slack: TimerSlack, mark: int) -> None:
+    slack.prctl(slack.OPTION, slack.own + mark % SECOND_MARKS)
     with subprocess.Popen(("sleep", "600")) as child:
-        assert slack.number(child.pid) == mark % NUMBERS
+        assert slack.second_mark(child.pid) == mark % SECOND_MARKS
         child.kill()
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
         # A zombie still has its timer slack.
-        assert slack.number(child.pid) == mark % NUMBERS
+        assert slack.second_mark(child.pid) == mark % SECOND_MARKS
 
 
-@pytest.mark.parametrize("other", [-1, NUMBERS, 10 * NUMBERS])
-def test_timer_slack_outside_of_the_range_is_no_number(slack: TimerSlack, other: int) -> None:
+@pytest.mark.parametrize("other", [-1, SECOND_MARKS, 10 * SECOND_MARKS])
+def test_timer_slack_outside_of_the_range_is_no_second_mark(slack: TimerSlack, other: int) -> None:
     slack.prctl(slack.OPTION, slack.own + other)
-    assert slack.number(os.getpid()) == 0
+    assert slack.second_mark(os.getpid()) == 0
 
 
-def test_unreadable_timer_slack_is_no_number(slack: TimerSlack, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert slack.number(DISCONNECTED) == 0
+def test_unreadable_timer_slack_is_no_second_mark(slack: TimerSlack, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert slack.second_mark(DISCONNECTED) == 0
 
     def refuse(*_: object) -> bytes:
         raise PermissionError
 
     monkeypatch.setattr(os, "read", refuse)
-    assert slack.number(os.getpid()) == 0
+    assert slack.second_mark(os.getpid()) == 0
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_unreadable_timer_slack_is_no_number(slack: TimerSlack, monkeypatch: pyt
         (0, True, False),
         # A task of another agent.
         (DEFAULT_NANOSECONDS + 5, True, False),
-        (DEFAULT_NANOSECONDS + NUMBERS, True, True),
+        (DEFAULT_NANOSECONDS + SECOND_MARKS, True, True),
         (1, True, True),
     ],
 )

@@ -166,7 +166,7 @@ async def test_kill_that_could_not_be_started_is_started_by_the_next_call(
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr(containment, "start_task", refuse)
+        patch.setattr(containment, "start_background", refuse)
         with pytest.raises(MemoryError):
             await contained.kill(MARK)
     assert await killed(contained)

@@ -14,7 +14,7 @@ from process_harness import Running, finished
 from execwire.adapters.subprocess import child_process
 from execwire.adapters.subprocess.context import Leftovers
 from execwire.adapters.subprocess.process import Process
-from execwire.domain.outcome import Exited, Outcome, OutputLimitExceeded, OutputLost, Signalled, TimedOut
+from execwire.domain.outcome import Exited, Outcome, OutputLimitExceeded, ResultLost, Signalled, TimedOut
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ async def test_task_whose_output_cannot_be_kept_reports_that_it_ran_and_why(runn
     process = running.start()
     running.say(b"text")
     reason = "the command ran, but its output could not be kept in /nonexistent: No such file or directory"
-    assert await outcome_and_output(process) == (OutputLost(reason), b"")
+    assert await outcome_and_output(process) == (ResultLost(reason), b"")
     assert running.kernel.calls[:2] == ["kill group", "end all"]
 
 
@@ -144,6 +144,6 @@ async def test_leader_reaped_by_other_code_has_a_result_and_its_pid_is_not_signa
     running.exit()
     running.hang_up()
     outcome, _ = await outcome_and_output(process)
-    assert outcome == OutputLost("the command may have run, but the agent could not see it through: No child processes")
+    assert outcome == ResultLost("the command may have run, but the agent could not see it through: No child processes")
     assert "release" in running.kernel.calls
     assert not any(call.startswith(("kill group", "signal", "reap")) for call in running.kernel.calls)

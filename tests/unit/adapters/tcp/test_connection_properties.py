@@ -7,7 +7,7 @@ from event_loop import played, settle
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from execwire.adapters.tcp.batch import LINES_ON_ARRIVAL
+from execwire.adapters.tcp.batch import LINES_AT_ONCE
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=5)
 REQUESTS = st.tuples(WORDS, st.integers(1, 3)).map(lambda drawn: ask(drawn[0], id=drawn[1]))
@@ -25,7 +25,7 @@ BEGINNINGS = st.sampled_from([b"", b"{}\n", b" \r\n", b"\n\n\t{}\n", b"x\n"])
 STREAMS = (
     st.tuples(BEGINNINGS, st.lists(LINES | st.binary(max_size=20) | FOREIGN, max_size=8).map(b"".join))
     .map(b"".join)
-    .filter(lambda stream: stream.count(b"\n") <= LINES_ON_ARRIVAL)
+    .filter(lambda stream: stream.count(b"\n") <= LINES_AT_ONCE)
 )
 LIMITS = st.builds(Limits, requests=st.integers(1, 4))
 

@@ -85,7 +85,7 @@ def test_process_with_the_second_mark_only_is_killed(reaping: Sweeping, monkeypa
     orphan, foreign = reaping.table.start(), reaping.table.start()
 
     class Slack(TimerSlack):
-        def number(self, pid: int) -> int:
+        def second_mark(self, pid: int) -> int:
             return {orphan: 17}.get(pid, 0)
 
     monkeypatch.setattr(orphans, "timer_slack", lambda: Slack(50_000))

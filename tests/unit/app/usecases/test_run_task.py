@@ -12,8 +12,8 @@ from execwire.domain.outcome import (
     NotStarted,
     Outcome,
     OutputLimitExceeded,
-    OutputLost,
     Refused,
+    ResultLost,
     Signalled,
     TimedOut,
 )
@@ -50,7 +50,7 @@ def runner(clock: FakeClock, executor: FakeTaskExecutor) -> TaskRunner:
         (NotStarted("cannot start /x: No such file"), -1, "cannot start /x: No such file"),
         (TimedOut(), -1, "timeout exceeded"),
         (OutputLimitExceeded(), -1, "output limit exceeded"),
-        (OutputLost("the command ran, but …"), -1, "the command ran, but …"),
+        (ResultLost("the command ran, but …"), -1, "the command ran, but …"),
         (Cancelled(), -1, "cancelled"),
         (Refused("the agent is stopping"), -1, "the agent is stopping"),
     ],

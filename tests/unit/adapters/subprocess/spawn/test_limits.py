@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from execwire.adapters.linux.timer_slack import NUMBERS, TimerSlack
+from execwire.adapters.linux.timer_slack import SECOND_MARKS, TimerSlack
 from execwire.adapters.subprocess.spawn.limits import RLIMIT_LOCKS, TaskLimits, at_most
 
 NOFILE = resource.RLIMIT_NOFILE
@@ -135,9 +135,9 @@ def test_task_gets_a_second_mark_and_close_restores_the_threads_own_slack() -> N
     own = int(Path("/proc/self/timerslack_ns").read_text())
     slack = TimerSlack(own)
     limits = TaskLimits(resource.getrlimit(NOFILE), slack)
-    limits.set(NUMBERS + 3)
+    limits.set(SECOND_MARKS + 3)
     limits.restore()
-    assert int(Path("/proc/self/timerslack_ns").read_text()) == limits.slack_of(NUMBERS + 3) == own + 3
+    assert int(Path("/proc/self/timerslack_ns").read_text()) == limits.slack_of(SECOND_MARKS + 3) == own + 3
     limits.close()
     assert int(Path("/proc/self/timerslack_ns").read_text()) == own
 

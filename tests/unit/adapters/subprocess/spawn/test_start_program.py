@@ -12,7 +12,7 @@ from proc import open_descriptors
 
 from execwire.adapters.subprocess.spawn import start_program
 from execwire.adapters.subprocess.spawn.start_order import FAILED, StartOrder
-from execwire.adapters.subprocess.spawn.start_task import Reporter
+from execwire.adapters.subprocess.spawn.task_process import Reporter
 
 ORDER = StartOrder(b"/bin/sh", b"sh", {}, b"/bin", mark=7, limits=(50, 100))
 

@@ -15,7 +15,7 @@ from programs import made
 
 from execwire.adapters.subprocess.spawn.limits import RLIMIT_LOCKS
 from execwire.adapters.subprocess.spawn.start_order import FAILED, GO, PROCESS, PROGRAM, Program, StartOrder
-from execwire.adapters.subprocess.spawn.start_task import BUSY_RETRY_SECONDS, Reporter, become_task
+from execwire.adapters.subprocess.spawn.task_process import BUSY_RETRY_SECONDS, Reporter, become_task
 
 MARK = 7
 STDOUT = 9999
