@@ -6,11 +6,12 @@ from .outcome import Outcome
 
 
 class TaskControl:
-    """Is passed with one request through the ports; the only way to end its task early.
+    """Is passed with one request through the ports; its callers end the task early by `stop`.
 
     `verdict` is why the task is being ended, None until `stop` is called. A task that has not been started by then is
     never started. The component that handles the task at the moment (a queue, the executor) sets `on_stop`, and resets
-    it when it passes the task on. `on_stop` is called with the grace of each stop, also if that is not the first.
+    it when it passes the task on. `on_stop` is called with the grace of each stop, also if that is not the first. While
+    `on_stop` is None, a stop is only recorded: a component that takes the task over checks `verdict`.
 
     `client` identifies the client: any object that is the same one for all requests of a client. Queues serve clients
     in round-robin order.
@@ -32,8 +33,8 @@ class TaskControl:
 
         `grace` is in seconds. The process group of the task gets SIGTERM. All remaining processes of the task get
         SIGKILL when the grace is over, or as soon as no process of the group is alive. A grace of 0 sends SIGKILL at
-        once. Of several stops, the grace that ends first counts. Returns at once; the result is returned as usual, when
-        no process of the task remains.
+        once. Of several stops, the grace that ends first counts. Returns at once; the result is returned as usual, at
+        the end of the task, as TaskExecutor describes it.
         """
         if self.verdict is None:
             self.verdict = verdict

@@ -60,7 +60,10 @@ class OutputLimitExceeded:
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """The client cancelled the request; the command was killed."""
+    """Nobody waits for the result any more, and the command was killed.
+
+    The client has disconnected, the caller was cancelled, or the executor is being closed.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +81,11 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class ResultLost:
-    """The command ran, but its output could not be stored; it was killed if it had not ended.
+    """The command ran, but its output could not be stored; or the agent failed meanwhile, and the command may have run.
 
-    `reason` is the text for the client. This is not Refused: a refused request may be sent again as it is. This one
-    must not, since the command has had its effects.
+    It was killed if it had not ended; `reason` is the text for the client. This is not Refused, whose command was not
+    run or was killed by the agent's stop: here the command may have had all its effects. Clients decide by `error`
+    whether they send a request again (README, *Which requests may be sent again?*).
     """
 
     reason: str

@@ -41,6 +41,7 @@ class TaskRequest:
         if "\0" in text or not (text.isascii() or _is_encodable(text)):
             raise _first_error(self.command)
         if self.timeout_ms is not None and not (self.timeout_ms > 0 and math.isfinite(self.timeout_ms)):
+            # The message describes the protocol, in which 0 means no timeout; it is never passed on to here.
             raise InvalidTaskError("timeout", "Expected a number of milliseconds >= 0")
 
 

@@ -66,7 +66,7 @@ class Marks:
         self._plain = start + _PLAIN
 
     def new(self) -> int:
-        """Return a mark that no task of this worker has had."""
+        """Return a mark that no task of this worker has had; marks without a second mark repeat after 2^24 of them."""
         mark = self._next
         if mark >= self._end or mark in self._skipped:
             return self._new_checked()

@@ -47,7 +47,7 @@ class ProcessTree:
         self.leaders.pop(pid, None)
 
     def disown(self, pid: int) -> None:
-        """Treat a registered child as adopted from now on, so that it is reaped here."""
+        """Treat a child, registered or not, as adopted from now on, so that it is reaped here."""
         self.adopted.take(pid, self.leaders.pop(pid, None))
 
     @property

@@ -7,7 +7,7 @@ from ...domain.ports.clock import Clock
 
 
 class ChildProcess:
-    """A child of the agent that leads a process group.
+    """A child of this process that leads a process group.
 
     From its end until `reap` it is a zombie: its pid and its process group id cannot be reused, so the group may be
     signalled. After `reap`, both may belong to other processes.
@@ -21,8 +21,9 @@ class ChildProcess:
     """Something else has reaped it: its exit status is unknown, and its pid may belong to another process."""
     exit_code = 0
     on_exit: Callable[[], None] | None = None
-    """Set and cleared by the ExitWatcher, as is `pidfd`, which is -1 while there is none."""
+    """Set by the ExitWatcher; cleared by it, or by the owner (see ExitWatcher.unwatch)."""
     pidfd = -1
+    """Of the ExitWatcher only; -1 while there is none."""
 
     def __init__(self, pid: int, clock: Clock) -> None:
         """Take charge of a child that nothing else waits for."""

@@ -75,7 +75,7 @@ class Containment:
         self._reaper.start()
 
     def disown(self, pid: int) -> None:
-        """Take over the reaping of a tracked child."""
+        """Take over the reaping of a child, tracked or not."""
         self._tree.disown(pid)
 
     def group(self, group: int, mark: int, *, kill: bool) -> Survivors:

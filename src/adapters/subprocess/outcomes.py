@@ -52,7 +52,7 @@ def outcome_of_failure(error: Exception) -> Outcome:
 def execution_of(
     child: ChildProcess, capture: Capture, verdict: Outcome | None, failure: Exception | None, context: ProcessContext
 ) -> Execution:
-    """Return the Execution of a task whose processes have ended; `verdict` is the outcome that a stop has given to it.
+    """Return the Execution of a task that is over; `verdict` is the outcome that a stop has given to it.
 
     If it fails for lack of memory, it may be called again.
     """

@@ -25,9 +25,9 @@ MAX_TIMER_SECONDS = 30 * 365 * 24 * 3600.0
 class Process(ChildProcess):
     """Joins a child, its output, its deadline and the calls of its `control` into one Execution.
 
-    It ends by itself when the child has ended and no process holds its stdout, or `linger` after the child. Everything
-    else goes through `control`: a timeout, output that exceeds a limit or cannot be kept, orders from outside. An order
-    that comes after the child's end does not change how the task has ended.
+    It ends by itself when the child has ended, no process holds its stdout and its group is empty, or `linger` after
+    the child; then `leftovers` applies. Everything else goes through `control`: a timeout, output that exceeds a limit
+    or cannot be kept, stops by callers. A stop that comes after the child's end does not change how the task has ended.
     """
 
     # As in ChildProcess: what most tasks never change.

@@ -27,7 +27,7 @@ class TaskMarks:
         self._marks = Marks(self._range, self._recount)
         self._counting: asyncio.Task[None] | None = None
         self.new: Callable[[], int] = self._marks.new
-        """Return a mark that no task of this worker has had."""
+        """See Marks.new."""
         self.tree = ProcessTree(self.whose)
         # PAM resets marks when it changes the user, and only root can kill processes of other users.
         self.resettable = slack is None and os.geteuid() == 0

@@ -61,7 +61,7 @@ class Connection(asyncio.Protocol):
         self._on_open(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the client's running tasks, or let them finish, by the limits, and drop all results."""
+        """Stop the client's requests in flight, or let them finish (setting `lost_client`); drop all results."""
         self._state = State.CLOSED
         self._framer.clear()
         self._read_flow.close()

@@ -1,4 +1,4 @@
-"""The states of a connection, from open to the end-of-file that the agent sends."""
+"""The states of a connection, from open to closed."""
 
 from enum import IntEnum, auto
 
@@ -12,4 +12,4 @@ class State(IntEnum):
     CLOSING = auto()
     """No more requests are read; those in flight are answered."""
     CLOSED = auto()
-    """All requests are answered, and the sending side is closed."""
+    """All requests are answered, and the sending side is closed; or the connection is lost."""

@@ -39,7 +39,7 @@ def estimate(text_bytes: int, arguments: int) -> int:
 
 
 class Pipeline:
-    """Starts each request at once; writes results in the order of requests, those with an id as soon as they exist."""
+    """Submits each request to the intake at once; writes results in the order of requests, those with an id at once."""
 
     __slots__ = (
         "_client",

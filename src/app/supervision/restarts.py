@@ -1,11 +1,11 @@
-"""When a missing worker is restarted, and when not any more: a shortage may end, repeated crashes at start do not."""
+"""When a missing worker is restarted, and when not any more: a shortage may end, repeated exits at the start do not."""
 
 import signal
 import time
 
 START_LIMIT_SECONDS = 1.0
 START_LIMIT_BURST = 5
-"""After this many crashes in a row right after the start, workers are not restarted."""
+"""After this many exits in a row right after the start, SIGKILL not counted, workers are not restarted."""
 BACKOFF_SECONDS = 0.05
 RETRY_SECONDS = 0.1
 MAX_PAUSE_SECONDS = 5.0

@@ -17,11 +17,13 @@ class TaskExecutor(Protocol):
         returned output. Calls run in parallel and are independent of each other.
 
         `control` ends the task early, also before it has been started. Then the outcome is its verdict, and when this
-        returns, no process, descriptor or file of the task remains. A task that had ended by itself keeps its own
-        outcome. With a verdict of Refused there is no output.
+        returns, no process, descriptor or file of the task remains. There are two exceptions: a process that SIGKILL
+        does not end within 2 s (it is logged, and attempts to kill it continue), and a process that is stuck before it
+        executes the program (it executes nothing when it continues). A task that had ended by itself keeps its own
+        outcome. With Refused or ResultLost there is no output.
 
-        When this coroutine is cancelled, nothing of the task may be running, open or on disk once it raises
-        CancelledError. Any other exception means a bug in the agent.
+        When this coroutine is cancelled, the same holds once it raises CancelledError: nothing of the task is running,
+        open or on disk. Any other exception means a bug in the agent, or that there was no memory even for a result.
         """
         ...
 

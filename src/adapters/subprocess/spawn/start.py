@@ -14,7 +14,8 @@ QUICK_SECONDS = 0.1
 """A program that takes longer to execute is not started on the event loop the next time."""
 
 END_SECONDS = 0.01
-"""How long a process that was killed before its exec is waited for; if it takes longer, it ends unobserved."""
+"""How long a process that was killed before its exec is waited for. If it takes longer, the result is sent without
+waiting: the process executes nothing, and is reaped like an adopted one."""
 END_LOOKS = 5
 
 
