@@ -46,7 +46,7 @@ class FakeProcess:
 
 @dataclass
 class ProcessTable:
-    """The agent (`me`) and its descendants; it is a subreaper, so that orphans become its children.
+    """The agent (`me`) and its descendants; it is a subreaper, so that it adopts those whose parents end.
 
     Without `listed`, there are no lists of children. Each call about a pid first runs its entry in `before`, where a
     test puts what happens at that moment.

@@ -1,4 +1,4 @@
-"""SIGCHLD as a hint that a child has ended: an orphan, which nothing else reports, or a process being killed.
+"""SIGCHLD as a hint that a child has ended: an adopted one, which nothing else reports, or a process being killed.
 
 It is read from a signalfd(2), once per `arm`: the kernel drops signals that arrive while one is pending, so a thousand
 exits a second cost as much as one. Without a signalfd there are no hints.

@@ -1,4 +1,4 @@
-"""Children of processes: from the kernel's lists, or, without those, from a scan of /proc for parents."""
+"""Children of processes: from the kernel's lists, or, without those, from the parents of all processes in /proc."""
 
 import os
 from collections import defaultdict
@@ -39,7 +39,7 @@ class ScannedFamily:
         self._children: dict[int, list[int]] = {}
 
     def refresh(self) -> Iterator[None]:
-        """Scan /proc; processes that are forked meanwhile are found by the next scan."""
+        """Read all of /proc; processes that are forked meanwhile are found by the next refresh."""
         found: defaultdict[int, list[int]] = defaultdict(list)
         for pid in procfs.pids():
             stat = procfs.stat(pid)
@@ -49,7 +49,7 @@ class ScannedFamily:
         self._children = dict(found)
 
     def children(self, pid: int) -> list[int]:
-        """Return the children that the last scan has found."""
+        """Return the children that the last refresh has found."""
         return self._children.get(pid, [])
 
 

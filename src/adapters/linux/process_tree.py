@@ -1,4 +1,4 @@
-"""Finds and kills process trees among the agent's descendants, even if they changed session, group or parent."""
+"""Finds and kills process trees among this process's descendants, even if they changed session, group or parent."""
 
 import os
 import signal

@@ -15,6 +15,7 @@ from typing import NamedTuple
 RLIMIT_LOCKS = 10
 """The limit in which the mark is stored; Linux does not enforce it, and Python has no name for it."""
 NO_MARK = 0
+"""The soft limit is unlimited; also the mark under which a child is tracked that is no task, such as the starter."""
 STRAY = -1
 """In place of a mark: the process has no mark of this worker."""
 MAX_OPEN = 1

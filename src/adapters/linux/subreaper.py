@@ -1,4 +1,4 @@
-"""Makes this process a child subreaper, which adopts orphaned descendants in place of process 1."""
+"""Makes this process a child subreaper, which adopts descendants whose parents end, in place of process 1."""
 
 import ctypes
 

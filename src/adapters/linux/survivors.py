@@ -12,11 +12,11 @@ UNKNOWN = "cannot be told whose it is: it runs as another user, and /proc hides 
 
 @dataclass(slots=True)
 class Survivors:
-    """What one scan found of one task: the live pids, and the reason why one of them may survive."""
+    """What one scan found of one task: the pids found alive, even if killed then, and why one may survive."""
 
     found_alive: list[int] = field(default_factory=list[int])
     inconclusive: bool = False
-    """An adopted process had ended since the last scan; it may have forked before."""
+    """An adopted process had ended since the last scan, and may have forked before; or the scan has failed."""
     reason: str = STUBBORN
 
     @property

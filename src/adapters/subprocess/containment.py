@@ -1,4 +1,4 @@
-"""Kills all processes of a task: scans the agent's descendants until all of them have been seen dead.
+"""Kills all processes of a task: scans the worker's descendants until all of them have been seen dead.
 
 The marks of a process (`marks.py`) identify its task. Every process inherits them, through setsid, double forks, closed
 descriptors and an emptied environment. One series of scans serves all tasks that are being killed, in slices of time.
@@ -64,14 +64,14 @@ class Containment:
             self._reaper.start()
 
     def untrack(self, pid: int) -> None:
-        """Unregister a child that was reaped; its orphans are reaped within about a second of their exit."""
+        """Unregister a child that was reaped; its adopted descendants are reaped about a second after they end."""
         if pid in self._tree.leaders:
             del self._tree.leaders[pid]
         if self._reaper.timer is None:
             self._reaper.start()
 
     def expect_adopted(self) -> None:
-        """Reap untracked children and their orphans within about a second of their exit."""
+        """Reap untracked children and adopted processes within about a second of their exit."""
         self._reaper.start()
 
     def disown(self, pid: int) -> None:
@@ -84,7 +84,7 @@ class Containment:
             return self._tree.group(group, mark, kill=kill)
 
     async def kill_slot(self) -> None:
-        """Wait until another kill may begin: thousands of dying processes take the processors away from the agent."""
+        """Wait until another kill may begin: thousands of dying processes take the processors away from the worker."""
         await self._throttle.wait()
 
     def scan_before_kill(self, pid: int, mark: int) -> None:

@@ -20,7 +20,7 @@ class Result(msgspec.Struct, eq=False):
     failure: Exception | None = None
     """An error of the agent itself."""
     abandoned: bool = False
-    """It has no waiter: its output is closed as soon as there is one."""
+    """It has no waiter any more: its output is closed as soon as it is set."""
 
     def abandon(self) -> None:
         """Keep no output: the result has no waiter any more."""

@@ -26,7 +26,7 @@ class BatchEnd(Enum):
     NO_CAPACITY = auto()
     """The client's limit of requests in flight is reached, or the agent is full."""
     NO_MEMORY = auto()
-    """The client's share of the memory is used up."""
+    """The common half of the memory is used up, and the client would hold more than its share."""
     YIELD = auto()
     """The limit for one event-loop iteration is reached."""
 

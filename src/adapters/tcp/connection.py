@@ -196,6 +196,7 @@ class Connection(asyncio.Protocol):
         self._framer.clear()
 
     def _close_when_done(self, *, at_shutdown: bool = False) -> None:
+        # `at_shutdown`: called by `shut_down`; then an idle connection is closed at once, without a half-close.
         if self._state is State.OPEN or self._state is State.CLOSED or not self._pipeline.empty:
             return
         if at_shutdown and self._read_flow.paused:

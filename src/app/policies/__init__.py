@@ -1,1 +1,1 @@
-"""Decorators around a port: how many tasks run, which one is next, what happens to running tasks at shutdown."""
+"""Decorators around a port: how many tasks run, which is next, what happens to running ones at the agent's stop."""

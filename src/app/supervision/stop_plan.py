@@ -1,4 +1,4 @@
-"""The state of a shutdown: which command a signal means, given earlier ones, and the deadline of the workers."""
+"""The state of the agent's stop: which command a signal means, given earlier ones, and the deadline of the workers."""
 
 import math
 import time

@@ -44,7 +44,7 @@ class RunTask:
         started_at = self._clock.monotonic_seconds()
         execution = await self._executor.execute(request, control)
         outcome = execution.outcome
-        # Of most tasks it is this one, and needs no call.
+        # Most outcomes are Exited: handled here without a call.
         exit_code, error = (outcome.status, "") if type(outcome) is Exited else exit_code_and_error(outcome)
         duration_ms = (execution.ended_at - started_at) * 1000
         if self._logs_ends:

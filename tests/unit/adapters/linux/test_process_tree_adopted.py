@@ -1,4 +1,4 @@
-"""Scans of orphaned processes: to which task they belong, and what their death means."""
+"""Scans of adopted processes: to which task they belong, and what their death means."""
 
 import pytest
 from fake_process_table import FakeProcess, ProcessTable
