@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass, field
 
 from .domain.control import TaskControl
-from .domain.outcome import Execution, Exited, NotStarted, Outcome, Refused, Signalled, TimedOut
+from .domain.outcome import Execution, Exited, NotStarted, Outcome, Refused, ResultLost, Signalled, TimedOut
 from .domain.output import BytesOutput
 from .domain.ports.clock import Clock
 from .domain.task import TaskRequest
@@ -82,7 +82,7 @@ class FakeTaskExecutor:
                 outcome, output = await self._wait(request, control), text.encode()
             case _:
                 pass
-        output = b"" if isinstance(outcome, Refused) else output
+        output = b"" if isinstance(outcome, Refused | ResultLost) else output
         return Execution(outcome, BytesOutput(output), self.clock.monotonic_seconds())
 
     async def _wait(self, request: TaskRequest, control: TaskControl) -> Outcome:

@@ -9,7 +9,7 @@ from executor_harness import cancelled, executing, text_of
 from proc import eventually
 
 from execwire.domain.control import TaskControl
-from execwire.domain.outcome import Cancelled, Exited, Outcome, Refused, TimedOut
+from execwire.domain.outcome import Cancelled, Exited, Outcome, Refused, ResultLost, TimedOut
 from execwire.domain.task import TaskRequest
 
 LONG = 60.0
@@ -49,11 +49,12 @@ async def test_stopped_task_ends_with_the_verdict_and_its_output(
     assert driver.what_is_open() == before
 
 
-async def test_refused_task_has_no_output(driver: ExecutorDriver, name: str) -> None:
+@pytest.mark.parametrize("verdict", [BEING_STOPPED, ResultLost("its output could not be kept")])
+async def test_refused_task_and_lost_result_have_no_output(driver: ExecutorDriver, name: str, verdict: Outcome) -> None:
     before = driver.what_is_open()
     stopped = await running(driver, driver.writes_much_and_runs_for_ever(1_500_000, name), name)
-    stopped.control.stop(BEING_STOPPED)
-    assert await stopped.outcome() == (BEING_STOPPED, b"")
+    stopped.control.stop(verdict)
+    assert await stopped.outcome() == (verdict, b"")
     await eventually(lambda: driver.what_is_open() == before)
 
 
