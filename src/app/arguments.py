@@ -48,13 +48,13 @@ class Parser(argparse.ArgumentParser):
 
 
 def parser() -> Parser:
-    """Return the parser: `task` is the subcommand, `config` a path, every other argument a setting as text."""
+    """Return the parser: `command` is the subcommand, `config` a path, every other argument a setting as text."""
     top = Parser(
         prog="execwire",
         description="Runs commands for schedulers: newline-terminated JSON over TCP in, results out.",
     )
     top.add_argument("--version", action="version", version=f"execwire {__version__}")
-    tasks = top.add_subparsers(dest="task", metavar="COMMAND", parser_class=Parser)
+    tasks = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
     serve_parser = tasks.add_parser(
         "serve",
         help="accept requests until stopped; `execwire serve --help` lists the settings",

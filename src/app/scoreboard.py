@@ -1,11 +1,20 @@
-"""How many tasks and clients each worker has, in shared memory, so that the log can name them when a worker dies."""
+"""Numbers of each worker in shared memory: what it has, what it waits for, and whether it is alive.
+
+They outlive a worker, whatever ends it. They let the log name what a dead worker had, and let workers share limits.
+"""
 
 import mmap
 from typing import Final
 
-RUNNING, CLIENTS = 0, 1
-"""Columns: the number of running tasks and of connected clients."""
-_COLUMNS = 2
+(RUNNING, CLIENTS, SLOTS, CONNECTION_SLOTS, QUEUED, WAITING, PHASE, BEAT, SPOOL, MEMORY, HOLDERS, ACCEPTING) = range(12)
+"""Columns.
+
+RUNNING, CLIENTS, QUEUED: tasks that run, connected clients, tasks in the queue. SLOTS, CONNECTION_SLOTS: how many slots
+of tasks and of connections it holds of those that all workers share; PHASE: see SharedSlots. WAITING: 1 while the queue
+waits for a slot. BEAT: milliseconds on the monotonic clock, of the last heartbeat. SPOOL, MEMORY, HOLDERS: bytes in use
+and holders of memory, at the last heartbeat. ACCEPTING: 1 once it accepts connections.
+"""
+_COLUMNS = 12
 _NUMBER: Final = "Q"
 _NUMBER_BYTES = 8
 
@@ -22,26 +31,31 @@ class Scoreboard:
     """
 
     def __init__(self, workers: int) -> None:
-        self._numbers: memoryview = memoryview(mmap.mmap(-1, workers * _COLUMNS * _NUMBER_BYTES)).cast(_NUMBER)
+        numbers: memoryview = memoryview(mmap.mmap(-1, workers * _COLUMNS * _NUMBER_BYTES)).cast(_NUMBER)
+        self.rows = [numbers[row * _COLUMNS : (row + 1) * _COLUMNS] for row in range(workers)]
         self._free = list(range(workers))
         self._mine = 0
 
     def claim(self) -> int:
-        """Take a free row, clear it, and assign it to the next process that is forked."""
+        """Take a free row and assign it to the next process that is forked."""
         self._mine = self._free.pop()
-        self.mine[RUNNING] = self.mine[CLIENTS] = 0
         return self._mine
 
     def release(self, row: int) -> tuple[int, int]:
-        """Free a row; return how many tasks and clients its worker had when it ended."""
+        """Free a row and clear it; return how many tasks and clients its worker had when it ended."""
         self._free.append(row)
-        numbers = self._row(row)
-        return numbers[RUNNING], numbers[CLIENTS]
+        numbers = self.rows[row]
+        had = numbers[RUNNING], numbers[CLIENTS]
+        for column in range(_COLUMNS):
+            numbers[column] = 0
+        return had
 
     @property
     def mine(self) -> memoryview:
         """The row of this process, in a forked process."""
-        return self._row(self._mine)
+        return self.rows[self._mine]
 
-    def _row(self, row: int) -> memoryview:
-        return self._numbers[row * _COLUMNS : (row + 1) * _COLUMNS]
+    @property
+    def others(self) -> list[memoryview]:
+        """The rows of the other workers, in a forked process."""
+        return [row for number, row in enumerate(self.rows) if number != self._mine]

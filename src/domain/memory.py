@@ -1,4 +1,4 @@
-"""One memory budget for all clients of a worker, and which of them have to wait when it is used up.
+"""The memory budget of the agent, as one worker sees it, and which of its clients have to wait when it is used up.
 
 Half of the budget is common: it is granted in the order of requests. The other half is reserved for shares, one for
 each holder, so that holders of much memory leave enough for all others. Bytes are counted as they really are in memory,
@@ -19,13 +19,15 @@ class MemoryBudget(Budget):
     requests that they release some.
     """
 
-    __slots__ = ("_common", "_excess_ended", "_holders", "share", "waiting")
+    __slots__ = ("_common", "_excess_ended", "_holders", "_other_holders", "share", "waiting")
 
     def __init__(self, total: int) -> None:
         """Start with `total` bytes, all of them free."""
         self._common = total // 2
         super().__init__(self._common)
         self._holders: set[MemoryHolder] = set()
+        # Of other workers, which have their shares of the same half.
+        self._other_holders = 0
         self.share = max(self._common, LEAST_SHARE_BYTES)
         # Returns whether the excess that `let_past` has last granted has ended.
         self._excess_ended: Callable[[], bool] | None = None
@@ -92,8 +94,25 @@ class MemoryBudget(Budget):
         self._holders.discard(holder)
         self._divide()
 
+    @property
+    def holders(self) -> int:
+        """How many holders there are, without other workers."""
+        return len(self._holders)
+
+    def subtract_others(self, used: int, holders: int = 0) -> None:
+        """Take note of how many bytes and holders other workers have."""
+        super().subtract_others(used)
+        if holders != self._other_holders:
+            self._other_holders = holders
+            self._divide()
+        if self.waiting:
+            self.wake()
+        if self.free <= 0:
+            # It may be the others who wait.
+            self.relieve()
+
     def _divide(self) -> None:
-        self.share = max(self._common // max(len(self._holders), 1), LEAST_SHARE_BYTES)
+        self.share = max(self._common // max(len(self._holders) + self._other_holders, 1), LEAST_SHARE_BYTES)
 
 
 class MemoryHolder:

@@ -123,7 +123,7 @@ class Client:
 async def running_agent(
     *options: str, environment: dict[str, str] | None = None, launcher: tuple[str, ...] = ()
 ) -> AsyncGenerator[Agent]:
-    """Start an agent with these options, and stop it at the end of the context.
+    """Start an agent of one worker with these options, and stop it at the end of the context.
 
     `launcher` is a command that changes its own attributes and then executes the agent, such as setpriv(1).
     """
@@ -131,7 +131,7 @@ async def running_agent(
         log = Path(folder) / "log"
         with log.open("wb") as stderr:
             process = await asyncio.create_subprocess_exec(
-                *launcher, sys.executable, *PROGRAM, "serve", "--port", "0", *options,
+                *launcher, sys.executable, *PROGRAM, "serve", "--port", "0", "--workers", "1", *options,
                 stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=stderr,
                 env={**os.environ, **(environment or {})},
             )  # fmt: skip

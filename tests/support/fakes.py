@@ -96,6 +96,6 @@ class FakeOutput:
         self.closed += 1
 
 
-def a_drain() -> Drain:
+def a_drain(row: memoryview | None = None) -> Drain:
     """Return the Drain of an executor that runs nothing."""
-    return Drain(FakeTaskExecutor(FakeClock()))
+    return Drain(FakeTaskExecutor(FakeClock()), row)

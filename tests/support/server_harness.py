@@ -17,6 +17,7 @@ from fake_transport import ADDRESSES, FakeTransport
 from fakes import FakeTaskIntake
 
 from execwire.adapters.tcp.access import AccessPolicy
+from execwire.adapters.tcp.connection_slots import ConnectionSlots
 from execwire.adapters.tcp.context import ConnectionContext, InFlightLimits
 from execwire.adapters.tcp.server import AcceptPolicy, StreamServer
 from execwire.testing import FakeClock
@@ -111,14 +112,20 @@ class Serving:
     """A StreamServer with a fake listener."""
 
     def __init__(
-        self, *gated: str, max_connections: int = 100, at_once: int = 64, users: frozenset[int] | None
+        self,
+        *gated: str,
+        max_connections: int = 100,
+        at_once: int = 64,
+        users: frozenset[int] | None,
+        slots: ConnectionSlots | None = None,
     ) -> None:
         self.listener = FakeListener()
         self.intake = FakeTaskIntake(echo, gates={name: asyncio.Event() for name in gated})
         self.peers = FakePeers()
         context = ConnectionContext(self.intake, FakeClock(), self.peers, MAX_LINE, 60.0, InFlightLimits(100))
         listeners = (cast("socket.socket", self.listener),)
-        self.server = StreamServer(listeners, context, AcceptPolicy(AccessPolicy(users), max_connections, at_once))
+        policy = AcceptPolicy(AccessPolicy(users), max_connections, at_once, slots=slots)
+        self.server = StreamServer(listeners, context, policy)
 
     async def connect(self, *clients: FakeClient) -> None:
         """Add these clients and wait until the server has processed them."""
@@ -134,8 +141,9 @@ async def serving(
     max_connections: int = 100,
     at_once: int = 64,
     users: frozenset[int] | None = None,
+    slots: ConnectionSlots | None = None,
 ) -> AsyncGenerator[Serving]:
-    served = Serving(*gated, max_connections=max_connections, at_once=at_once, users=users)
+    served = Serving(*gated, max_connections=max_connections, at_once=at_once, users=users, slots=slots)
 
     async def connect(
         factory: Callable[[], asyncio.Protocol], client: FakeClient

@@ -101,6 +101,11 @@ class SubprocessExecutor:
         self._context.discarder.close()
         self._context.poller.close()
 
+    @property
+    def disk(self) -> Budget:
+        """What there is of `max_spool`."""
+        return self._context.spool.disk
+
     async def keep(self, data: bytes) -> CapturedOutput:
         """Keep bytes in the spool, as OverflowStore says."""
         return await keep(data, self._context.spool)

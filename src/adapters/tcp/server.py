@@ -8,10 +8,11 @@ from typing import Self
 
 import structlog
 
-from ..rate_limited_log import RateLimitedLog
+from .acceptor import Acceptor
 from .access import AccessPolicy
 from .closing_clients import ClosingClients
 from .connection import Connection
+from .connection_slots import ConnectionSlots, LocalConnectionSlots
 from .context import ConnectionContext
 from .peers import Peer
 from .refusals import STOPPING, Refusals
@@ -19,10 +20,9 @@ from .refusals import STOPPING, Refusals
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 FULL = "refused: all {} connections are in use; try again later, or start the agent with a higher --max-connections"
-ACCEPTS_WHILE_MANY_CLOSE = 2
-"""Upper limit of accepts per wake-up while many rejected clients are closing: served clients wait for that work."""
-ACCEPT_PAUSE_SECONDS = 0.1
-"""Pause in accepting when the system has no descriptor or memory; meanwhile connections wait in the backlog."""
+
+RETRY_SECONDS = 0.002
+"""Pause between attempts to get a slot of which there are some, but none can be taken at the moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +38,21 @@ class AcceptPolicy:
     accepts_at_once: int
     on_count: Callable[[int], object] = bool
     """Called with the number of connected clients after each change; the default does nothing."""
+    slots: ConnectionSlots | None = None
+    """Of `max_connections`, where other processes share them; None: this process has all of them."""
 
 
 class StreamServer:
     """Accepts on listening sockets that the caller owns; serves inside `async with`, and closes all on exit."""
 
     def __init__(self, listeners: Sequence[socket.socket], context: ConnectionContext, policy: AcceptPolicy) -> None:
-        self._listeners = listeners
         self._context = context
         self._policy = policy
+        self._slots = policy.slots or LocalConnectionSlots(policy.max_connections)
         # Between `connection_made` and `connection_lost`.
         self._connections: set[Connection] = set()
-        # What counts towards `max_connections`: served connections, and those being set up. A set, because after any
-        # error the count must be right.
+        # Those that have a slot: served connections, and those being set up. A set, because after any error the number
+        # of slots must be right.
         self._clients: set[Connection] = set()
         # Connections that have been sent everything, and rejected clients.
         self._closing = ClosingClients()
@@ -60,16 +62,21 @@ class StreamServer:
         self._shutting_down = False
         # Existing connections are aborted as well.
         self._aborting = False
-        self._pauses: dict[socket.socket, asyncio.TimerHandle] = {}
+        self._acceptor = Acceptor(
+            listeners,
+            policy.accepts_at_once,
+            self._slots,
+            self._closing,
+            on_client=self._on_client,
+            count=lambda: len(self._clients),
+        )
 
     async def __aenter__(self) -> Self:
         """Start to accept on all listeners."""
-        self._loop = loop = asyncio.get_running_loop()
+        self._loop = asyncio.get_running_loop()
         self._refusals = Refusals(self._context.clock, self._closing)
-        self._shortages = RateLimitedLog("cannot accept clients for now", loop.time, loop.call_later)
         self._context.peers.open()
-        for listener in self._listeners:
-            self._loop.add_reader(listener.fileno(), self._accept, listener)
+        self._acceptor.start()
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -78,10 +85,9 @@ class StreamServer:
         for connection in tuple(self._connections):
             connection.abort()
         await self.wait_closed()
-        self._stop_accepting()
+        self._acceptor.stop()
         self._closing.abort_all()
         self._refusals.close()
-        self._shortages.flush()
         self._context.peers.close()
 
     def begin_shutdown(self) -> None:
@@ -101,54 +107,30 @@ class StreamServer:
             self._none_left.clear()
             await self._none_left.wait()
 
-    def _stop_accepting(self) -> None:
-        # Accept once more: closing the listener would reset connections in the backlog without a reason.
-        for listener in self._listeners:
-            if listener not in self._pauses:
-                self._loop.remove_reader(listener.fileno())
-                self._accept(listener)
-        for pause in self._pauses.values():
-            pause.cancel()
-
-    def _accept(self, listener: socket.socket) -> None:
-        for _ in range(ACCEPTS_WHILE_MANY_CLOSE if self._closing.are_many else self._policy.accepts_at_once):
-            try:
-                client, _ = listener.accept()
-            except (BlockingIOError, ConnectionAbortedError):
-                return
-            except OSError as error:
-                self._pause(listener, error)
-                return
-            if self._shutting_down:
-                self._refusals.refuse(client, STOPPING)
-                continue
-            opening = self._loop.create_task(self._open(client))
-            self._openings.add(opening)
-            opening.add_done_callback(self._on_opened)
-
-    def _pause(self, listener: socket.socket, error: OSError) -> None:
-        self._shortages.warning(reason=error.strerror, clients=len(self._clients))
-        self._closing.abort_all()
-        self._loop.remove_reader(listener.fileno())
-        self._pauses[listener] = self._loop.call_later(ACCEPT_PAUSE_SECONDS, self._resume, listener)
-
-    def _resume(self, listener: socket.socket) -> None:
-        del self._pauses[listener]
-        self._loop.add_reader(listener.fileno(), self._accept, listener)
+    def _on_client(self, client: socket.socket) -> None:
+        if self._shutting_down:
+            self._refusals.refuse(client, STOPPING)
+            return
+        opening = self._loop.create_task(self._open(client))
+        self._openings.add(opening)
+        opening.add_done_callback(self._on_opened)
 
     async def _open(self, client: socket.socket) -> None:
         connection: Connection | None = None
         try:
             # Before the transport exists: the event loop reads at once what the client has already sent.
             peer = self._context.peers.identify(client)
-            if (refusal := self._refusal(peer)) is not None:
-                self._refusals.refuse(client, refusal)
+            refusal = self._policy.access.refusal(peer)
+            connection = self._connection_with_slot(peer) if refusal is None else None
+            while refusal is None and connection is None and not self._slots.is_full():
+                await asyncio.sleep(RETRY_SECONDS)
+                connection = self._connection_with_slot(peer)
+            if connection is None:
+                self._refusals.refuse(client, refusal or FULL.format(self._policy.max_connections))
                 return
             client.setblocking(False)  # noqa: FBT003 -- its only form
             if client.family != socket.AF_UNIX:
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection = Connection(self._context, peer, self._on_open, self._on_fully_sent, self._on_close)
-            self._clients.add(connection)
             transport, _ = await self._loop.connect_accepted_socket(lambda: connection, client)
             if connection in self._clients and connection not in self._connections:
                 # `connection_made` raised, which the loop has logged; it will not call `connection_lost`.
@@ -175,21 +157,33 @@ class StreamServer:
         elif self._shutting_down:
             connection.reject(STOPPING)
 
-    def _refusal(self, peer: Peer) -> str | None:
-        if len(self._clients) >= self._policy.max_connections:
-            return FULL.format(self._policy.max_connections)
-        return self._policy.access.refusal(peer)
+    def _connection_with_slot(self, peer: Peer) -> Connection | None:
+        """Return a connection that has a slot, which `_give_slot` gives back; None if all slots are taken."""
+        if not self._slots.take():
+            return None
+        try:
+            connection = Connection(self._context, peer, self._on_open, self._on_fully_sent, self._on_close)
+            self._clients.add(connection)
+        except BaseException:
+            self._slots.give()
+            raise
+        return connection
 
     def _on_fully_sent(self, connection: Connection) -> None:
-        self._clients.discard(connection)
+        self._give_slot(connection)
         self._closing.add(connection)
 
     def _on_close(self, connection: Connection) -> None:
         self._connections.discard(connection)
         self._policy.on_count(len(self._connections))
-        self._clients.discard(connection)
+        self._give_slot(connection)
         self._closing.remove(connection)
         self._check_none_left()
+
+    def _give_slot(self, connection: Connection) -> None:
+        if connection in self._clients:
+            self._clients.discard(connection)
+            self._slots.give()
 
     def _on_opened(self, opening: asyncio.Task[None]) -> None:
         self._openings.discard(opening)

@@ -4,7 +4,7 @@ import socket
 from functools import partial
 
 from dependency_injector.containers import DeclarativeContainer
-from dependency_injector.providers import Callable, Dependency, Provider, Singleton
+from dependency_injector.providers import Callable, Dependency, Object, Provider, Singleton
 
 from ...adapters.clock import SystemClock
 from ...adapters.rate_limited_log import RateLimitedLog
@@ -21,9 +21,12 @@ from ...domain.ports.executor import TaskExecutor
 from ...domain.ports.intake import TaskIntake, TaskRunner
 from ..policies.admission import Admission
 from ..policies.drain import Drain
+from ..policies.shared_admission import SharedAdmission
 from ..scoreboard import CLIENTS, unshared_row
 from ..settings.model import Settings
+from ..shared_slots import SharedSlots, Siblings
 from ..usecases.run_task import RunTask
+from .shared_connection_slots import SharedConnectionSlots
 
 BURST = 64
 QUEUE_IS_FULL = (
@@ -46,10 +49,15 @@ def _subprocess_settings(
     )
 
 
-def _admission(runner: TaskRunner, settings: Settings, clock: Clock, drain: Drain) -> Admission:
+def _admission(
+    runner: TaskRunner, settings: Settings, clock: Clock, drain: Drain, siblings: Siblings | None
+) -> Admission:
     limits = {"max_running": settings.max_running, "max_queued": settings.max_queued}
-    full = RateLimitedLog(QUEUE_IS_FULL, clock.monotonic_seconds)
-    return Admission(runner, **limits, drain=drain, on_full=partial(full.warning, **limits))
+    on_full = partial(RateLimitedLog(QUEUE_IS_FULL, clock.monotonic_seconds).warning, **limits)
+    if siblings is None:
+        return Admission(runner, **limits, drain=drain, on_full=on_full)
+    slots = SharedSlots(siblings.tasks, siblings.row, siblings.others)
+    return SharedAdmission(runner, slots, settings.max_queued, drain, on_full)
 
 
 def _memory(settings: Settings) -> MemoryBudget:
@@ -71,12 +79,15 @@ def _context(
     )
 
 
-def _accept_policy(settings: Settings, access: AccessPolicy, row: memoryview) -> AcceptPolicy:
+def _accept_policy(
+    settings: Settings, access: AccessPolicy, row: memoryview, siblings: Siblings | None
+) -> AcceptPolicy:
     return AcceptPolicy(
         access=access,
         max_connections=settings.max_connections,
-        accepts_at_once=BURST if settings.workers == 1 else 1,
+        accepts_at_once=BURST if siblings is None else 1,
         on_count=partial(row.__setitem__, CLIENTS),
+        slots=None if siblings is None else SharedConnectionSlots(siblings.connections, siblings.row, siblings.others),
     )
 
 
@@ -90,6 +101,7 @@ class Container(DeclarativeContainer):
     environment: Provider[dict[bytes, bytes]] = Singleton(task_environment)
 
     row: Provider[memoryview] = Singleton(unshared_row)
+    siblings: Provider[Siblings | None] = Object(None)
 
     clock: Provider[Clock] = Singleton(SystemClock)
     memory: Provider[MemoryBudget] = Singleton(_memory, settings)
@@ -98,10 +110,10 @@ class Container(DeclarativeContainer):
     )
     drain: Provider[Drain] = Singleton(Drain, executor, row)
     runner: Provider[TaskRunner] = Singleton(RunTask, executor, clock)
-    intake: Provider[TaskIntake] = Singleton(_admission, runner, settings, clock, drain)
+    intake: Provider[TaskIntake] = Singleton(_admission, runner, settings, clock, drain, siblings)
     server: Provider[StreamServer] = Singleton(
         StreamServer,
         listeners,
         Callable(_context, settings, intake, clock, memory, executor),
-        Callable(_accept_policy, settings, access, row),
+        Callable(_accept_policy, settings, access, row, siblings),
     )

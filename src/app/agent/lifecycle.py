@@ -12,9 +12,12 @@ import structlog
 import uvloop
 
 from ...adapters.linux.signal_name import signal_name
+from ...adapters.subprocess.executor import SubprocessExecutor
 from ..control_pipe import KILL
+from ..scoreboard import ACCEPTING
 from ..stop_signals import unused_signals_reported
 from .container import Container
+from .heartbeat import Heartbeat
 from .trim import trim_when_idle
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
@@ -99,6 +102,13 @@ async def serve(container: Container, control: ControlPipe, on_accepting: Callab
         if isinstance(executor, AbstractAsyncContextManager):
             await stack.enter_async_context(executor)
         await stack.enter_async_context(server)
+        if (siblings := container.siblings()) is not None:
+            disk = executor.disk if isinstance(executor, SubprocessExecutor) else None
+            clock, memory = container.clock(), container.memory()
+            heartbeat = Heartbeat(siblings.row, siblings.others, clock, memory, disk)
+            heartbeat.start()
+            stack.callback(heartbeat.stop)
+            siblings.row[ACCEPTING] = 1
         on_accepting()
         trimming = loop.create_task(trim_when_idle())
         stack.callback(trimming.cancel)

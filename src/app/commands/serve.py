@@ -20,11 +20,13 @@ from ..agent.container import Container
 from ..agent.main import worker_main
 from ..arguments import fail
 from ..logs import configure_logging
-from ..scoreboard import Scoreboard
+from ..scoreboard import CONNECTION_SLOTS, SLOTS, Scoreboard
+from ..settings.cores import default_workers
 from ..settings.descriptors import fit, lowered, max_descriptors
-from ..settings.model import Settings, per_worker
+from ..settings.model import Settings
 from ..settings.sources import ConfigurationError, read_settings
 from ..settings.users import access
+from ..shared_slots import Semaphore, Siblings, open_semaphore
 from ..stop_signals import prepare_signals
 from ..supervision.listening import listen
 from ..supervision.supervisor import Supervisor
@@ -67,16 +69,25 @@ def serve(settings: Settings, allowed: AccessPolicy, warnings: Iterable[str]) ->
     except ConfigurationError as error:
         fail(str(error))
 
-    scoreboard = Scoreboard(settings.workers)
+    workers = settings.workers or default_workers()
+    scoreboard = Scoreboard(workers)
+    fitting = fit(settings, max_descriptors())
+    semaphores: tuple[Semaphore, Semaphore] | None = None
+    if workers > 1:
+        semaphores = (
+            open_semaphore(fitting.max_running, SLOTS),
+            open_semaphore(fitting.max_connections, CONNECTION_SLOTS),
+        )
 
     def build() -> Container:
         return Container(
-            settings=fit(per_worker(settings), max_descriptors()),
+            settings=fitting,
             listeners=listening.sockets,
             access=allowed,
             descriptor_limit=descriptor_limit,
             environment=environment,
             row=scoreboard.mine,
+            siblings=Siblings(*semaphores, scoreboard.mine, scoreboard.others) if semaphores else None,
         )
 
     def work(control: int, ready: int) -> int:
@@ -85,14 +96,15 @@ def serve(settings: Settings, allowed: AccessPolicy, warnings: Iterable[str]) ->
     def announce() -> None:
         structlog.get_logger().info(
             f"listening on {listening.addresses}",
-            workers=settings.workers,
+            workers=workers,
             pid=os.getpid(),
             version=__version__,
             # In the same log line: if standard error is not read yet, a second line right after it may be lost.
-            **lowered(per_worker(settings), max_descriptors()),
+            **lowered(settings, max_descriptors()),
         )
 
-    supervisor = Supervisor(settings.workers, work, settings.drain_seconds + STOP_MARGIN_SECONDS, scoreboard)
+    stop_seconds = settings.drain_seconds + STOP_MARGIN_SECONDS
+    supervisor = Supervisor(workers, work, stop_seconds, scoreboard, semaphores or ())
     status = supervisor.run(announce)
     listening.remove()
     if supervisor.start_failure:

@@ -28,6 +28,9 @@ class Admission:
     callers stop submitting. Tasks that are submitted all the same are queued: no accepted task is ever dropped.
     """
 
+    _borrows = False
+    """Whether slots are borrowed from all workers."""
+
     def __init__(
         self,
         runner: TaskRunner,
@@ -38,9 +41,13 @@ class Admission:
     ) -> None:
         """Wrap `runner`; the limits count tasks, `max_running` at least 1. `on_full` is called when a caller waits."""
         self._drain = drain
+        drain.on_begin = self._stop_queued
+        # Those of the tasks in the queue.
+        self._queued: dict[TaskControl, None] = {}
         self._on_full = on_full
         self._runner = runner
         self._max_queued = max_queued
+        # Slots that no task has. SharedAdmission borrows them from all workers, and gives them back.
         self._free = max_running
         # How many more tasks may start in this event-loop iteration. The reset is scheduled only when it reaches 0, so
         # that tasks that run one after the other do not pay for it.
@@ -84,7 +91,9 @@ class Admission:
         drain = self._drain
         has_slot = False
         try:
-            if self._starts and self._free > 0 and not self._queue.size:
+            if drain.begun:
+                control.stop(STOPPING)
+            elif self._starts and not self._queue.size and (self._free > 0 or self._borrow()):
                 has_slot = True
                 self._free -= 1
                 self._starts -= 1
@@ -103,8 +112,8 @@ class Admission:
                 drain.row[RUNNING] -= 1
                 if drain.begun:
                     drain.check_idle()
-                if self._queue.size:
-                    self._release_slots()
+                if self._queue.size or self._borrows:
+                    self._pass_on()
             if self._waiters:
                 self._notify_waiters()
 
@@ -114,6 +123,9 @@ class Admission:
             return False
         place: Place = asyncio.get_running_loop().create_future()
         self._queue.append(control.client, place)
+        self._queued[control] = None
+        if self._borrows:
+            self._on_queued()
 
         def leave_queue(_: float) -> None:
             if not place.done():
@@ -129,10 +141,38 @@ class Admission:
             elif place.result():
                 # The slot had been passed on to this task before the cancellation was raised.
                 self._free += 1
-                self._release_slots()
+                self._pass_on()
             raise
         finally:
             control.on_stop = None
+            del self._queued[control]
+            if self._borrows:
+                self._on_dequeued()
+
+    def _stop_queued(self) -> None:
+        for control in tuple(self._queued):
+            control.stop(STOPPING)
+
+    def _borrow(self) -> bool:
+        """Make one slot free for a new task, if other workers leave one; an agent of one worker has none."""
+        return False
+
+    def _borrow_for_queue(self) -> bool:
+        """Make one slot free for a task that waits in the queue."""
+        return False
+
+    def _pass_on(self) -> None:
+        """Use a slot that has become free."""
+        self._release_slots()
+
+    def _on_queued(self) -> None:
+        """See to it that the queue gets slots from other workers."""
+
+    def _on_dequeued(self) -> None:
+        """Tell other workers that a task has left the queue."""
+
+    def _capacity(self) -> int:
+        return self._free + self._max_queued - self._queue.size
 
     def _start_more(self) -> None:
         self._starts = STARTS_PER_ITERATION
@@ -142,7 +182,7 @@ class Admission:
             self._release_slots()
 
     def _release_slots(self) -> None:
-        while self._free > 0 and self._starts and self._queue.size:
+        while self._starts and self._queue.size and (self._free > 0 or self._borrow_for_queue()):
             place = self._queue.pop()
             if not place.done():
                 place.set_result(True)
@@ -153,7 +193,7 @@ class Admission:
 
     def _notify_waiters(self) -> None:
         notified = 0
-        capacity = self._free + self._max_queued - self._queue.size
+        capacity = self._capacity()
         while self._waiters and notified < capacity:
             waiter = self._waiters.popleft()
             if not waiter.done():

@@ -1,6 +1,7 @@
 """How running tasks meet the agent's stop, in two steps: they get time to end, then the rest is killed."""
 
 import asyncio
+from collections.abc import Callable
 
 from ...domain.outcome import Refused
 from ...domain.ports.executor import TaskExecutor
@@ -16,13 +17,15 @@ class Drain:
     A task that the stop ends is `Refused`, an outcome like every other, so that each accepted request gets a result.
     """
 
-    __slots__ = ("_executor", "_idle", "_kills", "begun", "row")
+    __slots__ = ("_executor", "_idle", "_kills", "begun", "on_begin", "row")
 
     def __init__(self, executor: TaskExecutor, row: memoryview | None = None) -> None:
         """Count in the column RUNNING of `row`, which is of a Scoreboard."""
         self._executor = executor
         self.row = unshared_row() if row is None else row
         self.begun = False
+        # Set by Admission: called when the stop begins.
+        self.on_begin: Callable[[], object] | None = None
         self._kills = 0
         self._idle = asyncio.Event()
 
@@ -39,6 +42,8 @@ class Drain:
     async def drain(self, seconds: float) -> int:
         """Start nothing more, wait up to `seconds` for what runs, kill the rest; return how many were killed."""
         self.begun = True
+        if self.on_begin is not None:
+            self.on_begin()
         self.check_idle()
         try:
             async with asyncio.timeout(seconds):

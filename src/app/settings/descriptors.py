@@ -24,7 +24,7 @@ def max_descriptors() -> int:
 
 
 def fit(settings: Settings, limit: int) -> Settings:
-    """Return the `settings` of one worker with at most as many clients and running tasks as fit into `limit`.
+    """Return the `settings` with total limits of clients and running tasks that fit into `limit` of one process.
 
     If both limits are too high, they become equal, so that there are neither tasks without clients nor the reverse.
     """
@@ -48,7 +48,7 @@ def lowered(settings: Settings, limit: int) -> dict[str, object]:
     if fitting == settings:
         return {}
     return {
-        "max_connections": fitting.max_connections * settings.workers,
-        "max_running": fitting.max_running * settings.workers,
+        "max_connections": fitting.max_connections,
+        "max_running": fitting.max_running,
         "lowered": f"the limit of {limit} open files allows no more; raise it with ulimit -n or LimitNOFILE=",
     }

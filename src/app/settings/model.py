@@ -1,6 +1,6 @@
 """All settings with their defaults and ranges, as one frozen object."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
@@ -34,8 +34,8 @@ class Settings:
     )
     insecure_bind: bool = _setting(default=False, text="listen on an address that other hosts can reach, unencrypted")
     max_connections: Count = _setting(4096, "clients at once; additional ones are rejected")
-    workers: Annotated[int, Meta(ge=1, le=256)] = _setting(
-        1, "processes that serve; limits are totals that are divided among them"
+    workers: Annotated[int, Meta(ge=0, le=256)] = _setting(
+        0, "processes that serve; 0 is one for each usable core, at most 4; all limits are totals, whatever it is"
     )
     max_running: Count = _setting(4096, "tasks that run at once; additional ones wait in a queue")
     max_queued: Limit = _setting(16384, "tasks that may wait; beyond that the agent stops reading from clients")
@@ -76,12 +76,3 @@ class Settings:
     )
     drain_seconds: Duration = _setting(10.0, "seconds that running tasks get when the agent stops")
     log_level: LogLevel = _setting("info", "least severe log lines to write: debug, info, warning or error")
-
-
-def per_worker(settings: Settings) -> Settings:
-    """Return the settings of one worker: its part of each total, rounded up."""
-    parts = {
-        name: -(-getattr(settings, name) // settings.workers)
-        for name in ("max_connections", "max_running", "max_queued", "max_spool", "max_memory")
-    }
-    return replace(settings, **parts)

@@ -9,7 +9,7 @@ import math
 import os
 import selectors
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import structlog
@@ -20,9 +20,11 @@ from ...adapters.linux.signal_name import signal_name
 from ...adapters.linux.subreaper import become_subreaper
 from ..control_pipe import FAILED, KILL, STOP
 from ..scoreboard import Scoreboard
+from ..shared_slots import Semaphore
 from ..stop_signals import CHILD_SIGNAL, UNUSED_SIGNALS, StopSignals
 from .orphans import OrphanReaper
 from .restarts import Restarts
+from .slot_repair import SlotRepair
 from .stop_plan import StopPlan
 from .worker import Worker, fork_worker
 
@@ -42,8 +44,19 @@ class Supervisor:
     connections, or the reason why it cannot. It returns the exit status of its process, 0 after an orderly stop.
     """
 
-    def __init__(self, count: int, work: Work, stop_seconds: float, scoreboard: Scoreboard | None = None) -> None:
-        """Run `count` workers, each with a row of `scoreboard`; one that does not stop in `stop_seconds` is killed."""
+    def __init__(
+        self,
+        count: int,
+        work: Work,
+        stop_seconds: float,
+        scoreboard: Scoreboard | None = None,
+        semaphores: Sequence[Semaphore] = (),
+    ) -> None:
+        """Run `count` workers, each with a row of `scoreboard`; one that does not stop in `stop_seconds` is killed.
+
+        `semaphores` are shared by the workers: what one held is given back when it has died.
+        """
+        self._slot_repair = SlotRepair(semaphores)
         self._scoreboard = scoreboard or Scoreboard(count)
         self._count = count
         self._work = work
@@ -71,11 +84,13 @@ class Supervisor:
 
     @property
     def _tick(self) -> float:
-        complete = len(self._workers) == self._count or self._plan.begun
+        complete = (len(self._workers) == self._count or self._plan.begun) and not self._slot_repair.due
         return TICK_SECONDS if complete else BACKOFF_TICK_SECONDS
 
     def _maintain(self) -> None:
         now = time.monotonic()
+        living = [self._scoreboard.rows[worker.row] for worker in self._workers.values()]
+        self._slot_repair.run(living, tasks_are_dead=not self._orphan_reaper.pending)
         while not self._plan.begun and len(self._workers) < self._count and now >= self._restarts.due_at:
             self._try_to_start()
         for worker in self._workers.values():
@@ -166,10 +181,13 @@ class Supervisor:
             self._orphan_reaper.remove_worker(worker.pid)
             return
         self._orphan_reaper.start(worker.pid, worker.marks)
+        self._slot_repair.on_death()
         how = f"exit status {status}" if status >= 0 else signal_name(-status)
         if not self._plan.begun and not worker.accepts:
             self._start_failed(worker.failure or f"it ended at its start: {how}")
             return
+        if self.start_failure:
+            return  # says it already
         again = not self._plan.begun
         _log.error("a worker died", pid=worker.pid, status=status, how=how, tasks=tasks, clients=clients, restart=again)
         if not again:

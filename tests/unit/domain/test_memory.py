@@ -78,3 +78,32 @@ def test_one_caller_at_a_time_exceeds_the_budget_and_then_the_first_waiting_one_
     held.holders[0].charge(-MIB)
     assert called == ["first"]
     assert held.budget.let_past(lambda: True)
+
+
+def test_what_other_workers_use_is_missing_here_and_their_holders_have_shares_too() -> None:
+    held = Holders(100 * MIB, 5)
+    held.holders[0].charge(10 * MIB)
+    held.budget.subtract_others(30 * MIB, holders=5)
+    assert (held.budget.free, held.budget.share) == (10 * MIB, 5 * MIB)
+    assert (held.budget.used, held.budget.holders) == (10 * MIB, 5)
+    held.budget.subtract_others(0)
+    assert (held.budget.free, held.budget.share) == (40 * MIB, 10 * MIB)
+
+
+def test_waiting_callbacks_are_called_when_other_workers_release_memory() -> None:
+    held, called = Holders(100 * MIB, 2), list[str]()
+    held.budget.subtract_others(60 * MIB, holders=2)
+    held.budget.wait(lambda: called.append("now"))
+    held.budget.subtract_others(55 * MIB, holders=2)
+    assert called == []
+    held.budget.subtract_others(20 * MIB, holders=2)
+    assert called == ["now"]
+
+
+def test_holders_of_much_are_asked_to_release_memory_that_other_workers_need() -> None:
+    held = Holders(100 * MIB, 2)
+    held.holders[0].charge(40 * MIB)
+    held.budget.subtract_others(5 * MIB, holders=2)
+    assert held.pressed == []
+    held.budget.subtract_others(10 * MIB, holders=2)
+    assert held.pressed == [0]

@@ -10,7 +10,7 @@ from proc import eventually
 from server_harness import FakeClient, errors, serving
 from structlog.testing import capture_logs
 
-from execwire.adapters.tcp import closing_clients, server
+from execwire.adapters.tcp import acceptor, closing_clients, server
 
 EMFILE = OSError(errno.EMFILE, "Too many open files")
 
@@ -78,7 +78,7 @@ async def test_few_clients_are_accepted_per_wake_up_while_many_are_rejected(monk
         before = served.listener.accepts
         served.listener.put(*(FakeClient() for _ in range(10)))
         await soon(lambda: served.listener.accepts > before)
-        assert served.listener.accepts - before == server.ACCEPTS_WHILE_MANY_CLOSE
+        assert served.listener.accepts - before == acceptor.ACCEPTS_WHILE_MANY_CLOSE
 
 
 # Hazard 26.
@@ -103,7 +103,7 @@ async def test_client_that_disconnects_before_accept_is_no_error(monkeypatch: py
 
 # Hazard 15.
 async def test_accepting_pauses_without_descriptors_logs_once_and_resumes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "ACCEPT_PAUSE_SECONDS", 0.002)
+    monkeypatch.setattr(acceptor, "ACCEPT_PAUSE_SECONDS", 0.002)
     async with serving(monkeypatch) as served:
         with capture_logs() as logs:
             served.listener.put(EMFILE)

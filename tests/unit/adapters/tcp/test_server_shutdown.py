@@ -8,14 +8,14 @@ from connection_harness import ask
 from event_loop import past, settle, soon
 from server_harness import FakeClient, errors, serving
 
-from execwire.adapters.tcp import server
+from execwire.adapters.tcp import acceptor
 from execwire.adapters.tcp.refusals import STOPPING
 
 EMFILE = OSError(errno.EMFILE, "Too many open files")
 
 
 async def test_accepting_does_not_resume_if_the_server_stops_during_the_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "ACCEPT_PAUSE_SECONDS", 0.002)
+    monkeypatch.setattr(acceptor, "ACCEPT_PAUSE_SECONDS", 0.002)
     async with serving(monkeypatch) as served:
         served.listener.put(EMFILE, FakeClient())
         await soon(lambda: served.listener.accepts == 1)
