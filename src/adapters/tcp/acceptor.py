@@ -10,9 +10,9 @@ from .connection_slots import ConnectionSlots
 
 ACCEPTS_WHILE_MANY_CLOSE = 2
 """Upper limit of accepts per wake-up while many rejected clients are closing: served clients wait for that work."""
-YIELD_SECONDS = 0.001
-MAX_YIELDS = 5
-"""How often, and how long, a process leaves a new connection to others that have fewer, before it accepts it itself."""
+YIELD_SECONDS = 0.005
+"""How long a process leaves a new connection to others that have fewer, before it accepts it itself. It looks again in
+each event-loop iteration: on a timer, a busy process would come round to it too late."""
 ACCEPT_PAUSE_SECONDS = 0.1
 """Pause in accepting when the system has no descriptor or memory; meanwhile connections wait in the backlog."""
 
@@ -29,10 +29,11 @@ class Acceptor:
         *,
         on_client: Callable[[socket.socket], None],
         count: Callable[[], int],
+        pending: Callable[[], int],
     ) -> None:
         """Accept on `listeners`, which belong to the caller, and abort `closing` when descriptors run out.
 
-        `count` returns the number of clients, for the log.
+        `count` returns the number of clients, for the log; `pending` that of clients of `on_client` without a slot.
         """
         self._listeners = listeners
         self._accepts_at_once = accepts_at_once
@@ -40,13 +41,12 @@ class Acceptor:
         self._closing = closing
         self._on_client = on_client
         self._count = count
+        self._pending = pending
         # Listeners that are not watched for a moment, and the timers that end it.
         self._pauses: dict[socket.socket, asyncio.TimerHandle] = {}
         self._is_stopping = False
-        # Those of them that only leave connections to other processes.
-        self._yielding: set[socket.socket] = set()
-        # How often the connection that waits now has been left to other processes, and when that was last.
-        self._yields = 0
+        # Until when the connection that waits now is left to other processes, and when that was last done.
+        self._yields_until = 0.0
         self._yielded_at = 0.0
 
     def start(self) -> None:
@@ -60,7 +60,7 @@ class Acceptor:
         """Accept once more, and then no more: closing a listener would reset connections in its backlog."""
         self._is_stopping = True
         for listener in self._listeners:
-            if listener not in self._pauses or listener in self._yielding:
+            if listener not in self._pauses:
                 self._loop.remove_reader(listener.fileno())
                 self._accept(listener)
         for pause in self._pauses.values():
@@ -68,17 +68,9 @@ class Acceptor:
         self._shortages.flush()
 
     def _accept(self, listener: socket.socket) -> None:
-        now = self._loop.time()
-        if now > self._yielded_at + 3 * YIELD_SECONDS:
-            # The last one was taken by another process.
-            self._yields = 0
-        if self._yields < MAX_YIELDS and not self._is_stopping and self._slots.others_first():
-            self._yields += 1
-            self._yielded_at = now
-            self._yielding.add(listener)
-            self._pause(listener, YIELD_SECONDS)
+        if not self._is_stopping and self._slots.others_first(self._pending()) and self._may_yield():
             return
-        self._yields = 0
+        self._yields_until = 0.0
         for _ in range(ACCEPTS_WHILE_MANY_CLOSE if self._closing.are_many else self._accepts_at_once):
             try:
                 client, _ = listener.accept()
@@ -90,6 +82,16 @@ class Acceptor:
                 self._pause(listener, ACCEPT_PAUSE_SECONDS)
                 return
             self._on_client(client)
+            if self._slots.others_first(self._pending()):
+                return
+
+    def _may_yield(self) -> bool:
+        now = self._loop.time()
+        if not self._yields_until or now > self._yielded_at + YIELD_SECONDS:
+            # Not the same connection as the last time: that one was taken by another process.
+            self._yields_until = now + YIELD_SECONDS
+        self._yielded_at = now
+        return now < self._yields_until
 
     def _pause(self, listener: socket.socket, seconds: float) -> None:
         self._loop.remove_reader(listener.fileno())
@@ -97,5 +99,4 @@ class Acceptor:
 
     def _resume(self, listener: socket.socket) -> None:
         del self._pauses[listener]
-        self._yielding.discard(listener)
         self._loop.add_reader(listener.fileno(), self._accept, listener)

@@ -18,8 +18,11 @@ class ConnectionSlots(Protocol):
         """Whether no slot is free; if False, `take` may succeed in a moment although it has just failed."""
         ...
 
-    def others_first(self) -> bool:
-        """Whether another process that accepts on the same socket has clearly fewer connections than this one."""
+    def others_first(self, pending: int) -> bool:
+        """Whether another process that accepts on the same socket has clearly fewer connections than this one.
+
+        `pending` connections have been accepted here and have no slot yet.
+        """
         ...
 
 
@@ -46,6 +49,6 @@ class LocalConnectionSlots:
         """Whether no slot is free."""
         return self._free <= 0
 
-    def others_first(self) -> bool:
+    def others_first(self, pending: int) -> bool:  # noqa: ARG002 -- the signature of ConnectionSlots
         """No: there is no other process."""
         return False

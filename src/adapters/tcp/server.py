@@ -69,6 +69,7 @@ class StreamServer:
             self._closing,
             on_client=self._on_client,
             count=lambda: len(self._clients),
+            pending=lambda: len(self._openings),
         )
 
     async def __aenter__(self) -> Self:

@@ -29,6 +29,9 @@ from ..usecases.run_task import RunTask
 from .shared_connection_slots import SharedConnectionSlots
 
 BURST = 64
+SHARED_BURST = 16
+"""Connections that are accepted at one wake-up: several, so that the last client of a burst does not wait for the tasks
+of the first; with other workers on the same socket, fewer, and only while none of them has far fewer connections."""
 QUEUE_IS_FULL = (
     "the queue is full: reading from clients is paused until a task ends; see --max-running and --max-queued"
 )
@@ -85,7 +88,7 @@ def _accept_policy(
     return AcceptPolicy(
         access=access,
         max_connections=settings.max_connections,
-        accepts_at_once=BURST if siblings is None else 1,
+        accepts_at_once=BURST if siblings is None else SHARED_BURST,
         on_count=partial(row.__setitem__, CLIENTS),
         slots=None if siblings is None else SharedConnectionSlots(siblings.connections, siblings.row, siblings.others),
     )

@@ -30,19 +30,24 @@ def take(slots: SharedConnectionSlots, count: int) -> None:
 
 
 def test_worker_with_more_connections_lets_others_accept(slots: SharedConnectionSlots, rows: list[memoryview]) -> None:
-    assert not slots.others_first()
+    assert not slots.others_first(0)
     take(slots, 1)
-    assert slots.others_first()
+    assert slots.others_first(0)
     rows[1][CONNECTION_SLOTS] = rows[2][CONNECTION_SLOTS] = 1
-    assert not slots.others_first()
+    assert not slots.others_first(0)
+
+
+def test_connections_that_have_no_slot_yet_count(slots: SharedConnectionSlots) -> None:
+    assert not slots.others_first(0)
+    assert slots.others_first(1)
 
 
 def test_with_many_connections_a_small_lead_is_no_matter(slots: SharedConnectionSlots, rows: list[memoryview]) -> None:
     take(slots, 10 * LEAD_DIVISOR)
     rows[1][CONNECTION_SLOTS] = rows[2][CONNECTION_SLOTS] = 10 * LEAD_DIVISOR - 10
-    assert not slots.others_first()
+    assert not slots.others_first(0)
     rows[2][CONNECTION_SLOTS] -= 1
-    assert slots.others_first()
+    assert slots.others_first(0)
 
 
 @pytest.mark.parametrize("state", ["starting", "hangs"])
@@ -55,7 +60,7 @@ def test_worker_that_does_not_accept_is_not_waited_for(
             other[ACCEPTING] = 0
         else:
             other[BEAT] = 5000 - ALIVE_MILLISECONDS
-    assert not slots.others_first()
+    assert not slots.others_first(0)
 
 
 def test_places_are_a_total(slots: SharedConnectionSlots) -> None:
