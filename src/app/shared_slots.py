@@ -46,13 +46,13 @@ class Siblings:
 class SharedSlots:
     """The slots of one semaphore as one worker sees them; never blocks."""
 
-    __slots__ = ("_others", "_row", "_semaphore", "descriptor")
+    __slots__ = ("_row", "_semaphore", "descriptor", "others")
 
     def __init__(self, semaphore: Semaphore, row: memoryview, others: Sequence[memoryview]) -> None:
         """Count in `row`; `others` are the rows of the other workers."""
         self._semaphore = semaphore
         self._row = row
-        self._others = others
+        self.others = others
         self.descriptor = semaphore.descriptor
         """Readable while a slot is free."""
 
@@ -72,11 +72,21 @@ class SharedSlots:
     def take_in_turn(self) -> bool:
         """Take a slot; return False if none is free, or if tasks of another worker that is alive wait for one."""
         now = self._row[BEAT]
-        for other in self._others:
+        for other in self.others:
             # As `others_wait`, inlined: this runs for every task.
             if other[WAITING] and now < other[BEAT] + ALIVE_MILLISECONDS:
                 return False
-        return self.take()
+        # As `take`, inlined too.
+        row = self._row
+        row[PHASE] += 1
+        try:
+            os.eventfd_read(self.descriptor)
+            row[self._semaphore.column] += 1
+        except BlockingIOError:
+            return False
+        finally:
+            row[PHASE] += 1
+        return True
 
     def give(self) -> None:
         """Give a slot back."""
@@ -91,12 +101,12 @@ class SharedSlots:
     def is_full(self) -> bool:
         """Whether all slots are taken; if not, `take` fails only while the supervisor repairs the semaphore."""
         column = self._semaphore.column
-        return self._row[column] + sum(other[column] for other in self._others) >= self._semaphore.total
+        return self._row[column] + sum(other[column] for other in self.others) >= self._semaphore.total
 
     def others_wait(self) -> bool:
         """Whether tasks of another worker that is alive wait for a slot."""
         now = self._row[BEAT]
-        for other in self._others:  # noqa: SIM110 -- any() is two more calls for each task
+        for other in self.others:  # noqa: SIM110 -- any() is two more calls for each task
             if other[WAITING] and now < other[BEAT] + ALIVE_MILLISECONDS:
                 return True
         return False
@@ -106,13 +116,13 @@ class SharedSlots:
         held, now = self._row[self._semaphore.column], self._row[BEAT]
         return any(
             other[WAITING] and other[self._semaphore.column] < held and now < other[BEAT] + ALIVE_MILLISECONDS
-            for other in self._others
+            for other in self.others
         )
 
     def capacity(self, max_queued: int, queued: int) -> int:
         """Return how many more tasks may run or be queued by all workers together, `queued` of them here."""
         used = self._row[SLOTS] + queued
-        for other in self._others:
+        for other in self.others:
             used += other[SLOTS] + other[QUEUED]
         return self._semaphore.total + max_queued - used
 

@@ -37,6 +37,7 @@ class SharedAdmission(Admission):
         """Wrap `runner`; `max_queued` is a total of all workers, too."""
         super().__init__(runner, 0, max_queued, drain, on_full)
         self._shared = shared
+        self._others = shared.others
         # How often this worker has left a free slot to others that have fewer.
         self._yields = 0
         # The semaphore is watched, since tasks wait for a slot.
@@ -46,7 +47,13 @@ class SharedAdmission(Admission):
     @property
     def has_capacity(self) -> bool:
         """Whether another request would run at once or be queued within the limits, and no caller waits to submit."""
-        return not self._waiters and self._shared.capacity(self._max_queued, self._queue.size) > 0
+        if self._waiters:
+            return False
+        # Most often the queues alone leave room, and no call is needed for each task.
+        queued = self._queue.size
+        for other in self._others:
+            queued += other[QUEUED]
+        return queued < self._max_queued or self._shared.capacity(self._max_queued, self._queue.size) > 0
 
     async def wait_for_capacity(self) -> None:
         """Return when the caller may submit one request."""
