@@ -32,7 +32,7 @@ async def chaos(options: RunOptions) -> None:
             os.chmod(shared, 0o777)  # noqa: S103, PTH101 -- for another user, only during the test
         stage = set_up(Path(spool_dir))
         # The clients run as root, even if the agent runs as another user.
-        settings = ("--spool-dir", spool_dir, "--max-held=1MiB", "--allow-user=root")
+        settings = ("--spool-dir", spool_dir, "--max-memory=1MiB", "--allow-user=root")
         async with running_agent(*settings, launcher=stage.launcher) as agent:
             await agent.run("true")
             before = await at_rest(agent, marker)

@@ -26,7 +26,7 @@ OPTIONS = (
     f"--max-line={MAX_LINE}",
     f"--max-output={MAX_OUTPUT}",
     "--max-in-flight=24",
-    "--max-held=1MiB",
+    "--max-memory=1MiB",
 )
 
 

@@ -22,7 +22,8 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 FULL = "refused: all {} connections are in use; try again later, or start the agent with a higher --max-connections"
 
 RETRY_SECONDS = 0.002
-"""Pause between attempts to get a slot of which there are some, but none can be taken at the moment."""
+MAX_RETRIES = 500
+"""Attempts to get a slot of which there are some, but none can be taken at the moment, and the pause between them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +124,11 @@ class StreamServer:
             peer = self._context.peers.identify(client)
             refusal = self._policy.access.refusal(peer)
             connection = self._connection_with_slot(peer) if refusal is None else None
-            while refusal is None and connection is None and not self._slots.is_full():
+            retries = MAX_RETRIES
+            while refusal is None and connection is None and retries and not self._slots.is_full():
                 await asyncio.sleep(RETRY_SECONDS)
                 connection = self._connection_with_slot(peer)
+                retries -= 1
             if connection is None:
                 self._refusals.refuse(client, refusal or FULL.format(self._policy.max_connections))
                 return

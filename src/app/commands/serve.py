@@ -74,10 +74,14 @@ def serve(settings: Settings, allowed: AccessPolicy, warnings: Iterable[str]) ->
     fitting = fit(settings, max_descriptors())
     semaphores: tuple[Semaphore, Semaphore] | None = None
     if workers > 1:
-        semaphores = (
-            open_semaphore(fitting.max_running, SLOTS),
-            open_semaphore(fitting.max_connections, CONNECTION_SLOTS),
-        )
+        try:
+            semaphores = (
+                open_semaphore(fitting.max_running, SLOTS),
+                open_semaphore(fitting.max_connections, CONNECTION_SLOTS),
+            )
+        except OSError as error:
+            listening.remove()
+            fail(f"cannot start: {error.strerror} while opening an eventfd(2); raise the limit of open files")
 
     def build() -> Container:
         return Container(

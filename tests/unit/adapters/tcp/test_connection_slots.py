@@ -7,7 +7,7 @@ from connection_harness import ask
 from event_loop import settle, soon
 from server_harness import FakeClient, errors, serving
 
-from execwire.adapters.tcp import acceptor
+from execwire.adapters.tcp import acceptor, server
 from execwire.adapters.tcp.connection_slots import LocalConnectionSlots
 
 
@@ -19,8 +19,12 @@ class FakeSlots(LocalConnectionSlots):
         self.taken = 0
         self.behind = False
         self.asked = 0
+        self.failures = 0
 
     def take(self) -> bool:
+        if self.failures:
+            self.failures -= 1
+            return False
         taken = super().take()
         self.taken += taken
         return taken
@@ -94,3 +98,17 @@ async def test_connection_is_left_to_others_for_a_moment_and_then_accepted(monke
         assert slots.taken == 1
         slots.behind = False
         await soon(lambda: slots.taken == 2)
+
+
+@pytest.mark.parametrize(("failures", "served"), [(3, True), (10**6, False)])
+async def test_client_waits_for_a_slot_that_cannot_be_taken_now_but_not_for_ever(
+    monkeypatch: pytest.MonkeyPatch, failures: int, *, served: bool
+) -> None:
+    monkeypatch.setattr(server, "RETRY_SECONDS", 0.0)
+    slots = FakeSlots()
+    slots.failures = failures
+    async with serving(monkeypatch, slots=slots) as serving_clients:
+        client = FakeClient()
+        await serving_clients.connect(client)
+        await soon(lambda: slots.taken == 1 or bool(errors(client)))
+        assert (slots.taken, errors(client)) == ((1, []) if served else (0, [server.FULL.format(100)]))
